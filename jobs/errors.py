@@ -1,0 +1,46 @@
+"""The error tree. A class says who must act and with which code the command ends.
+
+VtonError                      exit 1   an error of ours
+├── UsageError                 exit 2   the command's words are wrong
+│   └── ManifestError          exit 2   no valid row, or the file is not a manifest
+├── NotFoundError              exit 4   no such batch or file
+├── ConfigError                exit 7   a setting, the token or the credits: ops
+├── RedisDownError             exit 1   Redis does not answer: ops
+└── LedgerLostError            exit 7   the ledger is not the one this data folder knows: ops
+"""
+
+
+class VtonError(Exception):
+    """An error told to people in one line, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(VtonError):
+    """The command's words are wrong."""
+
+    exit_code = 2
+
+
+class ManifestError(UsageError):
+    """The file is no manifest, or none of its rows is valid."""
+
+
+class NotFoundError(VtonError):
+    """No such batch or file."""
+
+    exit_code = 4
+
+
+class ConfigError(VtonError):
+    """A setting, the token or the credits keep the night from starting."""
+
+    exit_code = 7
+
+
+class RedisDownError(VtonError):
+    """Redis does not answer."""
+
+
+class LedgerLostError(ConfigError):
+    """The ledger is empty or another one, though this data folder has seen work: nothing is bought until a person looks."""

@@ -1,0 +1,206 @@
+"""The records that travel the road: source, pair, row, job, picture, failure.
+
+All are frozen and keyword-only. Times are milliseconds since the epoch on Redis' clock (`_ms`) or seconds (`_s`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+#: UUIDv5 of a pair; the job's key in the ledger and the `request_id` sent to HiDream.
+RequestId = NewType("RequestId", str)
+#: A manifest's run.
+BatchId = NewType("BatchId", str)
+#: HiDream's id of an accepted task.
+TaskId = NewType("TaskId", str)
+
+
+class Slot(StrEnum):
+    """Where a picture goes in the request body; the order is HiDream's."""
+
+    PERSON = "person"
+    UPPER_CLOTHES = "upper_clothes"
+    LOWER_CLOTHES = "lower_clothes"
+    DRESS = "dress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """A picture that HiDream fetches itself."""
+
+    #: http or https, as the manifest says it.
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFile:
+    """A picture on our disk, sent as base64."""
+
+    #: Absolute, resolved.
+    path: str
+    #: Hex digest of the content at planning time; the content is the identity, the path is not.
+    sha256: str
+
+
+Source = Url | LocalFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What is bought: one person in one garment, or in an upper and a lower one."""
+
+    person: Source
+    upper_clothes: Source | None = None
+    lower_clothes: Source | None = None
+    #: Excludes the other two.
+    dress: Source | None = None
+
+    def slots(self) -> list[tuple[Slot, Source]]:
+        """The filled slots in HiDream's order."""
+        every = [(slot, getattr(self, slot)) for slot in Slot]
+        return [(slot, source) for slot, source in every if source is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One valid line of a manifest, its sources as written (not yet looked at on disk)."""
+
+    #: 1-based, counting data rows (bad ones too).
+    number: int
+    #: Line in the file where the row begins, 1-based.
+    line: int
+    #: May be empty.
+    sku: str
+    #: Slot name → URL or path as written; only filled slots.
+    inputs: Mapping[str, str]
+    #: The manifest's own columns in their order, as written, those of `inputs` and `sku` among them.
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """One line of a manifest that cannot become a job."""
+
+    number: int
+    line: int
+    #: Column name as the manifest has it; empty when the line as a whole is bad.
+    column: str
+    #: A sentence for the merchandiser.
+    why: str
+    sku: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class JobState(StrEnum):
+    """Where a job stands; see docs/architecture.md for the arrows."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+#: States in which nothing more happens by itself.
+FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.CANCELLED})
+
+
+#: States in which a batch no longer waits for a job.
+ENDED_STATES = FINAL_STATES | {JobState.UNKNOWN}
+
+
+class Owner(StrEnum):
+    """Who can mend a failure."""
+
+    MERCH = "merch"
+    OPS = "ops"
+    VENDOR = "vendor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a row has no picture, and whose it is."""
+
+    #: Stable word for programs, e.g. `moderated`, `picture_invalid`, `no_result`, `row_invalid`.
+    kind: str
+    #: HiDream's code or the HTTP status where there was one.
+    code: int | None = None
+    #: A sentence for people, without secrets.
+    message: str
+    #: Whether running it again may help.
+    retryable: bool
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPicture:
+    """A result picture on disk, proven whole."""
+
+    #: File name inside the picture store, `<sha256>.<jpg|png|webp>`.
+    name: str
+    #: Where it was downloaded from.
+    url: str
+    sha256: str
+    #: Pixels.
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the ledger holds it."""
+
+    request_id: RequestId
+    state: JobState
+    pair: Pair
+    #: POSTs that may have created a task.
+    attempts: int = 0
+    task_id: TaskId | None = None
+    sub_task_ids: tuple[str, ...] = ()
+    #: Picture addresses of a task that has ended and is not yet collected.
+    picture_urls: tuple[str, ...] = ()
+    pictures: tuple[SavedPicture, ...] = ()
+    failure: Failure | None = None
+    #: How the end was learnt: `poll` or `callback`.
+    source: str = ""
+    polls: int = 0
+    queued_ms: int | None = None
+    submitted_ms: int | None = None
+    #: When HiDream said the task was over.
+    ended_ms: int | None = None
+    finished_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStatus:
+    """A batch in numbers. `counts` are rows by status and add up to `rows` once the batch is sealed."""
+
+    batch_id: BatchId
+    #: The producer has admitted the last row.
+    sealed: bool
+    #: Rows admitted, bad ones among them.
+    rows: int
+    #: Row status (a JobState, or `invalid`) → rows.
+    counts: Mapping[str, int]
+    #: Rows whose pair an earlier batch had already bought.
+    reused: int
+    #: Rows whose pair another row of this batch has.
+    duplicate: int
+    created_ms: int
+    #: When the last row ended; None while the batch runs.
+    completed_ms: int | None
+
+    @property
+    def open(self) -> int:
+        """Rows that will still change by themselves."""
+        return sum(self.counts.get(state, 0) for state in JobState if state not in ENDED_STATES)
+
+    @property
+    def complete(self) -> bool:
+        """Every row admitted and ended; `unknown` counts as ended, since only a callback or a person moves it."""
+        return self.sealed and self.open == 0

@@ -1,0 +1,247 @@
+"""Settings: `config.yaml` under the environment, read once by the composition root.
+
+Order, first wins: environment `VTON_<SECTION>__<KEY>`, the file (`--config`, `VTON_CONFIG`, `./config.yaml`),
+the defaults below. Secrets come from the environment or from a file it names, never from config.yaml.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from jobs.errors import ConfigError, NotFoundError
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Budget = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """One block of config.yaml; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RedisSettings(Section):
+    """The broker and the ledger: one server, two databases."""
+
+    url: SecretStr = SecretStr("")
+    queue_db: int = Field(0, ge=0)
+    ledger_db: int = Field(1, ge=0)
+    prefix: str = Field("vton", pattern=r"^[A-Za-z0-9_-]+$")
+    patience_s: Seconds = 120
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text and not text.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+
+class HiDreamSettings(Section):
+    """Addresses, time-outs and the code table of the API."""
+
+    base_url: str = "https://hidreamai.com"
+    submit_path: str = "/api-pub/ec/v3/image/vton/async"
+    results_path: str = "/api-pub/ec/v3/image/vton/async/results"
+    token_url: str = "https://www.hidreamai.com/prod-api/user/apikey2token"  # noqa: S105 an address, no secret
+    image_prefix: str = "https://storage-cdn.hidreamai.com/image/"
+    image_hosts: tuple[str, ...] = ("hidreamai.com",)
+    connect_timeout_s: Seconds = 5
+    submit_timeout_s: Seconds = 60
+    poll_timeout_s: Seconds = 15
+    download_timeout_s: Seconds = 120
+    refresh_before_s: Seconds = 600
+    final_codes: dict[int, str] = {1051: "picture_invalid"}
+    pause_codes: dict[int, Literal["credits", "module", "token"]] = {2007: "credits", 2031: "module"}
+    busy_codes: tuple[int, ...] = (2004,)
+
+    @field_validator("base_url", "token_url", "image_prefix")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http(s) address with a host")
+        return url
+
+
+class LimitSettings(Section):
+    """What the account may do, and what the shop wants to spend."""
+
+    in_flight: Count = 3
+    images_per_minute: float = Field(20, gt=0)
+    max_images_per_batch: Budget = 0
+    max_images_per_day: Budget = 0
+    max_attempts: Count = 3
+    polls_per_second: float = Field(50, gt=0)
+
+
+class TaskSettings(Section):
+    """How long tasks take, and what becomes of odd ones."""
+
+    latency_s: Seconds = 12
+    give_up_s: Seconds = 1800
+    lost_after_s: Seconds = 60
+    unknown_policy: Literal["hold", "resubmit"] = "hold"
+    unknown_quiet_s: Seconds = 300
+
+
+class CallbackSettings(Section):
+    """The receiver's address inside and outside."""
+
+    public_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(8780, ge=0, le=65535)
+    valid_s: Seconds = 172800
+    #: Only from the environment: VTON_CALLBACKS__SECRET; two keys joined by a comma while they are rotated.
+    secret: SecretStr = SecretStr("")
+
+
+class PictureSettings(Section):
+    """Which pictures go out and how big the ones coming in may be."""
+
+    roots: tuple[Path, ...] = ()
+    max_bytes: Count = 10_000_000
+    max_pixels: Count = 40_000_000
+    min_side: Count = 64
+    max_download_bytes: Count = 50_000_000
+
+
+class WorkerSettings(Section):
+    """Processes of `vton run` and the periods of the collect workers."""
+
+    submit_processes: Count = 1
+    submit_threads: Count = 8
+    collect_processes: Count = 1
+    downloads: Count = 8
+    reconcile_s: Seconds = 5
+    export_s: Seconds = 2
+    patience_s: Seconds = 20
+
+
+class LogSettings(Section):
+    """How much is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """Everything, read once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VTON_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    output_dir: Path = Path("out")
+    data_dir: Path = Path(".vton")
+    redis: RedisSettings = RedisSettings()
+    hidream: HiDreamSettings = HiDreamSettings()
+    limits: LimitSettings = LimitSettings()
+    tasks: TaskSettings = TaskSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    pictures: PictureSettings = PictureSettings()
+    workers: WorkerSettings = WorkerSettings()
+    logs: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 pydantic-settings' own hook
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        file = init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file)
+
+
+class Credentials(BaseModel):
+    """What the account is entered with; one of the two, or neither."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr | None = None
+    api_key: SecretStr | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.token or self.api_key)
+
+
+def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the settings.
+
+    Raises:
+        NotFoundError: the file named does not exist.
+        ConfigError: an unknown key or a bad value; one line that names it.
+    """
+    path = config or (Path(environ["VTON_CONFIG"]) if environ.get("VTON_CONFIG") else None)
+    if path is not None and not path.is_file():
+        raise NotFoundError(f"no such file: {path}")
+    path = path or Path("config.yaml")
+    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {"VTON_CONFIG", "VTON_CALLBACKS__SECRET_FILE"}
+    for name in environ:
+        if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
+            raise ConfigError(f"{name}: unknown setting")
+    try:
+        settings = Settings(file=_file(path))  # type: ignore[call-arg]  # taken out by the sources' hook
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {first['msg']}".replace("Value error, ", "")) from None
+    except ValueError as error:
+        raise ConfigError(str(error).splitlines()[0]) from None
+    secret = _secret("VTON_CALLBACKS__SECRET", environ)
+    if secret is not None:
+        callbacks = settings.callbacks.model_copy(update={"secret": secret})
+        settings = settings.model_copy(update={"callbacks": callbacks})
+    return settings
+
+
+def read_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
+    """Reads HIDREAM_TOKEN or HIDREAM_API_KEY, or the files that HIDREAM_TOKEN_FILE or HIDREAM_API_KEY_FILE name."""
+    return Credentials(token=_secret("HIDREAM_TOKEN", environ), api_key=_secret("HIDREAM_API_KEY", environ))
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
+    if environ.get(name):
+        return SecretStr(environ[name].strip())
+    if environ.get(f"{name}_FILE"):
+        path = Path(environ[f"{name}_FILE"])
+        try:
+            return SecretStr(path.read_text().strip())
+        except OSError as error:
+            raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+    return None
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """The file's content; an absent default file is an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must be a mapping of sections")
+    for section, key in (("callbacks", "secret"), ("redis", "password"), ("hidream", "token"), ("hidream", "api_key")):
+        if isinstance(content.get(section), dict) and key in content[section]:
+            raise ConfigError(f"{path}: {section}.{key}: secrets are given by the environment, never by a file in the tree")
+    return content

@@ -1,0 +1,1 @@
+"""Who does it: gate, submission, watcher, collection and the doors to HiDream."""
