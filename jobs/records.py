@@ -158,8 +158,10 @@ class Job:
     request_id: RequestId
     state: JobState
     pair: Pair
-    #: POSTs that may have created a task.
+    #: Tasks that HiDream has accepted.
     attempts: int = 0
+    #: Tasks of this job that HiDream has failed.
+    task_failures: int = 0
     task_id: TaskId | None = None
     sub_task_ids: tuple[str, ...] = ()
     #: Picture addresses of a task that has ended and is not yet collected.
@@ -168,12 +170,32 @@ class Job:
     failure: Failure | None = None
     #: How the end was learnt: `poll` or `callback`.
     source: str = ""
+    #: A callback has come that nobody has followed yet.
+    hinted: bool = False
     polls: int = 0
     queued_ms: int | None = None
     submitted_ms: int | None = None
+    #: When HiDream last said that the task was not over.
+    polled_ms: int | None = None
     #: When HiDream said the task was over.
     ended_ms: int | None = None
     finished_ms: int | None = None
+    #: Counts transitions; an outbox entry of an older version is out of date.
+    version: int = 0
+    #: Batch → numbers of the rows that want this job.
+    refs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """How long the account's tasks take, learnt by every process together, as a log-normal."""
+
+    #: Mean of ln(milliseconds).
+    mean: float
+    #: Variance of ln(milliseconds).
+    variance: float
+    #: Tasks it was learnt from.
+    samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What every bench needs: processes, Redis servers, rounds, tables."""

@@ -1,0 +1,1 @@
+"""The stub vendor: HiDream at next to no CPU, with a ledger of its own."""

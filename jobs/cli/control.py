@@ -1,0 +1,58 @@
+"""What a person changes in a running night: retry, cancel, pause, resume."""
+
+from collections.abc import Iterator
+
+from jobs.ledger import Ledger, steps
+from jobs.producer import send_missing_tickets
+from jobs.queue import Queue
+from jobs.records import BatchId, Job, JobState, RequestId
+from jobs.redis_client import translated
+
+
+def retry(ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool) -> int:
+    """Puts ended jobs of a batch back into the line; returns how many. Raises NotFoundError."""
+    count = 0
+    for job in _jobs(ledger, batch_id):
+        wanted = (
+            (failed and job.state is JobState.FAILED and job.failure is not None and job.failure.retryable)
+            or (failed and job.state is JobState.CANCELLED)
+            or (unknown and job.state is JobState.UNKNOWN)
+            or (rejected and job.state is JobState.REJECTED)
+        )
+        if wanted:
+            count += ledger.run(steps.reopen(job.request_id, job.state))
+    send_missing_tickets(ledger, queue)
+    return count
+
+
+def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
+    """Takes a batch's waiting jobs out of the line; returns how many. Raises NotFoundError."""
+    queued = [job.request_id for job in _jobs(ledger, batch_id) if job.state is JobState.QUEUED]
+    count = sum(ledger.run(steps.cancel(batch_id, request_id)) for request_id in queued)
+    queue.export(batch_id)
+    return count
+
+
+def pause(ledger: Ledger, why: str) -> None:
+    """Closes the account's gate until somebody opens it."""
+    with translated():
+        ledger.client.hset(ledger.key("gate"), "paused", why)
+
+
+def resume(ledger: Ledger) -> None:
+    """Opens the gate and forgets an open breaker; waiters are rung."""
+    with translated():
+        ledger.client.hdel(
+            ledger.key("gate"), "paused", "closed_until", "closed_why", "breaker", "breaker_why", "breaker_since",
+            "probe", "probe_at", "probe_wait", "streak", "busy",
+        )  # fmt: skip
+        ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
+        ledger.client.ltrim(ledger.key("bell"), -64, -1)
+
+
+def _jobs(ledger: Ledger, batch_id: BatchId) -> Iterator[Job]:
+    seen: set[RequestId] = set()
+    for rows in ledger.rows(batch_id):
+        wanted = {row["job"] for row in rows.values() if "job" in row} - seen
+        seen |= wanted
+        yield from ledger.jobs(wanted).values()

@@ -1,0 +1,216 @@
+"""`vton run`: the whole road on one machine — Redis, workers, receiver, producer, progress, files, exit code."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jobs.child import Program
+from jobs.cli.progress import Progress
+from jobs.cli.station import Station
+from jobs.errors import ConfigError, LedgerLostError
+from jobs.exit_codes import ExitCode
+from jobs.manifest import Manifest
+from jobs.processes import Supervisor
+from jobs.producer import Producer
+from jobs.records import BatchId, BatchStatus
+from jobs.settings import LimitSettings, Settings, read_credentials
+
+#: Reasons of a breaker that only a person can mend.
+PERSONS = frozenset({"token", "credits", "module"})
+#: The simulator's account while the configured limits are the defaults: a demo should not take the night.
+SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
+SIMULATED_LATENCY_S = 2.0
+LOOK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """Run against the simulator."""
+
+    #: A file of faults, or None for a good night.
+    faults: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightEnd:
+    """How a night ended."""
+
+    status: BatchStatus
+    code: ExitCode
+    #: One line on why it ended early; empty when every row has ended.
+    why: str
+
+
+class Night:
+    """One `vton run`; use `run()` once."""
+
+    def __init__(self, station: Station, manifest: Manifest, producer: Producer, batch_id: BatchId) -> None:
+        self._station = station
+        self._settings = station.settings
+        self._manifest = manifest
+        self._producer = producer
+        self._batch_id = batch_id
+        self._fed = threading.Event()
+        self._feeding_failed: BaseException | None = None
+
+    def run(self, *, simulation: Simulation | None, deadline: datetime | None) -> NightEnd:
+        """Runs until every row has ended, or until only a person can go on.
+
+        Raises:
+            ManifestError: the manifest has no valid row; nothing was recorded.
+            ConfigError: no token.
+        """
+        if simulation is None and not read_credentials():
+            raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
+        log_dir = self._settings.data_dir.absolute() / "logs"
+        with _terminable(), Supervisor(log_dir) as supervisor:
+            environment = self._environment()
+            if simulation is not None:
+                environment |= self._start_simulator(supervisor, simulation, environment)
+            self._start_workers(supervisor, environment)
+            feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
+            feeder.start()
+            try:
+                with Progress(self._batch_id) as progress:
+                    code, why = self._watch(supervisor, progress, deadline)
+            except KeyboardInterrupt:
+                code, why = ExitCode.INTERRUPTED, "interrupted; the same command goes on where it stood"
+            supervisor.stop(timeout_s=self._settings.hidream.submit_timeout_s + 10)
+            self._station.exporter.export(self._batch_id, tables=True)
+            return NightEnd(status=self._station.ledger.status(self._batch_id), code=code, why=why)
+
+    def _feed(self) -> None:
+        try:
+            self._producer.feed(self._manifest, self._batch_id)
+        except BaseException as error:  # noqa: BLE001 told by the thread that waits
+            self._feeding_failed = error
+        finally:
+            self._fed.set()
+
+    def _watch(self, supervisor: Supervisor, progress: Progress, deadline: datetime | None) -> tuple[ExitCode, str]:
+        stuck_since: float | None = None
+        ledger_id = None
+        while True:
+            supervisor.poll()
+            if self._feeding_failed is not None:
+                raise self._feeding_failed
+            current = self._station.ledger.ledger_id()
+            if ledger_id is not None and current != ledger_id:
+                raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
+            ledger_id = current
+            if current is None or not self._opened():
+                time.sleep(LOOK_S / 5)
+                continue
+            status = self._station.ledger.status(self._batch_id)
+            gate = self._station.ledger.gate_fields()
+            progress.show(status, gate, fed=self._fed.is_set())
+            if self._fed.is_set() and status.complete:
+                return ExitCode.OK, ""
+            if deadline is not None and datetime.now(deadline.tzinfo) >= deadline:
+                return ExitCode.DEADLINE, "the deadline is reached; the same command goes on where it stood"
+            stop = self._stopped_by(status, gate)
+            stuck_since = (stuck_since or time.monotonic()) if stop else None
+            if stop and stuck_since is not None and time.monotonic() - stuck_since > self._settings.workers.patience_s:
+                return stop
+            time.sleep(LOOK_S)
+
+    def _opened(self) -> bool:
+        return bool(self._station.ledger.client.exists(self._station.ledger.key("batch", self._batch_id)))
+
+    def _stopped_by(self, status: BatchStatus, gate: dict[str, str]) -> tuple[ExitCode, str] | None:
+        """What keeps the waiting jobs from ever going, once nothing is under way any more."""
+        if status.counts.get("submitting", 0) + status.counts.get("submitted", 0):
+            return None
+        if gate.get("breaker") in PERSONS:
+            return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+        limits = self._settings.limits
+        spent = int(self._station.ledger.batch_fields(self._batch_id).get("spent", 0))
+        if limits.max_images_per_batch and spent >= limits.max_images_per_batch:
+            return ExitCode.BUDGET, f"the batch's budget of {limits.max_images_per_batch} pictures is reached"
+        if limits.max_images_per_day and self._station.ledger.spent_today() >= limits.max_images_per_day:
+            return ExitCode.BUDGET, f"the day's budget of {limits.max_images_per_day} pictures is reached"
+        return None
+
+    def _environment(self) -> dict[str, str]:
+        """What the children see: our environment, and the settings that our options changed."""
+        settings = self._settings
+        limits = {
+            f"VTON_LIMITS__{name.upper()}": str(value) for name, value in settings.limits.model_dump().items()
+        }
+        return dict(os.environ) | limits | {
+            "VTON_REDIS__URL": self._station.redis_url,
+            "VTON_REDIS__PREFIX": settings.redis.prefix,
+            "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
+            "VTON_DATA_DIR": str(settings.data_dir.absolute()),
+            # Messages beyond one for each thread would wait in a process that may die.
+            "dramatiq_queue_prefetch": str(settings.workers.submit_threads),
+            # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
+            "dramatiq_worker_timeout": "100",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _start_simulator(
+        self, supervisor: Supervisor, simulation: Simulation, environment: dict[str, str]
+    ) -> dict[str, str]:
+        """Starts the simulator; returns what the workers must know of it."""
+        limits = self._settings.limits
+        argv = [
+            sys.executable, "-m", "worker.simulator", "--port", "0",
+            "--state", str(self._settings.data_dir.absolute() / "simulator.sqlite"),
+            "--images-per-minute", str(int(limits.images_per_minute)),
+            "--in-flight", str(limits.in_flight),
+            "--latency-s", str(SIMULATED_LATENCY_S),
+        ]  # fmt: skip
+        if simulation.faults is not None:
+            argv += ["--faults", str(simulation.faults)]
+        supervisor.start(Program(name="simulator", argv=tuple(argv), env=environment))
+        address = supervisor.ready_line("simulator", "simulator ready ", 20).rpartition(" ")[2]
+        return {
+            "VTON_HIDREAM__BASE_URL": address,
+            "VTON_HIDREAM__IMAGE_PREFIX": f"{address}/image/",
+            "VTON_TASKS__LATENCY_S": str(SIMULATED_LATENCY_S),
+            "HIDREAM_TOKEN": "sk-simulator",
+        }
+
+    def _start_workers(self, supervisor: Supervisor, environment: dict[str, str]) -> None:
+        workers = self._settings.workers
+        if self._settings.callbacks.public_url:
+            argv = (sys.executable, "-m", "worker.receiver")
+            supervisor.start(Program(name="receiver", argv=argv, env=environment))
+        for number in range(workers.collect_processes):
+            supervisor.start(_dramatiq("collect", number, 2, environment))
+        for number in range(workers.submit_processes):
+            supervisor.start(_dramatiq("submit", number, workers.submit_threads, environment))
+
+
+def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]) -> Program:
+    argv = (sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads))
+    return Program(name=f"{queue}-{number + 1}", argv=argv, env=environment)
+
+
+def simulated(settings: Settings) -> Settings:
+    """The settings for the simulator: its own account's limits, unless the shop has set some."""
+    if settings.limits.model_dump() != LimitSettings().model_dump():
+        return settings
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=SIMULATED_LIMITS)})
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the night as Ctrl-C does."""
+
+    def interrupt(_signum: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

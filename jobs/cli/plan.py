@@ -1,0 +1,114 @@
+"""`vton plan`: what a manifest would buy, and how long that takes at the account's limits. Spends nothing."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from jobs.ledger import Ledger
+from jobs.ledger.codec import decode_latency
+from jobs.manifest import Manifest
+from jobs.planning import Planner
+from jobs.producer import CHUNK, bad_row_line
+from jobs.records import BadRow, JobState, RequestId
+from jobs.settings import Settings
+
+#: Bad rows that are shown; all of them are in the results of a run.
+SHOWN = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """A manifest in numbers."""
+
+    rows: int = 0
+    #: Jobs that would be submitted: new ones, and failed ones worth another try.
+    new: int = 0
+    #: Rows whose pair is bought already.
+    reused: int = 0
+    #: Rows whose pair another row of the manifest has.
+    duplicate: int = 0
+    #: Rows whose job waits or is under way from another batch.
+    waiting: int = 0
+    #: Rows whose job has ended without a picture and would stay so.
+    ended: int = 0
+    invalid: int = 0
+    #: Seconds at the account's limits, if it does nothing else.
+    seconds: float = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+
+def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Settings) -> Plan:
+    """Counts a manifest against the ledger."""
+    plan = Plan()
+    seen: set[RequestId] = set()
+    rows = map(planner.plan, manifest.rows())
+    while chunk := list(islice(rows, CHUNK)):
+        good: list[RequestId] = []
+        for planned in chunk:
+            plan.rows += 1
+            if isinstance(planned, BadRow):
+                plan.invalid += 1
+                plan.bad += [planned] if len(plan.bad) < SHOWN else []
+            elif planned.request_id in seen:
+                plan.duplicate += 1
+            else:
+                good.append(planned.request_id)
+                seen.add(planned.request_id)
+        _count(plan, ledger.states(good))
+    plan.seconds = _seconds(plan.new, ledger, settings)
+    return plan
+
+
+def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
+    for state in states:
+        if state is None or state is JobState.CANCELLED:
+            plan.new += 1
+        elif state is JobState.SUCCEEDED:
+            plan.reused += 1
+        elif state in {JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN}:
+            plan.ended += 1
+        else:
+            plan.waiting += 1
+
+
+def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
+    """The longer of what the rate and what the parallel tasks take."""
+    gate = ledger.gate_fields()
+    latency = decode_latency((gate.get("lat_mean"), gate.get("lat_var"), gate.get("lat_n")))
+    task_s = settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
+    return max(jobs * 60 / settings.limits.images_per_minute, jobs * task_s / settings.limits.in_flight)
+
+
+def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:
+    """Tells a plan; bad rows by file, line and column."""
+    end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
+    fits = None if deadline is None else end <= deadline
+    if as_json:
+        content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
+        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        return
+    out = sys.stdout.write
+    out(f"{name}: {plan.rows} rows\n")
+    for label, count in (
+        ("to buy", plan.new),
+        ("bought already", plan.reused),
+        ("the same pair as another row", plan.duplicate),
+        ("under way in another batch", plan.waiting),
+        ("ended without a picture earlier", plan.ended),
+        ("invalid", plan.invalid),
+    ):
+        if count:
+            out(f"  {count:>7} {label}\n")
+    for bad in plan.bad:
+        out(f"  {bad_row_line(name, bad)}\n")
+    if plan.invalid > len(plan.bad):
+        out(f"  and {plan.invalid - len(plan.bad)} more\n")
+    out(f"at the account's limits: {timedelta(seconds=round(plan.seconds))}, until {end:%Y-%m-%d %H:%M}\n")
+    if fits is not None:
+        out("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")
+
+

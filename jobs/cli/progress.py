@@ -1,0 +1,95 @@
+"""Progress of a run: a bar on a terminal, a line every few seconds elsewhere. To stderr: stdout is for data."""
+
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from jobs.records import BatchId, BatchStatus
+
+#: Seconds between two lines, and of the window the rate is taken from.
+LINE_S = 5.0
+WINDOW_S = 60.0
+
+
+class Progress:
+    """Shows a batch's numbers; a context manager."""
+
+    def __init__(self, batch_id: BatchId) -> None:
+        self._batch_id = batch_id
+        self._console = Console(stderr=True)
+        self._bar: Bar | None = None
+        self._last_line = 0.0
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar = Bar(
+                TextColumn("[bold]{task.description}"),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[told]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.add_task(self._batch_id, total=None, told="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, status: BatchStatus, gate: dict[str, str], *, fed: bool) -> None:
+        """Takes the newest numbers; `fed`: the manifest has been read to its end."""
+        now = time.monotonic()
+        ended = status.rows - status.open
+        self._seen.append((now, ended))
+        while self._seen[0][0] < now - WINDOW_S:
+            self._seen.popleft()
+        told = self._told(status, gate, ended, fed=fed)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=ended, total=status.rows, told=told)
+        elif now - self._last_line >= LINE_S or (fed and status.complete):
+            self._last_line = now
+            clock = time.strftime("%H:%M:%S")
+            sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {told}\n")
+            sys.stderr.flush()
+
+    def _told(self, status: BatchStatus, gate: dict[str, str], ended: int, *, fed: bool) -> str:
+        counts = status.counts
+        parts = [f"{counts.get('succeeded', 0)} done"]
+        parts += [
+            f"{counts[name]} {name}" for name in ("failed", "rejected", "unknown", "invalid", "cancelled") if counts.get(name)
+        ]
+        parts.append(f"{counts.get('submitting', 0) + counts.get('submitted', 0)} under way")
+        begun, first = self._seen[0]
+        span = time.monotonic() - begun
+        if ended > first and span > 1:
+            rate = (ended - first) / span
+            parts.append(f"{rate * 60:.0f}/min")
+            if fed and status.open:
+                parts.append(f"{_duration(status.open / rate)} left")
+        if not fed:
+            parts.append("reading the manifest")
+        if "paused" in gate:
+            parts.append(f"paused: {gate['paused']}")
+        elif "breaker" in gate:
+            parts.append(f"waiting: {gate['breaker']}: {gate.get('breaker_why', '')}")
+        elif float(gate.get("closed_until", 0)) / 1000 > time.time():
+            parts.append(f"throttled: {gate.get('closed_why', '')}")
+        return " · ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

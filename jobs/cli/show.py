@@ -1,0 +1,95 @@
+"""What people read: the end of a run, a batch's status, all batches."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jobs.cli.progress import Progress
+from jobs.ledger import Ledger
+from jobs.records import BatchId, BatchStatus
+from jobs.results.lines import iso
+
+OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
+
+
+def print_end(summary: Mapping[str, Any], folder: Path, why: str) -> None:
+    """The last words of a run: every row is in one of these lines."""
+    out = sys.stdout.write
+    status = summary["status"]
+    bought = summary["bought"]
+    out(f"\n{summary['batch']}: {summary['rows']} rows, {status.get('succeeded', 0)} with their picture")
+    out(f" ({bought} bought" + (f", {summary['reused_rows']} reused" if summary["reused_rows"] else ""))
+    out((f", {summary['duplicate_rows']} share another row's" if summary["duplicate_rows"] else "") + ")\n")
+    for name, count in status.items():
+        if name != "succeeded":
+            out(f"  {count:>6} {name}\n")
+    if summary["gaps_by_owner"]:
+        owners = ", ".join(f"{count} for {OWNERS[owner]}" for owner, count in summary["gaps_by_owner"].items())
+        reasons = ", ".join(f"{name} {count}" for name, count in summary["gaps_by_class"].items())
+        out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
+    out(f"report: {folder / 'report.html'}\n")
+    if why:
+        out(f"ended early: {why}\n")
+
+
+def print_status(ledger: Ledger, batch_id: BatchId, *, as_json: bool) -> None:
+    """One batch and the gate. Raises NotFoundError."""
+    status = ledger.status(batch_id)
+    gate = gate_words(ledger)
+    if as_json:
+        content = asdict(status) | {"open": status.open, "complete": status.complete, "gate": gate}
+        content["created_at"], content["completed_at"] = iso(content.pop("created_ms")), iso(content.pop("completed_ms"))
+        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        return
+    sys.stdout.write(_line(status) + "\n")
+    for name, count in sorted(status.counts.items()):
+        sys.stdout.write(f"  {count:>7} {name}\n")
+    sys.stdout.write(f"account: {gate}\n")
+
+
+def print_batches(ledger: Ledger, *, as_json: bool) -> None:
+    """Every batch, newest first, and the gate."""
+    statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
+    if as_json:
+        batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
+        sys.stdout.write(json.dumps({"batches": batches, "gate": gate_words(ledger)}, ensure_ascii=False) + "\n")
+        return
+    for status in statuses:
+        sys.stdout.write(_line(status) + "\n")
+    if not statuses:
+        sys.stdout.write("no batch yet\n")
+    sys.stdout.write(f"account: {gate_words(ledger)}\n")
+
+
+def watch_status(ledger: Ledger, batch_id: BatchId) -> None:
+    """Shows a batch until it is complete. Raises NotFoundError."""
+    with Progress(batch_id) as progress:
+        while True:
+            status = ledger.status(batch_id)
+            progress.show(status, ledger.gate_fields(), fed=status.sealed)
+            if status.complete:
+                break
+            time.sleep(0.5)
+    print_status(ledger, batch_id, as_json=False)
+
+
+def gate_words(ledger: Ledger) -> str:
+    """The account's gate in one line: open, or why not."""
+    gate = ledger.gate_fields()
+    if "paused" in gate:
+        return f"paused: {gate['paused']} (vton resume)"
+    if "breaker" in gate:
+        return f"waiting, {gate['breaker']}: {gate.get('breaker_why', '')} (tried again by itself; at once: vton resume)"
+    if float(gate.get("closed_until", 0)) / 1000 > time.time():
+        return f"throttled: {gate.get('closed_why', '')}"
+    return "open"
+
+
+def _line(status: BatchStatus) -> str:
+    done = status.counts.get("succeeded", 0)
+    state = "complete" if status.complete else f"{status.open} open" if status.sealed else "being read"
+    return f"{status.batch_id}  {iso(status.created_ms)}  {status.rows} rows, {done} with their picture, {state}"

@@ -1,0 +1,93 @@
+"""Every event that is logged: its level and what it means. `docs/logs.md` shows the same catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of the catalogue."""
+
+    #: The level it is logged at.
+    level: Level
+    #: A sentence for whoever reads the log at night.
+    meaning: str
+
+
+def _event(level: Level, meaning: str) -> Event:
+    return Event(level=level, meaning=meaning)
+
+
+#: Name (`noun.verb`) → entry, in the order of a batch's life.
+EVENTS: Mapping[str, Event] = MappingProxyType(
+    {
+        "manifest.read": _event("info", "A manifest was read to its end."),
+        "row.invalid": _event("warning", "A manifest row cannot become a job; the others go on."),
+        "batch.created": _event("info", "A batch was opened for a manifest seen for the first time."),
+        "batch.resumed": _event("info", "The same manifest came again: its batch goes on where it stood."),
+        "batch.sealed": _event("info", "The producer has admitted the batch's last row."),
+        "batch.progress": _event("info", "How many rows of the batch stand in which status."),
+        "batch.completed": _event("info", "Every row of the batch has ended."),
+        "submit.accepted": _event("info", "HiDream accepted the job and named its task."),
+        "submit.refused": _event("warning", "HiDream refused the job for good; nothing was bought."),
+        "submit.busy": _event("info", "HiDream had no room for the job; it comes back with the same id."),
+        "submit.not_sent": _event("warning", "The request surely never reached HiDream; it is sent again."),
+        "submit.unknown": _event(
+            "error", "No answer after the body was sent: the picture may have been bought."
+        ),
+        "gate.waiting": _event("debug", "A worker waits for a parallel-task lease or a rate slot."),
+        "gate.throttled": _event("warning", "HiDream said 429: the whole account waits, the rate shrinks."),
+        "gate.paused": _event("warning", "Submitting was paused."),
+        "gate.resumed": _event("info", "Submitting goes on."),
+        "breaker.opened": _event(
+            "error", "Token, credits or module: nothing is submitted until it is mended."
+        ),
+        "breaker.probing": _event(
+            "info", "One submit is let through to see whether the account works again."
+        ),
+        "breaker.closed": _event("info", "The probe went through: the account works again."),
+        "budget.reached": _event("warning", "The budget in pictures is spent; the other jobs stay queued."),
+        "task.polled": _event("debug", "A task was asked for and is still under way."),
+        "task.succeeded": _event("info", "HiDream finished a task and gave its picture addresses."),
+        "task.failed": _event("warning", "HiDream could not make the picture."),
+        "task.rejected": _event(
+            "warning", "Moderation rejected the pictures; it is not tried again by itself."
+        ),
+        "task.retried": _event("info", "A failed task is replaced by a new one within the allowed attempts."),
+        "task.lost": _event(
+            "error", "HiDream does not know the task, or never ended it within the deadline."
+        ),
+        "poll.failed": _event("warning", "A poll brought no usable answer; it is repeated."),
+        "callback.received": _event("info", "A callback with a valid address was kept as a hint."),
+        "callback.refused": _event(
+            "warning", "A request to the receiver was answered 404; `reason` says why."
+        ),
+        "image.saved": _event("info", "A result picture is whole, on disk and recorded."),
+        "image.failed": _event("warning", "A result picture could not be fetched or proven whole this time."),
+        "export.written": _event("info", "The files of a batch were brought up to date."),
+        "reconcile.redriven": _event("warning", "A job whose message or holder was gone was sent again."),
+        "reconcile.unknown": _event(
+            "error", "A holder died while submitting: the picture may have been bought."
+        ),
+        "reconcile.resubmitted": _event("warning", "An unknown job was bought again after its quiet period."),
+        "lease.lost": _event("warning", "A parallel-task lease ran out while its task was under way."),
+        "ledger.lost": _event(
+            "error", "The ledger is empty or another one: nothing is bought until a person looks."
+        ),
+        "token.renewed": _event("info", "The api-key was exchanged for a new token."),
+        "token.failed": _event("error", "The api-key could not be exchanged for a token."),
+        "redis.waiting": _event("warning", "Redis does not answer; work stands still and waits."),
+        "redis.back": _event("info", "Redis answers again."),
+        "worker.started": _event("info", "A worker process is ready."),
+        "worker.stopped": _event("info", "A worker process ended in order."),
+        "actor.failed": _event(
+            "error", "An actor raised something nobody expected; the reconciler sends it again."
+        ),
+        "process.restarted": _event("warning", "The supervisor started a dead worker process again."),
+        "disk.full": _event("error", "No room for pictures or results: buying pauses until there is."),
+    }
+)

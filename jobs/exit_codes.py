@@ -1,0 +1,31 @@
+"""Exit codes: what a cron job or a script learns of a night."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """The codes, see docs/operations.md."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    NOT_FOUND = 4
+    #: Ended; running it again (or `vton retry`) may bring more: retryable failures or `unknown` left.
+    RETRYABLE = 5
+    #: Ended; only a person can mend what is left.
+    FINAL_FAILURES = 6
+    CONFIG = 7
+    BUDGET = 8
+    DEADLINE = 10
+    INTERRUPTED = 130
+
+
+def ended(summary: Mapping[str, Any]) -> ExitCode:
+    """The code of a batch whose every row has ended, by its summary."""
+    if summary["status"].get("succeeded", 0) == summary["rows"]:
+        return ExitCode.OK
+    if summary["status"].get("unknown") or summary["retryable_rows"]:
+        return ExitCode.RETRYABLE
+    return ExitCode.FINAL_FAILURES

@@ -1,0 +1,39 @@
+"""Identity: what is bought decides the id, so the same pair is the same job tonight and tomorrow.
+
+A local file counts by its content, an address by its text; the epoch is moved by `--again`.
+"""
+
+import re
+from uuid import UUID, uuid5
+
+from jobs.records import BatchId, Pair, RequestId, Source, Url
+
+#: Never change: every id ever bought hangs on it.
+NAMESPACE = UUID("5f3c9d2e-7a41-5b8e-9c06-3d1e8f2b7a64")
+
+
+def request_id(pair: Pair, epoch: str = "") -> RequestId:
+    """The UUIDv5 of a pair. Lengths are part of the text, so no two pairs read alike."""
+    parts = [f"{slot.value}={_identity(source)}" for slot, source in pair.slots()]
+    if epoch:
+        parts.append(f"epoch={len(epoch)}:{epoch}")
+    return RequestId(str(uuid5(NAMESPACE, "\n".join(parts))))
+
+
+def _identity(source: Source) -> str:
+    if isinstance(source, Url):
+        return f"url:{len(source.url)}:{source.url}"
+    return f"sha256:{source.sha256}"
+
+
+def batch_id(stem: str, digest: str, again: str = "") -> BatchId:
+    """`<stem>-<8 hex of the content>`, so the same file again is the same batch; `again` makes it another one."""
+    parts = [safe_batch_name(stem), digest[:8]]
+    if again:
+        parts.append(safe_batch_name(again))
+    return BatchId("-".join(parts))
+
+
+def safe_batch_name(text: str) -> str:
+    """Only what is harmless as a folder's name and as a Redis key."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or "batch"

@@ -1,0 +1,226 @@
+"""The ledger: what is true. One Redis database, keys under one prefix:
+
+meta            id of this ledger, made with its first batch
+job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
+batch:<id>      a batch: its own columns and counters `n:<status>`, rows, open, spent, sealed, completed_ms
+rows:<id>       row number → the row as the manifest has it, or why it is bad
+left:<id>       rows that left their job when the batch was cancelled
+out:<id>        the outbox: a stream of jobs and rows that ended, read by the exporter
+batches, active batches by age; those with something to export
+queued:<id>     a batch's waiting jobs; `ring`: the batches whose turn comes
+leases, posting parallel tasks by expiry; POSTs under way by deadline
+due, retry      tasks by next poll; failed ones by next try
+unknown, tasks  unknown jobs by age; task id → job
+gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
+bell, watch     waiters for a slot and watchers are rung here
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import redis
+
+from jobs.errors import NotFoundError
+from jobs.ledger import steps
+from jobs.ledger.codec import decode_job
+from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
+from jobs.records import BatchId, BatchStatus, Job, JobState, RequestId
+from jobs.redis_client import translated
+
+__all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "steps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """One row on its way in."""
+
+    number: int
+    #: Empty for a bad row.
+    request_id: str
+    #: The row as JSON, see jobs.planning.
+    row: str
+    #: The pair as JSON; empty for a bad row.
+    pair: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """What a chunk of rows became."""
+
+    #: Rows that were not in the ledger before.
+    rows: int
+    reused: int
+    duplicate: int
+    #: Jobs that now wait to be submitted because of this chunk.
+    queued: tuple[RequestId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxEntry:
+    """Something ended: a job (with its version then) or a row that has none."""
+
+    entry_id: str
+    request_id: RequestId | None
+    version: int
+    row: int | None
+
+
+class Ledger:
+    """The ledger's door for threads. Every method raises RedisDownError when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        # redis-py types every reply as bytes or text; ours are decoded.
+        self.client: Any = client
+        self.prefix = prefix
+        self._runner = SyncRunner(client, prefix)
+
+    def run(self, call: Call[T]) -> T:
+        """Runs one step."""
+        return self._runner.run(call)
+
+    def key(self, kind: str, name: str | None = None) -> str:
+        """The full name of a key."""
+        return f"{self.prefix}:{kind}:{name}" if name else f"{self.prefix}:{kind}"
+
+    # -- batches ---------------------------------------------------------------------------------------------
+
+    def ledger_id(self) -> str | None:
+        """The id this ledger was born with; None while it is empty."""
+        with translated():
+            found: str | None = self.client.hget(self.key("meta"), "id")
+        return found
+
+    def open_batch(self, batch_id: BatchId, **fields: str) -> bool:
+        """Opens a batch; False when it was there (its fields stay)."""
+        flat = [text for pair in fields.items() for text in pair]
+        reply = self.run(Call(script("jobs.ledger", "open_batch"), (batch_id, uuid4().hex, *flat), list))
+        return bool(reply[0] == 1)
+
+    def admit(self, batch_id: BatchId, rows: Sequence[Admission]) -> Admitted:
+        """Admits a chunk of rows in one round trip; the same chunk again changes nothing."""
+        flat: list[str | int] = [batch_id]
+        for row in rows:
+            flat += (row.number, row.request_id, row.row, row.pair)
+        reply = self.run(Call(script("jobs.ledger", "admit"), tuple(flat), list))
+        return Admitted(rows=reply[0], reused=reply[1], duplicate=reply[2], queued=tuple(reply[3:]))
+
+    def seal(self, batch_id: BatchId) -> None:
+        """Says that every row has been admitted."""
+        self.run(Call(script("jobs.ledger", "seal"), (batch_id,), bool))
+
+    def status(self, batch_id: BatchId) -> BatchStatus:
+        """A batch in numbers. Raises NotFoundError."""
+        fields = self.batch_fields(batch_id)
+        counts = {name[2:]: int(value) for name, value in fields.items() if name.startswith("n:") and value != "0"}
+        return BatchStatus(
+            batch_id=batch_id,
+            sealed=fields.get("sealed") == "1",
+            rows=int(fields.get("rows", 0)),
+            counts=counts,
+            reused=int(fields.get("reused", 0)),
+            duplicate=int(fields.get("duplicate", 0)),
+            created_ms=int(fields["created_ms"]),
+            completed_ms=int(fields["completed_ms"]) if "completed_ms" in fields else None,
+        )
+
+    def batch_fields(self, batch_id: BatchId) -> dict[str, str]:
+        """A batch's hash as it is. Raises NotFoundError."""
+        with translated():
+            fields: dict[str, str] = self.client.hgetall(self.key("batch", batch_id))
+        if not fields:
+            raise NotFoundError(f"no such batch: {batch_id}")
+        return fields
+
+    def batches(self) -> list[BatchId]:
+        """Every batch, newest first."""
+        with translated():
+            return list(self.client.zrevrange(self.key("batches"), 0, -1))
+
+    def active_batches(self) -> list[BatchId]:
+        """Batches with something still to export."""
+        with translated():
+            return list(self.client.zrange(self.key("active"), 0, -1))
+
+    def deactivate(self, batch_id: BatchId) -> None:
+        """Everything of a complete batch has been exported."""
+        with translated():
+            self.client.zrem(self.key("active"), batch_id)
+
+    # -- rows and jobs ---------------------------------------------------------------------------------------
+
+    def rows(self, batch_id: BatchId, *, chunk: int = 500) -> Iterator[dict[int, dict[str, Any]]]:
+        """Every row of a batch, number → row, in order, a chunk at a time.
+
+        Row numbers run from 1 without a gap, so no index is needed.
+        """
+        last = int(self.batch_fields(batch_id).get("rows", 0))
+        for first in range(1, last + 1, chunk):
+            yield self.rows_at(batch_id, range(first, min(first + chunk, last + 1)))
+
+    def rows_at(self, batch_id: BatchId, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """The rows asked for, number → row, see jobs.planning; absent ones are left out."""
+        wanted = list(numbers)
+        if not wanted:
+            return {}
+        with translated():
+            found = self.client.hmget(self.key("rows", batch_id), [str(number) for number in wanted])
+        return {number: json.loads(text) for number, text in zip(wanted, found, strict=True) if text is not None}
+
+    def left_rows(self, batch_id: BatchId) -> dict[int, str]:
+        """Rows that are no longer any job's: number → status."""
+        with translated():
+            found: dict[str, str] = self.client.hgetall(self.key("left", batch_id))
+        return {int(number): status for number, status in found.items()}
+
+    def jobs(self, request_ids: Iterable[str]) -> dict[str, Job]:
+        """The jobs asked for in one round trip; absent ones are left out."""
+        wanted = list(dict.fromkeys(request_ids))
+        with translated():
+            pipeline = self.client.pipeline(transaction=False)
+            for request_id in wanted:
+                pipeline.hgetall(self.key("job", request_id))
+            found = pipeline.execute()
+        return {rid: decode_job(rid, fields) for rid, fields in zip(wanted, found, strict=True) if fields}
+
+    def states(self, request_ids: Sequence[str]) -> list[JobState | None]:
+        """Where jobs stand, in the order asked; None for one never seen. For plans, which change nothing."""
+        with translated():
+            pipeline = self.client.pipeline(transaction=False)
+            for request_id in request_ids:
+                pipeline.hget(self.key("job", request_id), "state")
+            return [JobState(state) if state else None for state in pipeline.execute()]
+
+    def outbox(self, batch_id: BatchId, after: str, *, at_most: int = 1000) -> list[OutboxEntry]:
+        """What ended after the entry `after` ("0" = from the beginning), oldest first."""
+        with translated():
+            found = self.client.xrange(self.key("out", batch_id), min=f"({after}", count=at_most)
+        return [
+            OutboxEntry(
+                entry_id=entry_id,
+                request_id=fields.get("job"),
+                version=int(fields.get("v", 0)),
+                row=int(fields["row"]) if "row" in fields else None,
+            )
+            for entry_id, fields in found
+        ]
+
+    def queued_total(self) -> int:
+        """Jobs waiting to be submitted, in all batches."""
+        with translated():
+            ring: list[str] = self.client.lrange(self.key("ring"), 0, -1)
+            return sum(int(self.client.llen(self.key("queued", batch))) for batch in ring)
+
+    def gate_fields(self) -> dict[str, str]:
+        """Pause, breaker, rate and latency as they are."""
+        with translated():
+            found: dict[str, str] = self.client.hgetall(self.key("gate"))
+        return found
+
+    def spent_today(self) -> int:
+        """Pictures counted against today's budget, by UTC day."""
+        with translated():
+            return int(self.client.hget(self.key("spent"), datetime.now(UTC).strftime("%Y-%m-%d")) or 0)

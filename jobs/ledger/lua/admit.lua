@@ -1,0 +1,88 @@
+-- Admits a chunk of rows. ARGV: batch, then for each row: number, request id ('' = bad row), row, pair.
+-- A row that is there already changes nothing, so a chunk may come twice.
+-- Returns {rows new here, reused, duplicate, request ids now queued...}.
+local batch = ARGV[1]
+local b = key('batch', batch)
+if redis.call('EXISTS', b) == 0 then return redis.error_reply('NOBATCH no such batch') end
+local rows = key('rows', batch)
+local fresh, bad, order, groups = 0, 0, {}, {}
+for i = 2, #ARGV, 4 do
+  local number, rid = ARGV[i], ARGV[i + 1]
+  if redis.call('HSETNX', rows, number, ARGV[i + 2]) == 1 then
+    fresh = fresh + 1
+    if rid == '' then
+      bad = bad + 1
+      redis.call('XADD', key('out', batch), '*', 'row', number)
+    else
+      local group = groups[rid]
+      if group then
+        group[#group + 1] = number
+      else
+        groups[rid] = { number }
+        order[#order + 1] = { rid, ARGV[i + 3] }
+      end
+    end
+  end
+end
+
+local counts, reused, duplicate, open, queued = {}, 0, 0, 0, {}
+for _, item in ipairs(order) do
+  local rid, numbers = item[1], groups[item[1]]
+  local job, count = key('job', rid), #numbers
+  local text = table.concat(numbers, ',')
+  local found = redis.call('HMGET', job, 'state', 'refs', 'failure')
+  local state = found[1]
+  duplicate = duplicate + count - 1
+  if not state then
+    state = 'queued'
+    redis.call('HSET', job, 'state', state, 'v', 1, 'pair', item[2], 'refs', batch .. '=' .. text,
+      'batch', batch, 'queued_ms', now)
+    queued[#queued + 1] = rid
+  else
+    local refs, known = found[2] or '', false
+    for name in string.gmatch(refs, '([^=;]+)=') do known = known or name == batch end
+    if known then
+      -- ';' on both sides makes the batch's own segment findable without patterns.
+      local at = string.find(';' .. refs, ';' .. batch .. '=', 1, true)
+      local stop = string.find(refs .. ';', ';', at, true)
+      refs = string.sub(refs, 1, stop - 1) .. ',' .. text .. string.sub(refs, stop)
+      duplicate = duplicate + 1
+    else
+      refs = (refs == '' and '' or refs .. ';') .. batch .. '=' .. text
+    end
+    redis.call('HSET', job, 'refs', refs)
+    local again = not known and (state == 'cancelled'
+      or (state == 'failed' and string.find(found[3] or '', '"retryable":true', 1, true)))
+    if again then
+      -- Nobody has it and nothing forbids it: this batch asks once more. The other batches wait with it.
+      counts[state] = (counts[state] or 0) + count
+      for k, v in pairs(counts) do if v ~= 0 then redis.call('HINCRBY', b, 'n:' .. k, v) end end
+      counts = {}
+      redis.call('HSET', job, 'batch', batch, 'task_failures', 0)
+      redis.call('HDEL', job, 'failure')
+      move(rid, 'queued')
+      queued[#queued + 1] = rid
+      state = nil
+    elseif ENDED[state] then
+      if state == 'succeeded' and not known then reused = reused + count end
+      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'))
+    end
+  end
+  if state then
+    counts[state] = (counts[state] or 0) + count
+    if not ENDED[state] then open = open + count end
+  end
+end
+
+if bad > 0 then counts['invalid'] = bad end
+for state, count in pairs(counts) do redis.call('HINCRBY', b, 'n:' .. state, count) end
+redis.call('HINCRBY', b, 'rows', fresh)
+redis.call('HINCRBY', b, 'open', open)
+redis.call('HINCRBY', b, 'reused', reused)
+redis.call('HINCRBY', b, 'duplicate', duplicate)
+if fresh > 0 then redis.call('HDEL', b, 'completed_ms') end
+for first = 1, #queued, 1000 do
+  redis.call('RPUSH', key('queued', batch), unpack(queued, first, math.min(first + 999, #queued)))
+end
+if #queued > 0 and not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
+return { fresh, reused, duplicate, unpack(queued) }

@@ -1,0 +1,32 @@
+-- A batch no longer wants a job. ARGV: batch, request id. A job that others want stays with them; one that is under way
+-- is finished, since it is bought. Returns 1 when the job was cancelled.
+local batch, rid = ARGV[1], ARGV[2]
+local job = key('job', rid)
+local found = redis.call('HMGET', job, 'state', 'refs', 'claim')
+if found[1] ~= 'queued' or found[3] then return 0 end
+local others, mine = {}, nil
+each_ref(found[2], function(name, rows, count)
+  if name == batch then mine = { rows, count } else others[#others + 1] = name .. '=' .. rows end
+end)
+if not mine then return 0 end
+if #others == 0 then
+  redis.call('LREM', key('queued', batch), 0, rid)
+  redis.call('ZREM', key('retry'), rid)
+  redis.call('HSET', job, 'finished_ms', now)
+  move(rid, 'cancelled')
+  return 1
+end
+-- The rows leave the job; they are told cancelled by themselves.
+redis.call('HSET', job, 'refs', table.concat(others, ';'))
+if redis.call('LREM', key('queued', batch), 0, rid) > 0 then enqueue(rid, home(rid), true) end
+local b = key('batch', batch)
+redis.call('HINCRBY', b, 'n:queued', -mine[2])
+redis.call('HINCRBY', b, 'n:cancelled', mine[2])
+for number in string.gmatch(mine[1], '[^,]+') do
+  redis.call('HSET', key('left', batch), number, 'cancelled')
+  redis.call('XADD', key('out', batch), '*', 'row', number)
+end
+if redis.call('HINCRBY', b, 'open', -mine[2]) == 0 and redis.call('HGET', b, 'sealed') == '1' then
+  redis.call('HSET', b, 'completed_ms', now)
+end
+return 1

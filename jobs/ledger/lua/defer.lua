@@ -1,0 +1,15 @@
+-- Asks again later. ARGV: request id, wait ms, lease ms. Returns 1 or 0 (no longer under way).
+local rid = ARGV[1]
+if redis.call('HGET', key('job', rid), 'state') ~= 'submitted' then return 0 end
+redis.call('HINCRBY', key('job', rid), 'polls', 1)
+redis.call('HSET', key('job', rid), 'polled_ms', now)
+local hinted = redis.call('HGET', key('job', rid), 'hinted')
+if hinted then
+  -- A callback arrived while we were asking: what we were told may be older than it.
+  redis.call('HDEL', key('job', rid), 'hinted')
+  redis.call('ZADD', key('due'), 'XX', now, rid)
+else
+  redis.call('ZADD', key('due'), 'XX', now + ARGV[2], rid)
+end
+redis.call('ZADD', key('leases'), 'XX', now + ARGV[3], rid)
+return 1

@@ -1,0 +1,11 @@
+-- Opens a batch, or finds it. ARGV: batch, fresh ledger id, then field, value ... of a new batch.
+-- Returns {1 if new, ledger id}.
+redis.call('HSETNX', key('meta'), 'id', ARGV[2])
+local b = key('batch', ARGV[1])
+local new = redis.call('HSETNX', b, 'created_ms', now)
+if new == 1 then
+  redis.call('HSET', b, 'open', 0, 'rows', 0, unpack(ARGV, 3))
+  redis.call('ZADD', key('batches'), now, ARGV[1])
+end
+redis.call('ZADD', key('active'), now, ARGV[1])
+return { new, redis.call('HGET', key('meta'), 'id') }

@@ -1,0 +1,111 @@
+-- Shared by every script of the ledger and the gate. KEYS[1] is the prefix of all keys; one server, no cluster.
+-- Time is Redis' own, in milliseconds. What each key holds is told in jobs/ledger/__init__.py.
+local P = KEYS[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function key(kind, id)
+  if id then return P .. ':' .. kind .. ':' .. id end
+  return P .. ':' .. kind
+end
+
+local ENDED = { succeeded = true, failed = true, rejected = true, cancelled = true, unknown = true }
+
+-- refs: "batch=1,2,3;batch2=7" -> called with (batch, rows-as-text, number of rows)
+local function each_ref(refs, visit)
+  for batch, rows in string.gmatch(refs or '', '([^=;]+)=([^;]*)') do
+    local _, commas = string.gsub(rows, ',', '')
+    visit(batch, rows, commas + 1)
+  end
+end
+
+local function ring(bell, at_most)
+  redis.call('RPUSH', key(bell), '1')
+  redis.call('LTRIM', key(bell), -at_most, -1)
+end
+
+-- A slot is free again: the lease goes, one waiter is rung; a probe that ended leaves room for the next one.
+local function release(rid)
+  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+  redis.call('ZREM', key('posting'), rid)
+  if redis.call('ZREM', key('leases'), rid) == 1 then ring('bell', 64) end
+end
+
+-- What a definite refusal gives back to the budgets it was counted in; once per charge.
+local function refund(rid)
+  local paid = redis.call('HMGET', key('job', rid), 'paid_batch', 'paid_day')
+  if not paid[1] then return end
+  redis.call('HDEL', key('job', rid), 'paid_batch', 'paid_day')
+  redis.call('HINCRBY', key('batch', paid[1]), 'spent', -1)
+  redis.call('HINCRBY', key('spent'), paid[2], -1)
+end
+
+local function enqueue(rid, batch, at_front)
+  redis.call(at_front and 'LPUSH' or 'RPUSH', key('queued', batch), rid)
+  if not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
+end
+
+-- The batch a job waits in: its home if that still has it, else any other that refers to it.
+local function home(rid)
+  local found = redis.call('HMGET', key('job', rid), 'batch', 'refs')
+  local first, same
+  each_ref(found[2], function(batch) first = first or batch; same = same or batch == found[1] end)
+  local batch = same and found[1] or first or found[1]
+  if batch ~= found[1] then redis.call('HSET', key('job', rid), 'batch', batch) end
+  return batch
+end
+
+-- Changes the state: counters of every batch concerned, one outbox entry in each when the job has ended.
+local function move(rid, to)
+  local job = key('job', rid)
+  local found = redis.call('HMGET', job, 'state', 'refs')
+  local from = found[1]
+  local version = redis.call('HINCRBY', job, 'v', 1)
+  redis.call('HSET', job, 'state', to)
+  each_ref(found[2], function(batch, _, count)
+    local b = key('batch', batch)
+    if from ~= to then
+      redis.call('HINCRBY', b, 'n:' .. from, -count)
+      redis.call('HINCRBY', b, 'n:' .. to, count)
+    end
+    if ENDED[to] then
+      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', version)
+      if not ENDED[from] and redis.call('HINCRBY', b, 'open', -count) == 0
+          and redis.call('HGET', b, 'sealed') == '1' then
+        redis.call('HSET', b, 'completed_ms', now)
+      end
+    elseif ENDED[from] then
+      redis.call('HINCRBY', b, 'open', count)
+      redis.call('HDEL', b, 'completed_ms')
+      redis.call('ZADD', key('active'), now, batch)
+    end
+  end)
+end
+
+-- Back among the waiting, at the front: it has waited already.
+local function back_to_queue(rid)
+  redis.call('HDEL', key('job', rid), 'claim')
+  if redis.call('HGET', key('job', rid), 'state') ~= 'queued' then move(rid, 'queued') end
+  enqueue(rid, home(rid), true)
+end
+
+-- The account answers: a run of bad answers is over, an open breaker closes.
+local function account_answers()
+  redis.call('HDEL', key('gate'), 'streak', 'busy')
+  if redis.call('HGET', key('gate'), 'breaker') then
+    redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_since', 'probe', 'probe_at', 'probe_wait')
+    ring('bell', 64)
+    return 1
+  end
+  return 0
+end
+
+local function open_breaker(reason, why, first_wait, longest_wait)
+  local gate = key('gate')
+  local wait = tonumber(redis.call('HGET', gate, 'probe_wait') or '0')
+  wait = math.min(longest_wait, wait == 0 and first_wait or wait * 2)
+  local opened = redis.call('HSETNX', gate, 'breaker_since', now)
+  redis.call('HSET', gate, 'breaker', reason, 'breaker_why', why, 'probe_at', now + wait, 'probe_wait', wait)
+  redis.call('HDEL', gate, 'probe')
+  return opened
+end

@@ -1,0 +1,49 @@
+-- What time alone moves. ARGV: at most, policy, quiet ms. Returns {redriven, unknown ids..., } as
+-- {number queued in all, {redriven}, {unknown}, {resubmitted}}.
+local most = ARGV[1]
+local redriven, unknown, resubmitted = {}, {}, {}
+
+-- Holders that died: without intent nothing was sent, with it nobody knows.
+for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'LIMIT', 0, most)) do
+  local state = redis.call('HGET', key('job', rid), 'state')
+  release(rid)
+  if state == 'queued' then
+    refund(rid)
+    back_to_queue(rid)
+    redriven[#redriven + 1] = rid
+  elseif state == 'submitting' then
+    redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = true, owner = 'ops',
+      message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
+    redis.call('ZADD', key('unknown'), now, rid)
+    move(rid, 'unknown')
+    unknown[#unknown + 1] = rid
+  end
+end
+
+for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('retry'), '-inf', now, 'LIMIT', 0, most)) do
+  redis.call('ZREM', key('retry'), rid)
+  if redis.call('HGET', key('job', rid), 'state') == 'queued' then
+    back_to_queue(rid)
+    redriven[#redriven + 1] = rid
+  end
+end
+
+if ARGV[2] == 'resubmit' then
+  for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('unknown'), '-inf', now - ARGV[3], 'LIMIT', 0, most)) do
+    redis.call('ZREM', key('unknown'), rid)
+    local job = key('job', rid)
+    local shared = string.find(redis.call('HGET', job, 'failure') or '', 'task_shared', 1, true)
+    if redis.call('HGET', job, 'state') == 'unknown' and not shared and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
+      redis.call('HDEL', job, 'failure', 'paid_batch', 'paid_day')
+      back_to_queue(rid)
+      resubmitted[#resubmitted + 1] = rid
+    end
+  end
+end
+
+local queued = 0
+for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
+  queued = queued + redis.call('LLEN', key('queued', batch))
+end
+if #redriven + #resubmitted > 0 then ring('bell', 64) end
+return { queued, redriven, unknown, resubmitted }

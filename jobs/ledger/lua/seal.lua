@@ -1,0 +1,9 @@
+-- The producer has admitted the last row. ARGV: batch. Returns 1 if the batch is complete.
+local b = key('batch', ARGV[1])
+redis.call('HSET', b, 'sealed', 1)
+redis.call('ZADD', key('active'), now, ARGV[1])
+if redis.call('HGET', b, 'open') == '0' then
+  redis.call('HSETNX', b, 'completed_ms', now)
+  return 1
+end
+return 0

@@ -1,0 +1,85 @@
+"""A call of a Lua script is a value; two small doors run it, one sync, one async.
+
+Every script begins with `lua/prelude.lua`, so the gate's scripts and the ledger's make the same transitions.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Generic, Protocol, TypeVar
+
+from redis.exceptions import NoScriptError
+
+from jobs.redis_client import translated
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's text and the name Redis caches it under."""
+
+    text: str
+    sha: str
+
+
+@cache
+def script(package: str, name: str) -> Script:
+    """The script `name`.lua of a package, with the prelude before it."""
+    prelude = files("jobs.ledger").joinpath("lua", "prelude.lua").read_text(encoding="utf-8")
+    folder = files(package)
+    body = folder.joinpath("lua", name + ".lua") if package == "jobs.ledger" else folder.joinpath(name + ".lua")
+    text = prelude + body.read_text(encoding="utf-8")
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A script with its arguments and the way to read its reply."""
+
+    script: Script
+    args: tuple[Any, ...]
+    read: Callable[[Any], T]
+
+
+class Runner(Protocol):
+    """Runs calls against one ledger."""
+
+    def run(self, call: Call[T]) -> T:
+        """Runs a call. Raises RedisDownError when Redis does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRunner:
+    """The door for threads."""
+
+    client: Any
+    prefix: str
+
+    def run(self, call: Call[T]) -> T:
+        """Runs a call. Raises RedisDownError when Redis does not answer."""
+        with translated():
+            try:
+                reply = self.client.evalsha(call.script.sha, 1, self.prefix, *call.args)
+            except NoScriptError:
+                reply = self.client.eval(call.script.text, 1, self.prefix, *call.args)
+        return call.read(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncRunner:
+    """The door for coroutines."""
+
+    client: Any
+    prefix: str
+
+    async def run(self, call: Call[T]) -> T:
+        """Runs a call. Raises RedisDownError when Redis does not answer."""
+        with translated():
+            try:
+                reply = await self.client.evalsha(call.script.sha, 1, self.prefix, *call.args)
+            except NoScriptError:
+                reply = await self.client.eval(call.script.text, 1, self.prefix, *call.args)
+        return call.read(reply)

@@ -1,0 +1,212 @@
+"""The steps of a job, each one idempotent script call; see docs/architecture.md for the arrows.
+
+Every function returns a Call. Steps answer True when the job stands where the caller wants it and False when the
+caller is fenced: somebody else has moved the job, and what the caller knows is out of date.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from jobs.ledger.codec import decode_job, decode_latency, encode, encode_failure, encode_pictures
+from jobs.ledger.script import Call, script
+from jobs.records import Failure, Job, JobState, Latency, RequestId, SavedPicture, TaskId
+
+#: A task's slot is ours for this long after the last sign of life of a collect process, ms.
+LEASE_MS = 120_000
+#: What is handed out as due is hidden from other processes for this long, ms.
+HOLD_MS = 30_000
+#: The same while pictures are downloaded, ms.
+COLLECT_HOLD_MS = 45_000
+
+
+def _script(name: str) -> Any:
+    return script("jobs.ledger", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """How the ledger took an accepted task."""
+
+    #: False: fenced, or the task id is another job's.
+    recorded: bool
+    #: The other job that has the same task id.
+    shared_with: RequestId | None
+    #: The breaker closed with this answer.
+    breaker_closed: bool
+
+
+def accept(
+    request_id: RequestId, claim: str, task_id: TaskId, sub_task_ids: Iterable[str], *, first_poll_ms: int
+) -> Call[Accepted]:
+    """submitting | unknown → submitted, the task due for its first poll after `first_poll_ms`."""
+    args = (request_id, _token(), claim, task_id, encode(list(sub_task_ids)), first_poll_ms, LEASE_MS)
+
+    def read(reply: list[Any]) -> Accepted:
+        return Accepted(
+            recorded=reply[0] == 1,
+            shared_with=RequestId(reply[1]) if reply[0] == 2 else None,  # noqa: PLR2004 the script's third answer
+            breaker_closed=reply[2] == 1,
+        )
+
+    return Call(_script("accept"), args, read)
+
+
+def refuse(request_id: RequestId, claim: str, failure: Failure, *, answered: bool) -> Call[bool]:
+    """submitting | queued → failed; nothing was bought, so the budgets get it back.
+
+    `answered`: HiDream said so, hence the account works; else we found out ourselves.
+    """
+    return _transition(
+        request_id,
+        "submitting,queued,unknown",
+        JobState.FAILED,
+        claim=claim,
+        release=True,
+        refund=True,
+        answered=answered,
+        failure=encode_failure(failure),
+    )
+
+
+def hold(request_id: RequestId, claim: str, failure: Failure) -> Call[bool]:
+    """submitting → unknown: it may have been bought; it stays counted as spent."""
+    return _transition(
+        request_id, "submitting", JobState.UNKNOWN, claim=claim, release=True, failure=encode_failure(failure)
+    )
+
+
+def defer(request_id: RequestId, wait_ms: int) -> Call[bool]:
+    """The task is not over: ask again in `wait_ms`; its lease is renewed."""
+    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS), bool)
+
+
+def ended(
+    request_id: RequestId, task_id: TaskId, picture_urls: Iterable[str], source: str, latency_ms: float | None
+) -> Call[bool]:
+    """The task is over at HiDream: lease released, its latency learnt, its pictures to be fetched."""
+    latency = "" if latency_ms is None else f"{latency_ms:.1f}"
+    args = (request_id, task_id, encode(list(picture_urls)), source, latency, COLLECT_HOLD_MS)
+    return Call(_script("ended"), args, bool)
+
+
+def again(request_id: RequestId, task_id: TaskId, wait_ms: int) -> Call[bool]:
+    """submitted → queued: HiDream failed the task, another one is worth it after `wait_ms`."""
+    return Call(_script("again"), (request_id, _token(), task_id, wait_ms), bool)
+
+
+def postpone(request_id: RequestId, wait_ms: int, now_ms: int) -> Call[bool]:
+    """The pictures cannot be fetched now: they are due again in `wait_ms`."""
+    return _transition(request_id, "submitted", None, due=str(now_ms + wait_ms))
+
+
+def ask_again(request_id: RequestId, wait_ms: int, now_ms: int) -> Call[bool]:
+    """The picture addresses are no good: the result is due to be asked for in `wait_ms`."""
+    return _transition(request_id, "submitted", None, due=str(now_ms + wait_ms), urls="")
+
+
+def succeed(request_id: RequestId, pictures: Iterable[SavedPicture], failure: Failure | None) -> Call[bool]:
+    """submitted → succeeded; `failure` tells of sub-tasks that brought no picture."""
+    return _transition(
+        request_id,
+        "submitted",
+        JobState.SUCCEEDED,
+        release=True,
+        due="-1",
+        pictures=encode_pictures(pictures),
+        urls="",
+        failure=encode_failure(failure) if failure else "",
+    )
+
+
+def fail(request_id: RequestId, failure: Failure, state: JobState = JobState.FAILED) -> Call[bool]:
+    """submitted → failed | rejected."""
+    return _transition(
+        request_id, "submitted", state, release=True, due="-1", urls="", failure=encode_failure(failure)
+    )
+
+
+def hint(request_id: str, task_id: str | None) -> Call[bool]:
+    """A callback came: the job is due now. False when the job is not known."""
+    return Call(_script("hint"), (request_id, task_id or ""), bool)
+
+
+def reopen(request_id: RequestId, state: JobState) -> Call[bool]:
+    """failed | rejected | unknown | cancelled → queued, because a person wants it."""
+    return Call(_script("reopen"), (request_id, state.value), bool)
+
+
+def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:
+    """queued → cancelled, unless another batch wants it."""
+    return Call(_script("cancel"), (batch_id, request_id), bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is due now, and what the account's latency has been."""
+
+    now_ms: int
+    #: When the next one will be due; None when nothing is under way.
+    next_ms: int | None
+    #: The account's task times; None before the first.
+    latency: Latency | None
+    jobs: tuple[Job, ...]
+
+
+def take_due(at_most: int) -> Call[Due]:
+    """Hands out jobs to poll or to collect and hides them from others for HOLD_MS."""
+
+    def read(reply: list[Any]) -> Due:
+        pairs = (dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply[3:])
+        return Due(
+            now_ms=reply[0],
+            next_ms=reply[1] if reply[1] >= 0 else None,
+            latency=decode_latency(reply[2]),
+            jobs=tuple(decode_job(fields["request_id"], fields) for fields in pairs),
+        )
+
+    return Call(_script("take_due"), (at_most, HOLD_MS, LEASE_MS), read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What time alone has moved."""
+
+    #: Jobs waiting in all batches.
+    queued: int
+    redriven: tuple[RequestId, ...]
+    unknown: tuple[RequestId, ...]
+    resubmitted: tuple[RequestId, ...]
+
+
+def reconcile(*, policy: str, quiet_s: float) -> Call[Reconciled]:
+    """Dead holders' jobs go back or become unknown, due retries are queued, the unknown policy is applied."""
+
+    def read(reply: list[Any]) -> Reconciled:
+        return Reconciled(
+            queued=reply[0], redriven=tuple(reply[1]), unknown=tuple(reply[2]), resubmitted=tuple(reply[3])
+        )
+
+    return Call(_script("reconcile"), (500, policy, int(quiet_s * 1000)), read)
+
+
+def _token() -> str:
+    return uuid4().hex
+
+
+def _transition(  # noqa: PLR0913 the script's own options, by name
+    request_id: RequestId,
+    allowed: str,
+    to: JobState | None,
+    *,
+    claim: str = "",
+    release: bool = False,
+    refund: bool = False,
+    answered: bool = False,
+    due: str = "",
+    **fields: str,
+) -> Call[bool]:
+    flat = [text for pair in fields.items() for text in pair]
+    args = (request_id, _token(), allowed, claim, to.value if to else "", int(release), int(refund), int(answered), due, *flat)
+    return Call(_script("transition"), args, lambda reply: reply[0] == 1)

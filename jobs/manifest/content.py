@@ -1,0 +1,161 @@
+"""The bytes of a manifest, readable from the start as often as needed, unpacked when they are gzip."""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import weakref
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+from jobs.errors import ManifestError, NotFoundError
+
+#: Bytes looked at to tell what the content is.
+HEAD_BYTES = 1 << 20
+
+_CHUNK_BYTES = 1 << 18
+_GZIP = b"\x1f\x8b"
+
+
+class Content:
+    """An open manifest. It stays the same while it is read: a file replaced by another one is not noticed."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        #: What messages call it.
+        self.name = name
+        self._file = file
+        # A Manifest has no close(): whoever reads one need not think of it, and the descriptor goes with it.
+        weakref.finalize(self, file.close)
+        self._stamp = self._now()
+        self._digest: str | None = None
+        self._packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
+
+    @property
+    def packed(self) -> bool:
+        """Whether the bytes are gzip."""
+        return self._packed
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes as they lie on disk (packed ones unopened), hex."""
+        if self._digest is None:
+            self._digest = _digest(self._raw())
+        return self._digest
+
+    def stream(self) -> io.BufferedReader:
+        """A reader of its own, from the first byte, unpacked."""
+        return (
+            io.BufferedReader(_Unpacked(self._raw(), self.name), _CHUNK_BYTES)
+            if self._packed
+            else self._raw()
+        )
+
+    def head(self) -> bytes:
+        """The first bytes, unpacked, at most HEAD_BYTES."""
+        return self.stream().read(HEAD_BYTES)
+
+    def check_unchanged(self) -> None:
+        """Refuses a file that was written to since it was opened: its digest would name another content.
+
+        Raises:
+            ManifestError: size or time of change differ.
+        """
+        if self._now() != self._stamp:
+            raise ManifestError(f"{self.name}: was changed while it was being read; run the command again")
+
+    def _raw(self) -> io.BufferedReader:
+        return io.BufferedReader(_Pages(self._file), _CHUNK_BYTES)
+
+    def _now(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_mtime_ns, status.st_size
+
+
+class _Pages(io.RawIOBase):
+    """Reads an open file at an offset of its own, so that several readers share one descriptor."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._offset = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._file.fileno(), [buffer], self._offset)
+        self._offset += count
+        return count
+
+
+class _Unpacked(io.RawIOBase):
+    """Unpacks gzip; a broken archive is a ManifestError."""
+
+    def __init__(self, packed: io.BufferedReader, name: str) -> None:
+        self._gzip = gzip.GzipFile(fileobj=packed, mode="rb")
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return self._gzip.readinto(buffer)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ManifestError(f"{self._name}: the gzip archive is broken or cut off: {error}") from error
+
+
+def open_content(path: str) -> Content:
+    """Opens a file; `-` and whatever cannot be read twice (pipes) are copied to a temporary file first.
+
+    Raises:
+        NotFoundError: no such file.
+        ManifestError: a folder, or a file that may not be read.
+    """
+    if path == "-":
+        return Content(_spooled(sys.stdin.buffer), "stdin")
+    file = _opened(Path(path))
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return Content(file, path)
+    with file:
+        return Content(_spooled(file), path)
+
+
+def content_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes as they lie on disk, hex.
+
+    Raises:
+        NotFoundError: no such file.
+        ManifestError: a folder, or a file that may not be read.
+    """
+    with _opened(Path(path)) as file:
+        return _digest(file)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NotFoundError(f"no such file: {path}") from None
+    except IsADirectoryError:
+        raise ManifestError(f"{path}: is a folder, not a manifest") from None
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _spooled(source: IO[bytes]) -> IO[bytes]:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the Content that gets it
+    shutil.copyfileobj(source, copy, _CHUNK_BYTES)
+    copy.flush()
+    return copy
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()

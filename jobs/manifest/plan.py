@@ -1,0 +1,166 @@
+"""Where a row's cells belong, worked out once from the column names, and the check of a row against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.manifest.addresses import picture_fault
+from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, sku_rank, slot_of
+from jobs.records import Slot
+
+#: Characters of a column's name.
+_NAME_CHARS = 200
+
+
+class ColumnError(Exception):
+    """The column names cannot be planned for: two mean the same, or one is absurd; the text says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a row is bad."""
+
+    #: As the manifest has it.
+    column: str
+    #: A sentence for the merchandiser.
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Column names → places. Built once for a table, once per set of keys elsewhere."""
+
+    columns: tuple[str, ...]
+    #: Place of the sku; None without one.
+    sku: int | None
+    person: int | None
+    #: Slot name and place of the three garment columns there are.
+    garments: tuple[tuple[str, int], ...]
+    #: Places of the garment without a slot of its own, and of the category that tells it.
+    garment: int | None
+    category: int | None
+
+    def sku_of(self, cells: Sequence[str]) -> str:
+        """The row's sku, "" without one."""
+        return cells[self.sku].strip() if self.sku is not None and self.sku < len(cells) else ""
+
+    def inputs(self, cells: Sequence[str]) -> dict[str, str] | Fault:
+        """The row's filled slots, or the first thing wrong with it."""
+        person = cells[self.person].strip() if self.person is not None else ""
+        if why := picture_fault(person) if person else "the person's picture is missing":
+            return Fault(column=self._name(self.person, "person"), why=why)
+        inputs: dict[str, str] = {Slot.PERSON.value: person}
+        for slot, place in self.garments:
+            if picture := cells[place].strip():
+                if why := picture_fault(picture):
+                    return Fault(column=self.columns[place], why=why)
+                inputs[slot] = picture
+        if self.garment is not None and (fault := self._add_garment(cells, self.garment, inputs)):
+            return fault
+        if len(inputs) == 1:
+            return Fault(column=self._garment_name(), why="the row has no garment")
+        if "dress" in inputs and len(inputs) > 2:  # noqa: PLR2004 a person and the dress
+            return Fault(
+                column=self._name(dict(self.garments).get("dress", self.garment), "dress"),
+                why="a dress cannot go together with an upper or a lower garment; make two rows of it",
+            )
+        return inputs
+
+    def _add_garment(self, cells: Sequence[str], place: int, inputs: dict[str, str]) -> Fault | None:
+        """Puts the picture of the `garment` column into the slot its category tells."""
+        if not (picture := cells[place].strip()):
+            return None
+        column = self._name(self.category, "category")
+        category = cells[self.category].strip() if self.category is not None else ""
+        if not category:
+            return Fault(column=column, why="the garment has no category; write upper, lower or dress")
+        slot = slot_of(category)
+        if slot is None:
+            return Fault(
+                column=column,
+                why=f"the category “{_short(category)}” is not known; write upper, lower or dress",
+            )
+        if why := picture_fault(picture):
+            return Fault(column=self.columns[place], why=why)
+        if slot in inputs:
+            return Fault(column=self.columns[place], why=f"the row has two garments of one kind ({slot})")
+        inputs[slot] = picture
+        return None
+
+    def _name(self, place: int | None, default: str) -> str:
+        return default if place is None else self.columns[place]
+
+    def _garment_name(self) -> str:
+        """The one garment column to blame, or all of them."""
+        places = [place for _, place in self.garments] + ([] if self.garment is None else [self.garment])
+        return ", ".join(self.columns[place] for place in sorted(places)) or "garment"
+
+
+def plan(columns: tuple[str, ...]) -> Plan:
+    """Works the plan out.
+
+    Raises:
+        ColumnError: two columns of one name or of one meaning, or a name without an end.
+    """
+    _refuse_twins(columns)
+    places: dict[str, int] = {}
+    for place, heading in enumerate(columns):
+        if (column := column_of(heading)) is None:
+            continue
+        if column not in places:
+            places[column] = place
+        elif column != "sku":
+            raise ColumnError(
+                f"the columns “{columns[places[column]]}” and “{heading}” both mean {column}; keep one"
+            )
+        elif sku_rank(heading) < sku_rank(columns[places[column]]):
+            places[column] = place
+    return Plan(
+        columns=columns,
+        sku=places.get("sku"),
+        person=places.get("person"),
+        garments=tuple((slot, places[slot]) for slot in CATEGORIES if slot in places),
+        garment=places.get("garment"),
+        category=places.get("category"),
+    )
+
+
+def refuse_useless(made: Plan, first: str) -> None:
+    """Refuses a table in which no row could ever be good.
+
+    Args:
+        made: the plan of its columns.
+        first: what messages call the line of the names.
+
+    Raises:
+        ColumnError: no column is known, or there is none for the person or for a garment.
+    """
+    known = [column_of(heading) for heading in made.columns]
+    if not any(known):
+        raise ColumnError(
+            f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress"
+        )
+    if made.person is None:
+        raise ColumnError(f"{first} has no column for the person; name it {_choice('person')}")
+    if not made.garments and made.garment is None:
+        raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}")
+
+
+def _refuse_twins(columns: tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    for place, heading in enumerate(columns, start=1):
+        if len(heading) > _NAME_CHARS:
+            raise ColumnError(f"the name of column {place} is longer than {_NAME_CHARS} characters")
+        if heading in seen:
+            what = (
+                f"the column “{heading}” is there twice" if heading.strip() else f"column {place} has no name"
+            )
+            raise ColumnError(f"{what}; every column needs a name of its own")
+        seen.add(heading)
+
+
+def _choice(column: str) -> str:
+    return ", ".join(COLUMNS[column])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 enough to know it by

@@ -1,0 +1,63 @@
+"""Planning: a row becomes the job it asks for, or says why it cannot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.identity import request_id
+from jobs.ledger.codec import encode, encode_pair
+from jobs.local_pictures import PictureError
+from jobs.ledger import Admission
+from jobs.records import BadRow, Pair, RequestId, Row, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A good row and the job it asks for; rows with the same pair share one."""
+
+    row: Row
+    request_id: RequestId
+    pair: Pair
+
+
+class Planner:
+    """Turns rows into jobs. `source` looks a picture up, see jobs.local_pictures; `epoch` is moved by `--again`."""
+
+    def __init__(self, source: Callable[[str], Source], epoch: str = "") -> None:
+        self._source = source
+        self._epoch = epoch
+
+    def plan(self, row: Row | BadRow) -> Planned | BadRow:
+        """The job of a row; a picture that cannot be used makes the row a bad one."""
+        if isinstance(row, BadRow):
+            return row
+        sources: dict[str, Source] = {}
+        for slot, text in row.inputs.items():
+            try:
+                sources[slot] = self._source(text)
+            except PictureError as error:
+                return BadRow(
+                    number=row.number, line=row.line, column=slot, why=error.why, sku=row.sku, fields=row.fields
+                )
+        pair = Pair(**sources)
+        return Planned(row=row, request_id=request_id(pair, self._epoch), pair=pair)
+
+
+def admission(planned: Planned | BadRow) -> Admission:
+    """A planned row as the ledger takes it. The row's JSON: line, sku, fields, and
+    `job` (its id), or `bad` (column and why); `inputs` when its fields only name the pictures."""
+    if isinstance(planned, BadRow):
+        bad = {"column": planned.column, "why": planned.why}
+        row: dict[str, Any] = {"line": planned.line, "sku": planned.sku, "fields": dict(planned.fields), "bad": bad}
+        return Admission(number=planned.number, request_id="", row=encode(row), pair="")
+    asked = planned.row
+    row = {"line": asked.line, "sku": asked.sku, "fields": dict(asked.fields), "job": planned.request_id}
+    if not set(asked.inputs.values()) <= set(asked.fields.values()):
+        # The row names its pictures; a manifest made from it must have them themselves.
+        row["inputs"] = dict(asked.inputs)
+    return Admission(
+        number=planned.row.number,
+        request_id=planned.request_id,
+        row=encode(row),
+        pair=encode_pair(planned.pair),
+    )

@@ -1,0 +1,143 @@
+"""The producer: a manifest goes into the ledger and onto the queue, as a stream."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from jobs.errors import ManifestError
+from jobs.ledger import Ledger
+from jobs.ledger.codec import encode
+from jobs.planning import Planned, Planner, admission
+from jobs.queue import SUBMIT, Queue
+from jobs.records import BadRow, BatchId, Row
+
+log = structlog.get_logger()
+
+#: Rows in one round trip to the ledger.
+CHUNK = 500
+#: Bad rows that are logged one by one; all of them are in the results.
+LOGGED_BAD_ROWS = 100
+
+
+class RowSource(Protocol):
+    """What the producer needs of a manifest."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The manifest's own columns; empty when each row has its own."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its local pictures are looked for."""
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The rows from the beginning; may be asked for again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Produced:
+    """What one run of the producer did."""
+
+    batch_id: BatchId
+    #: The batch was there before.
+    resumed: bool
+    rows: int
+    bad: int
+    #: Jobs this run has put into the line.
+    queued: int
+    reused: int
+    duplicate: int
+    #: Tickets sent again because some were missing.
+    resent: int
+
+
+class Producer:
+    """Feeds manifests. Running it twice with the same file changes nothing and sends lost messages again."""
+
+    def __init__(self, ledger: Ledger, queue: Queue, planner: Planner, *, file_name: str) -> None:
+        """`file_name`: what the manifest is called in messages."""
+        self._ledger = ledger
+        self._queue = queue
+        self._planner = planner
+        self._name = file_name
+
+    def check(self, manifest: RowSource, *, strict: bool = False) -> None:
+        """Looks for a valid row before anything is recorded; `strict` wants all rows valid.
+
+        Raises:
+            ManifestError: no valid row, or with `strict` any bad one; names the first bad rows.
+        """
+        bad: list[BadRow] = []
+        for row in manifest.rows():
+            planned = self._planner.plan(row)
+            if isinstance(planned, BadRow):
+                bad.append(planned) if len(bad) < LOGGED_BAD_ROWS else None
+            elif not strict:
+                return
+        if bad or not strict:
+            reasons = "\n".join(f"  {bad_row_line(self._name, row)}" for row in bad[:10])
+            more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004 a screenful
+            what = "bad rows" if strict else "no valid row"
+            raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
+
+    def feed(self, manifest: RowSource, batch_id: BatchId, tell: Callable[[int], None] = lambda rows: None) -> Produced:
+        """Admits every row and sends a ticket for each new job; `tell` hears the rows so far."""
+        new = self._ledger.open_batch(
+            batch_id,
+            manifest=self._name,
+            folder=str(manifest.folder.absolute()),
+            columns=encode(list(manifest.columns)),
+        )
+        log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
+        rows = bad = queued = reused = duplicate = 0
+        planned = map(self._planner.plan, manifest.rows())
+        while chunk := list(islice(planned, CHUNK)):
+            bad += self._log_bad(batch_id, chunk, bad)
+            admitted = self._ledger.admit(batch_id, [admission(each) for each in chunk])
+            self._queue.submit(admitted.queued)
+            rows += len(chunk)
+            queued += len(admitted.queued)
+            reused += admitted.reused
+            duplicate += admitted.duplicate
+            tell(rows)
+        self._ledger.seal(batch_id)
+        self._queue.export(batch_id)
+        resent = self.send_missing()
+        log.info("batch.sealed", batch=batch_id, rows=rows, bad=bad, queued=queued, reused=reused, resent=resent)
+        return Produced(
+            batch_id=batch_id,
+            resumed=not new,
+            rows=rows,
+            bad=bad,
+            queued=queued,
+            reused=reused,
+            duplicate=duplicate,
+            resent=resent,
+        )
+
+    def send_missing(self) -> int:
+        """Sends tickets until there are as many as waiting jobs."""
+        return send_missing_tickets(self._ledger, self._queue)
+
+    def _log_bad(self, batch_id: BatchId, chunk: list[Planned | BadRow], before: int) -> int:
+        bad = [row for row in chunk if isinstance(row, BadRow)]
+        for row in bad[: max(0, LOGGED_BAD_ROWS - before)]:
+            log.warning(
+                "row.invalid", batch=batch_id, row=row.number, sku=row.sku, where=f"{self._name}:{row.line}", column=row.column, why=row.why
+            )
+        return len(bad)
+
+
+def send_missing_tickets(ledger: Ledger, queue: Queue) -> int:
+    """Tops the submit queue up to one ticket for each waiting job; too many do no harm, too few would idle."""
+    missing = ledger.queued_total() - queue.waiting(SUBMIT)
+    return queue.submit("reconciled" for _ in range(missing)) if missing > 0 else 0
+
+
+def bad_row_line(name: str, row: BadRow) -> str:
+    """`file:line: column: why`."""
+    return ": ".join(filter(None, [f"{name}:{row.line}", row.column, row.why]))

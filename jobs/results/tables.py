@@ -1,0 +1,125 @@
+"""results.csv, failed.csv and summary.json, made from result lines in the order of the rows."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from jobs.records import BatchStatus
+from jobs.results.lines import ResultLine, iso
+
+#: Columns behind the manifest's own; the prefix keeps them apart from any of those.
+STATUS_COLUMNS = (
+    "vton_status",
+    "vton_image",
+    "vton_error",
+    "vton_message",
+    "vton_owner",
+    "vton_retryable",
+    "vton_request_id",
+    "vton_task_id",
+)
+#: A spreadsheet runs a cell that begins so.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_tables(folder: Path, columns: Sequence[str], lines: Iterable[ResultLine]) -> Counter[str]:
+    """Writes results.csv (all rows) and failed.csv (those without a picture, as a manifest to run again).
+
+    Returns:
+        What the rows cost the morning: how many have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
+    """
+    counts: Counter[str] = Counter()
+    with replacing(folder / "results.csv") as results, replacing(folder / "failed.csv") as failed:
+        all_rows, gaps = csv.writer(results), csv.writer(failed)
+        all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
+        gaps.writerow([safe_cell(name) for name in columns])
+        for line in lines:
+            own = [safe_cell(line["fields"].get(name, "")) for name in columns]
+            all_rows.writerow([*own, *(safe_cell(cell) for cell in _status_cells(line))])
+            if line["status"] != "succeeded":
+                gaps.writerow(own)
+            counts[f"status:{line['status']}"] += 1
+            if line["error"] and line["status"] != "succeeded":
+                counts[f"owner:{line['error']['owner']}"] += 1
+                counts[f"class:{line['error']['class']}"] += 1
+                counts["retryable"] += bool(line["error"]["retryable"])
+            if line["source"]:
+                counts[f"source:{line['source']}"] += 1
+    return counts
+
+
+def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -> dict[str, Any]:
+    """summary.json: the counts by status add up to the rows."""
+
+    def part(prefix: str) -> dict[str, int]:
+        return {name.removeprefix(prefix): count for name, count in sorted(counts.items()) if name.startswith(prefix)}
+
+    return {
+        "batch": status.batch_id,
+        "manifest": fields.get("manifest", ""),
+        "complete": status.complete,
+        "rows": sum(part("status:").values()),
+        "status": part("status:"),
+        "retryable_rows": counts["retryable"],
+        "gaps_by_owner": part("owner:"),
+        "gaps_by_class": part("class:"),
+        "pictures_by_source": part("source:"),
+        "reused_rows": status.reused,
+        "duplicate_rows": status.duplicate,
+        "bought": int(fields.get("spent", 0)),
+        "created_at": iso(status.created_ms),
+        "completed_at": iso(status.completed_ms),
+        "seconds": None if status.completed_ms is None else round((status.completed_ms - status.created_ms) / 1000, 1),
+    }
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes one JSON object, whole or not at all."""
+    with replacing(path) as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)
+        file.write("\n")
+
+
+def safe_cell(text: str) -> str:
+    """A cell as it is, or with a quote before what a spreadsheet would run; plain numbers stay numbers."""
+    if text.startswith(FORMULA_STARTS) and not _is_number(text):
+        return f"'{text}"
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A text file that takes its name only when it is whole and on disk."""
+    new = path.with_name(path.name + ".tmp")
+    with new.open("w", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _status_cells(line: ResultLine) -> list[str]:
+    error = line["error"] or {}
+    return [
+        line["status"],
+        line["images"][0]["path"] if line["images"] else "",
+        error.get("class") or "",
+        error.get("message") or "",
+        error.get("owner") or "",
+        "" if not error else ("yes" if error["retryable"] else "no"),
+        line["request_id"] or "",
+        line["task_id"] or "",
+    ]

@@ -1,0 +1,60 @@
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from jobs.settings import Credentials, HiDreamSettings
+from worker.hidream.client import SubmitClient
+from worker.hidream.exchange import ApiKeyExchange
+from worker.hidream.tokens import TokenSource
+from worker.hidream.transport import make_ssl_context
+
+CANARY = "sk-canary-0123456789"
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    return make_ssl_context()
+
+
+@pytest.fixture
+def settings_for() -> Callable[..., HiDreamSettings]:
+    def make(url: str, **more: Any) -> HiDreamSettings:
+        values: dict[str, Any] = {
+            "base_url": url,
+            "token_url": f"{url}/token",
+            "image_prefix": f"{url}/image/",
+            "connect_timeout_s": 2,
+            "submit_timeout_s": 10,
+            "poll_timeout_s": 10,
+            "download_timeout_s": 10,
+        }
+        return HiDreamSettings(**{**values, **more})
+
+    return make
+
+
+@pytest.fixture
+def tokens_for(tls: ssl.SSLContext) -> Callable[..., TokenSource]:
+    def make(settings: HiDreamSettings, **credentials: str) -> TokenSource:
+        given = Credentials.model_validate(credentials or {"token": CANARY})
+        return TokenSource(credentials=given, exchange=ApiKeyExchange(settings=settings, ssl_context=tls))
+
+    return make
+
+
+@pytest.fixture
+def submitter(
+    settings_for: Any, tokens_for: Any, tls: ssl.SSLContext
+) -> Iterator[Callable[..., SubmitClient]]:
+    made: list[SubmitClient] = []
+
+    def make(url: str, credentials: dict[str, str] | None = None, **more: Any) -> SubmitClient:
+        settings = settings_for(url, **more)
+        made.append(SubmitClient(settings, tokens_for(settings, **(credentials or {})), tls))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()

@@ -1,0 +1,178 @@
+"""The composition root of the workers: `dramatiq worker.app -Q submit` and `-Q collect` load this module.
+
+It is the one module whose import does something: Dramatiq wants a broker with actors when it has loaded it. Settings are
+read once, every part is built once, each gets its slice.
+"""
+
+import asyncio
+import ssl
+import time
+from functools import cached_property
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from jobs import logs
+from jobs.errors import ConfigError
+from jobs.ledger import AsyncRunner, Ledger
+from jobs.queue import COLLECT, Queue
+from jobs.records import RequestId
+from jobs.redis_client import connect, connect_async
+from jobs.results import Exporter
+from jobs.settings import Credentials, Settings, read_credentials, read_settings
+from worker.actors import declare
+from worker.bodies import Bodies
+from worker.callback_address import CallbackAddresses
+from worker.collection import Collection
+from worker.gate import Gate
+from worker.hidream.client import PollClient, SubmitClient, SubmitClients
+from worker.hidream.exchange import ApiKeyExchange
+from worker.hidream.tokens import TokenSource
+from worker.hidream.transport import make_ssl_context
+from worker.images import Downloader
+from worker.metrics import Metrics
+from worker.middleware import LoopService, MessageContext, StopsGate
+from worker.pictures_store import PictureStore
+from worker.policy import PollSchedule
+from worker.reconciler import Reconciler
+from worker.submission import Submission
+from worker.watcher import Watcher
+
+log = structlog.get_logger()
+
+#: Commands out of a million that make Dramatiq look for dead workers' messages (≈ every 15 s on an idle queue).
+MAINTENANCE_CHANCE = 50_000
+
+
+class App:
+    """Everything a worker process is made of, each part built when it is first needed."""
+
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._credentials = credentials
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger for threads; every submit thread may hold a connection."""
+        redis = self.settings.redis
+        threads = self.settings.workers.submit_threads
+        client = connect(redis, db=redis.ledger_db, connections=threads + 16, patience_s=redis.patience_s)
+        return Ledger(client, redis.prefix)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The queue, for tickets that are sent again."""
+        redis = self.settings.redis
+        return Queue(connect(redis, db=redis.queue_db, patience_s=redis.patience_s), redis.prefix)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The account's gate."""
+        hidream = self.settings.hidream
+        return Gate(self.ledger, self.settings.limits, submit_timeout_s=2 * hidream.submit_timeout_s)
+
+    @cached_property
+    def submission(self) -> Submission:
+        """Submits jobs; only submit processes ask for it."""
+        clients = SubmitClients(lambda: SubmitClient(self.settings.hidream, self.tokens, self.ssl_context))
+        return Submission(
+            gate=self.gate,
+            ledger=self.ledger,
+            client=clients.get,
+            bodies=Bodies(max_picture_bytes=self.settings.pictures.max_bytes),
+            schedule=PollSchedule(tasks=self.settings.tasks),
+            metrics=self.metrics,
+            notify_url=self.notify_url,
+        )
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """Writes the files of batches."""
+        store = PictureStore(self.settings.data_dir.absolute())
+        return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store.root)
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        """One for all connections: loading the CA bundle costs 20 ms."""
+        return make_ssl_context()
+
+    @cached_property
+    def tokens(self) -> TokenSource:
+        """The account's token; of this process, since Redis holds no secrets."""
+        if not self._credentials:
+            raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY")
+        return TokenSource(
+            credentials=self._credentials,
+            exchange=ApiKeyExchange(settings=self.settings.hidream, ssl_context=self.ssl_context),
+        )
+
+    @cached_property
+    def _addresses(self) -> CallbackAddresses | None:
+        callbacks = self.settings.callbacks
+        if not callbacks.public_url:
+            return None
+        return CallbackAddresses(callbacks.public_url, callbacks.secret.get_secret_value(), callbacks.valid_s)
+
+    def notify_url(self, request_id: RequestId) -> str | None:
+        """The callback address of a job; None when nobody listens."""
+        return self._addresses.address(request_id, time.time()) if self._addresses else None
+
+    def watcher(self) -> Watcher:
+        """The watcher; made inside its event loop, since its connections belong to that."""
+        redis, hidream = self.settings.redis, self.settings.hidream
+        client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
+        ledger = AsyncRunner(client, redis.prefix)
+        downloader = Downloader(
+            hidream=hidream,
+            pictures=self.settings.pictures,
+            store=PictureStore(self.settings.data_dir.absolute()),
+            ssl_context=self.ssl_context,
+        )
+        room = asyncio.Semaphore(self.settings.workers.downloads)
+        collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
+        poller = PollClient(hidream, self.tokens, self.ssl_context)
+        return Watcher(ledger, poller, collection, self.settings, self.metrics)
+
+    def reconciler(self) -> Reconciler:
+        """The reconciler; idle unless it holds the lease."""
+        return Reconciler(self.ledger, self.queue, self.settings)
+
+    def broker(self) -> dramatiq.Broker:
+        """A broker with both actors. No Retries, no time limits: the ledger decides what is tried again."""
+        redis = self.settings.redis
+        if not redis.url.get_secret_value():
+            raise ConfigError("redis.url: not set; workers need the Redis of the producer (VTON_REDIS__URL)")
+        client = connect(redis, db=redis.queue_db, patience_s=redis.patience_s, decode=False)
+        middleware = [
+            MessageContext(),
+            StopsGate(self._stop_gate),
+            LoopService(COLLECT, self.watcher),
+            LoopService(COLLECT, self.reconciler),
+        ]
+        broker = RedisBroker(
+            client=client, namespace=redis.prefix, middleware=middleware, maintenance_chance=MAINTENANCE_CHANCE
+        )
+        declare(broker, lambda: self.submission, lambda: self.exporter)
+        return broker
+
+    def _stop_gate(self) -> None:
+        if "gate" in self.__dict__:
+            self.gate.stop()
+
+
+def start() -> dramatiq.Broker:
+    """Reads the settings, configures the logs and makes the broker Dramatiq's own."""
+    settings, credentials = read_settings(), read_credentials()
+    logs.configure(settings.logs)
+    for secret in (credentials.token, credentials.api_key, settings.callbacks.secret):
+        if secret is not None and secret.get_secret_value():
+            logs.redact(secret.get_secret_value())
+    broker = App(settings, credentials).broker()
+    dramatiq.set_broker(broker)
+    log.info("worker.started")
+    return broker
+
+
+broker = start()

@@ -1,0 +1,232 @@
+"""The gate: one account, one script. Whoever wants to submit asks here, from whichever process or host.
+
+A permit needs at once: no pause and no open breaker, budget left, a free parallel-task lease, a slot in the rate. The
+script hands out the job whose turn it is together with the permit, so nothing is held while one waits.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, assert_never
+from uuid import uuid4
+
+import structlog
+
+from jobs.errors import LedgerLostError
+from jobs.ledger import Ledger
+from jobs.ledger.codec import decode_job, decode_latency
+from jobs.ledger.script import Call, script
+from jobs.ledger.steps import LEASE_MS
+from jobs.records import Job, Latency, RequestId
+from jobs.settings import LimitSettings
+
+log = structlog.get_logger()
+
+#: Share of the permitted rate that is used: at the limit itself jitter puts windows over it.
+RATE_SHARE = 0.98
+RATE_WINDOW_MS = 60_000
+#: How far ahead a place in the rate may be reserved; a lease is held meanwhile.
+LONGEST_RESERVATION_MS = 1_500
+#: A permit that was not used by then belonged to a worker that died, ms.
+GRACE_MS = 20_000
+#: Waiters look again after this long even when nobody rings, ms.
+LONGEST_WAIT_MS = 5_000
+#: First and longest wait before a probe asks an open breaker's account, ms.
+PROBE_MS = (5_000, 300_000)
+#: Answers in a row that say nothing good before the breaker opens by itself.
+STREAK = 5
+#: Longest closing when the vendor does not say how long, ms.
+LONGEST_CLOSE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Leave to submit one job, once, at `go_ms` on Redis' clock."""
+
+    job: Job
+    #: Fences everybody else off the job.
+    claim: str
+    go_ms: int
+    now_ms: int
+    #: This submit tries whether an open breaker may close.
+    probe: bool
+    latency: Latency | None
+
+    @property
+    def request_id(self) -> RequestId:
+        """The job's id."""
+        return self.job.request_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """No permit now."""
+
+    #: paused | throttled | slots | rate | budget, or the breaker's reason.
+    reason: str
+    ms: int
+    detail: str
+
+
+class Empty:
+    """Nothing waits to be submitted."""
+
+
+Begin = Literal["go", "closed", "fenced"]
+
+
+class Gate:
+    """The gate's door for threads; one per process. Raises RedisDownError: then nothing is submitted."""
+
+    def __init__(self, ledger: Ledger, limits: LimitSettings, *, submit_timeout_s: float) -> None:
+        self._ledger = ledger
+        self._limits = limits
+        self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
+        self._ledger_id = ""
+        self._stopping = threading.Event()
+        #: Only this process listens here, so that it can wake its own waiters when it stops.
+        self._own_bell = ledger.key("bell", uuid4().hex)
+        self._waiters = 0
+        self._last_reason = ""
+
+    def acquire(self) -> Permit | None:
+        """Waits for a permit; None when nothing is left to submit or the process stops.
+
+        Raises:
+            LedgerLostError: the ledger is not the one this process began with.
+        """
+        token = uuid4().hex
+        while not self._stopping.is_set():
+            match self._ask(token):
+                case Permit() as permit:
+                    return permit
+                case Empty():
+                    return None
+                case Wait() as wait:
+                    self._say(wait)
+                    self._listen(wait)
+                    token = uuid4().hex
+                case never:
+                    assert_never(never)
+        return None
+
+    def sleep_until_go(self, permit: Permit) -> bool:
+        """Sleeps once until the reserved moment; False when the process stops meanwhile."""
+        return not self._stopping.wait(max(0, permit.go_ms - permit.now_ms) / 1000)
+
+    def begin(self, permit: Permit) -> Begin:
+        """Writes the intent. Nothing may be sent unless this says "go".
+
+        Raises:
+            LedgerLostError: as in acquire.
+        """
+        args = (permit.request_id, permit.claim, self._deadline_ms, self._ledger_id)
+        reply = self._ledger.run(Call(script("worker.gate", "begin"), args, list))
+        if reply[0] == 1:
+            return "go"
+        if reply[1] == "lost":
+            raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
+        return "closed" if reply[1] == "closed" else "fenced"
+
+    def give_back(self, permit: Permit) -> None:
+        """Nothing was sent and nothing is wrong with the account."""
+        self._give_back(permit, "none", "", 0, 0)
+
+    def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
+        """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
+        wait_ms = 0 if wait_s is None else max(1, int(wait_s * 1000))
+        reply = self._give_back(permit, "throttle" if throttled else "close", why, wait_ms, LONGEST_CLOSE_MS)
+        log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=reply[1], request_id=permit.request_id)
+
+    def trip(self, permit: Permit, reason: str, why: str) -> None:
+        """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued."""
+        reply = self._give_back(permit, "trip", reason, *PROBE_MS, why)
+        if reply[2] == 1:
+            log.error("breaker.opened", reason=reason, why=why)
+
+    def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
+        """One more answer that says nothing good; `enough` of them in a row open the breaker."""
+        if self._ledger.run(open_breaker(reason, why, enough=enough)):
+            log.error("breaker.opened", reason=reason, why=why)
+
+    def stop(self) -> None:
+        """The process stops: its waiters wake at once and get no permit."""
+        self._stopping.set()
+        pipeline = self._ledger.client.pipeline()
+        pipeline.rpush(self._own_bell, *("1" for _ in range(self._waiters + 1)))
+        pipeline.pexpire(self._own_bell, 60_000)
+        pipeline.execute()
+
+    def _ask(self, token: str) -> Permit | Wait | Empty:
+        limits = self._limits
+        interval_us = RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE)
+        if not self._ledger_id:
+            self._ledger_id = self._ledger.ledger_id() or ""
+            if not self._ledger_id:
+                return Empty()
+        args = (
+            token,
+            self._ledger_id,
+            limits.in_flight,
+            f"{interval_us:.3f}",
+            limits.max_images_per_batch,
+            limits.max_images_per_day,
+            datetime.now(UTC).strftime("%Y-%m-%d"),
+            LEASE_MS,
+            LONGEST_RESERVATION_MS,
+            RATE_WINDOW_MS,
+            GRACE_MS,
+        )
+        return self._ledger.run(Call(script("worker.gate", "permit"), args, lambda reply: _read(reply, token)))
+
+    def _listen(self, wait: Wait) -> None:
+        """Blocks until a slot's bell rings, the process stops, or the time has come."""
+        timeout_ms = min(wait.ms, LONGEST_WAIT_MS)
+        if wait.reason in {"rate", "throttled"}:
+            # Only time helps; a freed slot does not.
+            self._stopping.wait(timeout_ms / 1000)
+            return
+        self._waiters += 1
+        try:
+            self._ledger.client.blpop([self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000))
+        finally:
+            self._waiters -= 1
+
+    def _say(self, wait: Wait) -> None:
+        """Logs why the gate is shut, once for each reason, not for each waiter."""
+        if wait.reason != self._last_reason and wait.reason not in {"slots", "rate"}:
+            event = {"budget": "budget.reached", "paused": "gate.paused"}.get(wait.reason, "gate.waiting")
+            log.warning(event, reason=wait.reason, detail=wait.detail)
+        self._last_reason = wait.reason
+
+    def _give_back(self, permit: Permit, effect: str, why: str, ms: int, longest_ms: int, detail: str = "") -> list[int]:
+        args = (permit.request_id, uuid4().hex, permit.claim, effect, why, ms, longest_ms, RATE_WINDOW_MS, 1, detail)
+        return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))
+
+
+def open_breaker(reason: str, why: str, *, enough: int = 1) -> Call[bool]:
+    """Counts a bad answer that came outside a permit, e.g. to a poll; True when the breaker opens with it."""
+    return Call(script("worker.gate", "streak"), (reason, why, enough, *PROBE_MS), bool)
+
+
+def _read(reply: list[Any], token: str) -> Permit | Wait | Empty:
+    kind = reply[0]
+    if kind == "granted":
+        flat = reply[5]
+        job = decode_job(reply[1], dict(zip(flat[::2], flat[1::2], strict=True)))
+        return Permit(
+            job=job,
+            claim=token,
+            go_ms=int(reply[2]),
+            now_ms=int(reply[3]),
+            probe=str(reply[4]) == "1",
+            latency=decode_latency(reply[6]),
+        )
+    if kind == "wait":
+        return Wait(reason=reply[1], ms=max(1, int(reply[2])), detail=reply[3])
+    if kind == "empty":
+        return Empty()
+    raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
+
+

@@ -1,0 +1,43 @@
+-- Nothing was bought: the job waits again, at the front, and no attempt is burnt. What it means for the account:
+-- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, refund.
+-- Effects: 'none' | 'close' (ms, or a doubling wait when 0; shrinks nothing) | 'throttle' (close and shrink the rate)
+-- | 'trip' (open the breaker; ms = first wait for a probe).
+-- Returns {1, closed until or 0, opened} or {0, 0, 0} (fenced).
+local rid, token, claim, effect, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local job, gate = key('job', rid), key('gate')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim')
+if found[2] == token then return { 1, 0, 0 } end
+if found[3] ~= claim or (found[1] ~= 'queued' and found[1] ~= 'submitting' and found[1] ~= 'unknown') then return { 0, 0, 0 } end
+redis.call('HSET', job, 'op', token)
+redis.call('ZREM', key('unknown'), rid)
+redis.call('HDEL', job, 'failure')
+refund(rid)
+back_to_queue(rid)
+local was_probe = redis.call('HGET', gate, 'probe') == rid
+
+local closed, opened = 0, 0
+if effect == 'throttle' or effect == 'close' then
+  local wait = tonumber(ARGV[6])
+  if wait == 0 then
+    local busy = redis.call('HINCRBY', gate, 'busy', 1)
+    wait = math.min(tonumber(ARGV[7]), 1000 * 2 ^ math.min(busy - 1, 10))
+  end
+  closed = math.max(now + wait, tonumber(redis.call('HGET', gate, 'closed_until') or '0'))
+  redis.call('HSET', gate, 'closed_until', closed, 'closed_why', why)
+  if effect == 'throttle' then
+    local g = redis.call('HMGET', gate, 'factor', 'factor_ms')
+    local window = tonumber(ARGV[8])
+    local since = now - tonumber(g[2] or '0')
+    -- One burst of refusals is one piece of news: the rate shrinks once a window.
+    if since >= window then
+      local factor = math.min(1, tonumber(g[1] or '1') + since / (window * 10))
+      redis.call('HSET', gate, 'factor', string.format('%.4f', math.max(0.1, factor * 0.7)), 'factor_ms', now)
+    end
+    redis.call('HSET', gate, 'tat', closed)
+  end
+elseif effect == 'trip' then
+  local already = redis.call('HGET', gate, 'breaker')
+  if not already or was_probe then opened = open_breaker(why, ARGV[10] or '', tonumber(ARGV[6]), tonumber(ARGV[7])) end
+end
+release(rid)
+return { 1, closed, opened }

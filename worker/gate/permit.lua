@@ -1,0 +1,100 @@
+-- Asks for leave to submit the next job. ARGV: token, ledger id, in flight, interval us, batch budget, day budget, day,
+-- lease ms, longest reservation ms, rate window ms, grace ms.
+-- Returns {'granted', request id, go at, now, probe, job fields} | {'wait', reason, ms, detail} | {'empty'} | {'lost'}.
+local token, lease = ARGV[1], tonumber(ARGV[8])
+local gate = key('gate')
+local id = redis.call('HGET', key('meta'), 'id')
+if ARGV[2] ~= '' and id ~= ARGV[2] then return { 'lost' } end
+
+local function grant(rid, go, probe)
+  return { 'granted', rid, go, now, probe, redis.call('HGETALL', key('job', rid)),
+    redis.call('HMGET', gate, 'lat_mean', 'lat_var', 'lat_n') }
+end
+
+-- The reply of the first sending was lost: it is the same permit.
+local before = redis.call('GET', key('permit', token))
+if before then
+  local rid, go, probe = string.match(before, '^(%S+) (%S+) (%S+)$')
+  return grant(rid, go, probe)
+end
+
+local g = redis.call('HMGET', gate, 'paused', 'closed_until', 'closed_why', 'breaker', 'breaker_why', 'probe', 'probe_at',
+  'tat', 'factor', 'factor_ms')
+if g[1] then return { 'wait', 'paused', 5000, g[1] } end
+
+-- The head of the line decides whether there is anything to wait for at all.
+local waiting = redis.call('LLEN', key('ring'))
+if waiting == 0 then return { 'empty' } end
+
+if tonumber(g[2] or '0') > now then return { 'wait', 'throttled', g[2] - now, g[3] or '' } end
+local probe = 0
+if g[4] then
+  if g[6] then return { 'wait', g[4], 1000, g[5] or '' } end
+  if tonumber(g[7]) > now then return { 'wait', g[4], g[7] - now, g[5] or '' } end
+  probe = 1
+end
+
+redis.call('ZREMRANGEBYSCORE', key('leases'), '-inf', now)
+if redis.call('ZCARD', key('leases')) >= tonumber(ARGV[3]) then
+  local first = redis.call('ZRANGE', key('leases'), 0, 0, 'WITHSCORES')
+  return { 'wait', 'slots', math.max(1, math.ceil(first[2] - now)), '' }
+end
+
+local day_budget = tonumber(ARGV[6])
+if day_budget > 0 and tonumber(redis.call('HGET', key('spent'), ARGV[7]) or '0') >= day_budget then
+  return { 'wait', 'budget', 60000, 'day' }
+end
+
+-- Rate: a reservation tells when to go; the factor shrinks on throttling and climbs back over ten windows.
+local factor = tonumber(g[9] or '1')
+if factor < 1 then factor = math.min(1, factor + (now - tonumber(g[10])) / (tonumber(ARGV[10]) * 10)) end
+local interval = tonumber(ARGV[4]) / 1000 / factor
+local go = math.max(now, tonumber(g[8] or '0'))
+if go - now > tonumber(ARGV[9]) then return { 'wait', 'rate', math.ceil(go - now - tonumber(ARGV[9])), '' } end
+
+-- Whose turn: batches in a ring, each with its own line; a batch over its budget is passed over.
+local function turn(batch)
+  redis.call('LPOP', key('ring'))
+  redis.call('RPUSH', key('ring'), batch)
+end
+
+local batch_budget, over = tonumber(ARGV[5]), 0
+local rid, batch
+while waiting > 0 do
+  batch = redis.call('LINDEX', key('ring'), 0)
+  if not batch then break end
+  local b = key('batch', batch)
+  if batch_budget > 0 and tonumber(redis.call('HGET', b, 'spent') or '0') >= batch_budget then
+    turn(batch)
+    over = over + 1
+    waiting = waiting - 1
+  else
+    rid = redis.call('LPOP', key('queued', batch))
+    if not rid then
+      redis.call('LREM', key('ring'), 0, batch)
+      waiting = waiting - 1
+    else
+      local found = redis.call('HMGET', key('job', rid), 'state', 'claim')
+      if found[1] == 'queued' and not found[2] then
+        turn(batch)
+        break
+      end
+      rid = nil
+    end
+  end
+end
+if not rid then
+  if over > 0 then return { 'wait', 'budget', 60000, 'batch' } end
+  return { 'empty' }
+end
+
+redis.call('HSET', gate, 'tat', string.format('%.3f', go + interval))
+go = math.ceil(go)
+redis.call('HSET', key('job', rid), 'claim', token, 'paid_batch', batch, 'paid_day', ARGV[7])
+redis.call('HINCRBY', key('batch', batch), 'spent', 1)
+redis.call('HINCRBY', key('spent'), ARGV[7], 1)
+redis.call('ZADD', key('leases'), go + lease, rid)
+redis.call('ZADD', key('posting'), go + ARGV[11], rid)
+if probe == 1 then redis.call('HSET', gate, 'probe', rid) end
+redis.call('SET', key('permit', token), rid .. ' ' .. go .. ' ' .. probe, 'PX', 120000)
+return grant(rid, go, probe)

@@ -1,0 +1,206 @@
+"""Asks HiDream: one POST per job from a worker thread, many polls at once from the loop."""
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+import httpx
+from pydantic import SecretStr
+
+from jobs.records import TaskId
+from jobs.settings import HiDreamSettings
+from worker.hidream.outcomes import NotSent, Paused, PollFailed, PollOutcome, SubmitOutcome, Unknown
+from worker.hidream.replies import poll_outcome, submit_outcome
+from worker.hidream.tokens import TokenSource, TokenUnavailableError
+from worker.hidream.transport import (
+    KEEPALIVE_S,
+    MAX_CONNECTIONS,
+    MAX_REPLY_BYTES,
+    PLAIN,
+    Deadline,
+    make_reply,
+    no_cookies,
+    quiet_http_logs,
+    read_reply,
+    refuses,
+    sync_client,
+)
+from worker.hidream.wire import Body, Reply
+
+
+class _Sending:
+    """A body on its way, which knows whether all of it was handed to the kernel."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        #: Until then HiDream has half a JSON object, shorter than its Content-Length: nothing to buy.
+        self.whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._body.pieces()
+        # Asked for more: the last piece was written without an error.
+        self.whole = True
+
+
+class SubmitClient:
+    """Submits jobs over one connection; for one thread at a time, see `SubmitClients`."""
+
+    def __init__(self, settings: HiDreamSettings, tokens: TokenSource, ssl_context: ssl.SSLContext) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._address = join(settings.base_url, settings.submit_path)
+        self._deadline = Deadline()
+        self._client = sync_client(self._deadline, ssl_context, connect_s=settings.connect_timeout_s)
+
+    def submit(self, body: Body) -> SubmitOutcome:
+        """Sends one job and judges the answer; each POST lasts at most `submit_timeout_s`, body and reply.
+
+        A refused token is renewed and the job sent again, once; a refusal buys nothing.
+        """
+        try:
+            token = self._tokens.token()
+            outcome = self._post(body, token)
+            if isinstance(outcome, Paused) and outcome.reason == "token":
+                outcome = self._post(body, self._tokens.renew(token))
+        except TokenUnavailableError as error:
+            return (
+                Paused(reason="token", message=error.reason) if error.final else NotSent(reason=error.reason)
+            )
+        return outcome
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._client.close()
+
+    def _post(self, body: Body, token: SecretStr) -> SubmitOutcome:
+        sending = _Sending(body)
+        secret = token.get_secret_value()
+        headers = {
+            "Authorization": f"Bearer {secret}",
+            "Content-Type": "application/json",
+            "Content-Length": str(body.length),
+        }
+        request = self._client.build_request("POST", self._address, headers=headers, content=sending)
+        self._deadline.start(self._settings.submit_timeout_s)
+        try:
+            reply = read_reply(self._client.send(request, stream=True), secret)
+        except httpx.TransportError as error:
+            reason = f"{type(error).__name__}: {error}"
+            return Unknown(reason=reason) if sending.whole else NotSent(reason=reason)
+        return submit_outcome(reply, self._settings, now_s=time.time(), sent_bytes=body.length)
+
+
+class SubmitClients:
+    """One `SubmitClient` for each thread that asks; they share the TLS context."""
+
+    def __init__(self, make: Callable[[], SubmitClient]) -> None:
+        self._make = make
+        self._mine = threading.local()
+        self._lock = threading.Lock()
+        self._all: list[SubmitClient] = []
+
+    def get(self) -> SubmitClient:
+        """This thread's client, made at its first use."""
+        client: SubmitClient | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = self._mine.client = self._make()
+            with self._lock:
+                self._all.append(client)
+        return client
+
+    def close(self) -> None:
+        """Closes every thread's client; called when the threads are done."""
+        with self._lock:
+            clients, self._all = self._all, []
+        for client in clients:
+            client.close()
+
+
+class PollClient:
+    """Asks for results, many at a time over at most 32 connections; made and used inside one event loop."""
+
+    def __init__(self, settings: HiDreamSettings, tokens: TokenSource, ssl_context: ssl.SSLContext) -> None:
+        quiet_http_logs()
+        self._settings = settings
+        self._tokens = tokens
+        self._address = join(settings.base_url, settings.results_path)
+        limits = httpx.Limits(
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_S,
+        )
+        self._client = httpx.AsyncClient(
+            verify=ssl_context,
+            limits=limits,
+            timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
+            headers=PLAIN,
+            cookies=no_cookies(),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def results(self, task_id: TaskId, *, expected: int = 1) -> PollOutcome:
+        """Asks once how a task stands; each GET lasts at most `poll_timeout_s`, waiting for a connection too.
+
+        A refused token is renewed and the query sent again, once.
+
+        Args:
+            task_id: as the submit reply named it.
+            expected: sub-tasks the submit reply named; with fewer listed the task is not over.
+        """
+        try:
+            token = await self._tokens.atoken()
+            outcome = await self._get(task_id, token, expected)
+            if isinstance(outcome, PollFailed) and outcome.auth:
+                outcome = await self._get(task_id, await self._tokens.arenew(token), expected)
+        except TokenUnavailableError as error:
+            return PollFailed(reason=error.reason, auth=error.final)
+        return outcome
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._client.aclose()
+
+    async def _get(self, task_id: TaskId, token: SecretStr, expected: int) -> PollOutcome:
+        secret = token.get_secret_value()
+        headers = {"Authorization": f"Bearer {secret}"}
+        request = self._client.build_request(
+            "GET", self._address, params={"task_id": task_id}, headers=headers
+        )
+        try:
+            async with asyncio.timeout(self._settings.poll_timeout_s):
+                reply = await _read(await self._client.send(request, stream=True), secret)
+        except TimeoutError:
+            return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
+        except (httpx.TransportError, OSError, UnicodeError) as error:
+            return PollFailed(reason=f"{type(error).__name__}: {error}")
+        return poll_outcome(reply, self._settings, now_s=time.time(), expected=expected)
+
+
+async def _read(response: httpx.Response, secret: str) -> Reply:
+    """`read_reply` for the loop; a cut body raises, since a poll has nothing to lose."""
+    fault = refuses(response.headers)
+    body = bytearray()
+    try:
+        if not fault:
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MAX_REPLY_BYTES:
+                    fault = "a reply of more than 1 MB"
+                    break
+    except httpx.TransportError:
+        # 404 or 429 say enough without their body.
+        if response.status_code == HTTPStatus.OK:
+            raise
+        fault = "the reply was cut off"
+    finally:
+        await response.aclose()
+    return make_reply(response, b"" if fault else bytes(body), fault, secret)
+
+
+def join(base_url: str, path: str) -> str:
+    """Scheme and host, and a path."""
+    return f"{base_url.rstrip('/')}/{path.lstrip('/')}"

@@ -1,0 +1,132 @@
+"""What HiDream's answers mean, as values: six ends of a submit, three of a poll, four ways a sub-task fails.
+
+```
+SubmitOutcome                                     PollOutcome
+├── Accepted  bought, a task runs                 ├── Pending     ask again later
+├── Refused   nothing bought, this job is over    ├── Ended       every sub-task is final
+├── Busy      nothing bought, come back later     └── PollFailed  no usable answer, ask again later
+├── Paused    nothing bought, the account is over
+├── NotSent   nothing bought, try again
+└── Unknown   it may have been bought
+```
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from jobs.records import Failure, TaskId
+
+PauseReason = Literal["token", "credits", "module"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """HiDream took the job: it is bought, and a task runs."""
+
+    task_id: TaskId
+    #: One per picture; may be empty when the reply leaves them out.
+    sub_task_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """HiDream will not do this job; nothing was bought."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """HiDream has no room now; nothing was bought."""
+
+    reason: str
+    #: Seconds from the reply, 0 to 3,600; None when HiDream names none.
+    retry_after_s: float | None = None
+    #: True for 429: the account's own rate was too high.
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Nothing can be bought until a person mends the account; the job is as good as before."""
+
+    reason: PauseReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """HiDream cannot have had the whole request, so nothing was bought."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The whole request went out and no usable answer came: it may have been bought."""
+
+    reason: str
+
+
+SubmitOutcome = Accepted | Refused | Busy | Paused | NotSent | Unknown
+
+
+class SubFailureKind(StrEnum):
+    """How a sub-task ends without a picture."""
+
+    #: Status 3; may be a passing congestion.
+    FAILED = "failed"
+    #: Status 4.
+    MODERATED = "moderated"
+    #: Status 1004 to 1006: the algorithm found nothing to make.
+    NOTHING = "nothing"
+    #: A status nobody has told us about.
+    ODD = "odd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubFailure:
+    """One sub-task that is final and has no picture."""
+
+    kind: SubFailureKind
+    #: As HiDream wrote it, cut to 40 characters.
+    status: str
+    #: HiDream's own words, cleaned; may be empty.
+    message: str = ""
+    sub_task_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """The task is under way."""
+
+    #: Mean of its sub-tasks, 0 to 1; None when HiDream names none.
+    progress: float | None = None
+    #: No sub-task has begun.
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Every sub-task is final. Pictures and failures side by side are normal."""
+
+    #: Addresses, or bare ids to be joined with the configured prefix.
+    pictures: tuple[str, ...] = ()
+    failures: tuple[SubFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollFailed:
+    """No usable answer about a task; the task itself may be fine."""
+
+    reason: str
+    #: HTTP 404: HiDream does not know the task, or not yet.
+    missing: bool = False
+    #: Seconds, 0 to 3,600; None when HiDream names none.
+    retry_after_s: float | None = None
+    #: The token was refused, a renewed one too.
+    auth: bool = False
+
+
+PollOutcome = Pending | Ended | PollFailed

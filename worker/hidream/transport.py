@@ -1,0 +1,217 @@
+"""The network under the HTTP clients: a total deadline, small replies, no proxies, redirects or cookies."""
+
+import logging
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpcore
+import httpx
+
+from worker.hidream.wire import Reply
+
+#: Connections of one client: beyond it httpx' pool costs more than the requests.
+MAX_CONNECTIONS = 32
+#: An idle connection is dropped before usual servers drop it (5 s), so that a POST rarely meets a dying one.
+KEEPALIVE_S = 4.0
+MAX_REPLY_BYTES = 1_000_000
+#: Sent with everything, so that nobody compresses; a compressed reply is refused anyway.
+PLAIN = {"Accept-Encoding": "identity", "User-Agent": "vton-batch"}
+
+_Option = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+
+
+def make_ssl_context() -> ssl.SSLContext:
+    """Makes the one TLS context of a process (22 ms); SSL_CERT_FILE and SSL_CERT_DIR are heeded."""
+    return httpx.create_ssl_context()
+
+
+def quiet_http_logs() -> None:
+    """Keeps addresses out of the logs: httpx tells whole ones at INFO, httpcore headers at DEBUG."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def no_cookies() -> CookieJar:
+    """A jar that takes none: no host may tie our requests together."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+class Deadline:
+    """The moment until which one whole request may last; set again for the next one."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def start(self, seconds: float) -> None:
+        """Begins a request that may last `seconds`."""
+        self._until = time.monotonic() + seconds
+
+    def left(self, wanted: float | None, error: type[Exception]) -> float:
+        """Seconds a step may last: what is wanted, cut to what is left.
+
+        Raises:
+            error: nothing is left.
+        """
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise error("the deadline is over")
+        return left if wanted is None else min(left, wanted)
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A socket whose every step is cut to the deadline; httpx' own time-outs begin anew with each byte."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Reads what is there, at most `max_bytes`."""
+        try:
+            self._sock.settimeout(self._deadline.left(timeout, httpcore.ReadTimeout))
+            return self._sock.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Hands the whole buffer to the kernel; when it raises, the last byte was not handed over."""
+        rest = memoryview(buffer)
+        try:
+            while rest:
+                self._sock.settimeout(self._deadline.left(timeout, httpcore.WriteTimeout))
+                rest = rest[self._sock.send(rest) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    def close(self) -> None:
+        """Closes the socket."""
+        self._sock.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Shakes hands; the stream it returns takes this one's place."""
+        try:
+            self._sock.settimeout(self._deadline.left(timeout, httpcore.ConnectTimeout))
+            secure = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, TimeoutError):
+                raise httpcore.ConnectTimeout(str(error)) from error
+            if isinstance(error, OSError):
+                raise httpcore.ConnectError(str(error)) from error
+            raise
+        return DeadlineStream(secure, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Tells the pool whether the server has hung up on an idle connection (then it is readable)."""
+        return _readable(self._sock) if info == "is_readable" else None
+
+
+def _readable(sock: socket.socket) -> bool:
+    if sock.fileno() < 0:
+        return True
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Connects within the deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[_Option] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connects to the first address that answers; the time-out holds for each of them."""
+        del local_address, socket_options
+        try:
+            left = self._deadline.left(timeout, httpcore.ConnectTimeout)
+            sock = socket.create_connection((host, port), left)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return DeadlineStream(sock, self._deadline)
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """One keep-alive connection that obeys a deadline."""
+
+    def __init__(self, deadline: Deadline, ssl_context: ssl.SSLContext) -> None:
+        super().__init__(verify=ssl_context, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=KEEPALIVE_S,
+            network_backend=DeadlineBackend(deadline),
+        )
+
+
+def sync_client(deadline: Deadline, ssl_context: ssl.SSLContext, *, connect_s: float) -> httpx.Client:
+    """A client of one connection; call `deadline.start` before each request."""
+    quiet_http_logs()
+    return httpx.Client(
+        transport=DeadlineTransport(deadline, ssl_context),
+        timeout=httpx.Timeout(None, connect=connect_s),
+        headers=PLAIN,
+        cookies=no_cookies(),
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
+def read_reply(response: httpx.Response, secret: str) -> Reply:
+    """Reads a reply of at most 1 MB. A broken body becomes `Reply.fault`: its status still says something."""
+    body = bytearray()
+    fault = refuses(response.headers)
+    try:
+        if not fault:
+            for part in response.iter_raw():
+                body += part
+                if len(body) > MAX_REPLY_BYTES:
+                    fault = "a reply of more than 1 MB"
+                    break
+    except httpx.TransportError as error:
+        fault = f"the reply was cut off: {type(error).__name__}"
+    finally:
+        response.close()
+    return make_reply(response, b"" if fault else bytes(body), fault, secret)
+
+
+def make_reply(response: httpx.Response, body: bytes, fault: str, secret: str) -> Reply:
+    """Takes from a response what the judgement needs."""
+    return Reply(
+        status=response.status_code,
+        body=body,
+        fault=fault,
+        retry_after=response.headers.get("Retry-After"),
+        date=response.headers.get("Date"),
+        secret=secret,
+    )
+
+
+def refuses(headers: httpx.Headers, max_bytes: int = MAX_REPLY_BYTES) -> str:
+    """Why a body is not even read (compressed, or too long by its own word); empty when it is."""
+    if headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+        return "a compressed reply"
+    length = headers.get("Content-Length", "")
+    return f"a reply of more than {max_bytes:,} bytes" if length.isdigit() and int(length) > max_bytes else ""

@@ -1,0 +1,153 @@
+"""What goes over the wire, both ways: the submit body, and the envelope every reply comes in."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.records import Slot
+from jobs.redaction import scrub
+
+#: Bytes given to the socket at once; small, because what a socket does not take at once is copied again.
+PIECE_BYTES = 128 * 1024
+
+_MAX_WORDS = 200
+_MAX_ID = 200
+#: Longer words are no words: base64, tokens, addresses.
+_NO_WORD = re.compile(r"[^\s\u2e80-\uffef]{80,}")
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base64:
+    """A local picture as it goes into a body: base64 text, no `data:` prefix."""
+
+    text: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A request body in pieces, so that a cached picture is sent and never copied into a new body."""
+
+    chunks: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def length(self) -> int:
+        """Bytes, for Content-Length."""
+        return sum(map(len, self.chunks))
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body from its beginning, at most `PIECE_BYTES` at a time."""
+        for chunk in self.chunks:
+            for start in range(0, len(chunk), PIECE_BYTES):
+                yield chunk[start : start + PIECE_BYTES]
+
+
+def submit_body(
+    slots: Iterable[tuple[Slot, str | Base64]], *, request_id: str = "", notify_url: str | None = None
+) -> Body:
+    """Builds the JSON of a submit.
+
+    Args:
+        slots: the filled slots in HiDream's order; a str is an address and goes out letter for letter.
+        request_id: left out when empty.
+        notify_url: left out when None or empty.
+    """
+    parts: list[tuple[str, str | Base64]] = [(str(slot), picture) for slot, picture in slots]
+    parts += [(name, text) for name, text in (("request_id", request_id), ("notify_url", notify_url)) if text]
+    chunks: list[bytes] = []
+    glue = b"{"
+    for number, (name, value) in enumerate(parts):
+        glue += b"," * (number > 0) + _quoted(name) + b":"
+        if isinstance(value, Base64):
+            chunks += [glue + b'"', value.text]
+            glue = b'"'
+        else:
+            glue += _quoted(value)
+    return Body(chunks=(*chunks, glue + b"}"))
+
+
+def _quoted(text: str) -> bytes:
+    # A lone surrogate cannot be UTF-8; Python's replacement for it happens to be JSON's own escape.
+    return json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back over HTTP, before anyone judged it."""
+
+    #: HTTP status.
+    status: int
+    #: At most 1 MB; empty when `fault` says why it was not read.
+    body: bytes = field(default=b"", repr=False)
+    #: Why the body cannot be trusted to be whole; empty when it can.
+    fault: str = ""
+    #: Headers as received.
+    retry_after: str | None = None
+    date: str | None = None
+    #: What we sent to prove who we are: a reply may repeat it, our words may not.
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A reply's JSON object with HiDream's code and words."""
+
+    #: None when there is none, or when it is no whole number.
+    code: int | None
+    #: Cleaned: one line, short, without secrets.
+    message: str
+    #: The object as it came.
+    content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """The inner object; empty when it is missing or no object."""
+        inner = self.content.get("result")
+        return inner if isinstance(inner, Mapping) else {}
+
+
+def read_envelope(body: bytes, secret: str = "") -> Envelope | None:
+    """Reads a reply's body; None when it is not one JSON object."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    # One of the gateways writes "messasge".
+    message = content.get("message") or content.get("messasge")
+    return Envelope(code=whole_number(content.get("code")), message=words(message, secret), content=content)
+
+
+def whole_number(value: Any) -> int | None:
+    """An int from an int, an integral float or the text of one; None for all else, booleans too."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\.0+)?\s*", value):
+        return int(float(value)) if "." in value else int(value)
+    return None
+
+
+def identifier(value: Any) -> str | None:
+    """An id from a str or an int; None when it is empty, longer than 200 characters or has blanks in it."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return text if text and len(text) <= _MAX_ID and not _UNSEEN.search(text) else None
+
+
+def words(value: Any, secret: str = "") -> str:
+    """HiDream's words, fit for a log: one line of at most 200 characters, no token, base64 or query."""
+    if not isinstance(value, str):
+        return ""
+    text = value[: 20 * _MAX_WORDS]
+    if secret:
+        text = text.replace(secret, "[hidden]")
+    text = _NO_WORD.sub("[hidden]", scrub(text))
+    return _UNSEEN.sub(" ", text).strip()[:_MAX_WORDS]

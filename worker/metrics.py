@@ -1,0 +1,80 @@
+"""What a process counts for Prometheus; no label names a job, so that series stay few."""
+
+from dataclasses import dataclass
+from threading import Thread
+from typing import Final
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+
+_FAST_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_TASK_S: Final = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
+
+#: Label values that stand at zero from the start: a rate over a late series misses its first event.
+_SUBMITS: Final = ("accepted", "refused", "busy", "not_sent", "unknown")
+_TASKS: Final = ("succeeded", "failed", "rejected", "lost")
+_POLLS: Final = ("waiting", "final", "failed")
+_CALLBACKS: Final = ("received", "refused", "unavailable")
+
+
+class Metrics:
+    """The counters and histograms of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.submits = self._counter("vton_submits", "Submit requests by outcome.", "outcome", _SUBMITS)
+        self.tasks = self._counter("vton_tasks", "Tasks that ended, by status.", "status", _TASKS)
+        self.polls = self._counter("vton_polls", "Result queries by outcome.", "outcome", _POLLS)
+        self.callbacks = self._counter(
+            "vton_callbacks", "Receiver requests by outcome.", "outcome", _CALLBACKS
+        )
+        self.images_bytes = Counter(
+            "vton_images_bytes", "Bytes of result pictures kept.", registry=self.registry
+        )
+        self.task_seconds = self._histogram(
+            "vton_task_seconds", "From accepted to ended at HiDream.", _TASK_S
+        )
+        self.submit_seconds = self._histogram(
+            "vton_submit_seconds", "One submit request, body and reply.", _FAST_S
+        )
+        self.collect_seconds = self._histogram(
+            "vton_collect_seconds", "Download to recorded, one job.", _FAST_S
+        )
+        self.gate_wait_seconds = self._histogram(
+            "vton_gate_wait_seconds", "From asking the gate to its permit.", (*_FAST_S, 300.0, 1800.0)
+        )
+
+    def _counter(self, name: str, what: str, label: str, values: tuple[str, ...]) -> Counter:
+        counter = Counter(name, what, [label], registry=self.registry)
+        for value in values:
+            counter.labels(value)
+        return counter
+
+    def _histogram(self, name: str, what: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, what, buckets=buckets, registry=self.registry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsServer:
+    """A running exposition; `close` ends it."""
+
+    #: The port it listens on.
+    port: int
+    server: WSGIServer
+    thread: Thread
+
+    def close(self) -> None:
+        """Stops listening and waits for the thread."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def serve_metrics(metrics: Metrics, port: int, *, host: str = "127.0.0.1") -> MetricsServer:
+    """Exposes the metrics over HTTP in a thread; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    server, thread = start_http_server(port, addr=host, registry=metrics.registry)
+    return MetricsServer(port=server.server_port, server=server, thread=thread)

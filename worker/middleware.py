@@ -1,0 +1,92 @@
+"""Dramatiq middleware: what all actors share, and the watcher's life inside collect processes."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import dramatiq
+import structlog
+from dramatiq import Middleware
+
+log = structlog.get_logger()
+
+
+class MessageContext(Middleware):  # type: ignore[misc]  # dramatiq is untyped for us
+    """Logs what an actor raises and lets the message go: the ledger, not the message, brings the job back."""
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        """Binds the message's id to every event of this thread."""
+        del broker
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(message=message.message_id)
+
+    def after_process_message(
+        self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        """Tells of an error in one line; tracebacks are for errors of ours."""
+        del broker, result
+        if exception is not None:
+            log.error("actor.failed", actor=message.actor_name, error=type(exception).__name__, why=str(exception))
+        structlog.contextvars.clear_contextvars()
+
+
+class StopsGate(Middleware):  # type: ignore[misc]
+    """SIGTERM wakes the gate's waiters; their jobs were never taken."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Stops the gate before the threads are joined."""
+        del broker, worker
+        self._stop()
+        log.info("worker.stopped")
+
+
+class Service(Protocol):
+    """Something that runs in an event loop of its own thread."""
+
+    def run(self) -> Coroutine[Any, Any, None]:
+        """Runs until stopped."""
+
+    def stop(self) -> None:
+        """Called on the loop."""
+
+
+class LoopService(Middleware):  # type: ignore[misc]
+    """Runs a service beside the actors of one queue, from worker boot to shutdown."""
+
+    def __init__(self, queue: str, make: Callable[[], Service]) -> None:
+        self._queue = queue
+        self._make = make
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._service: Service | None = None
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Starts the loop if this process consumes the queue."""
+        del broker
+        if worker.consumer_whitelist and self._queue not in worker.consumer_whitelist:
+            return
+        self._thread = threading.Thread(target=self._main, name=f"{self._queue}-loop", daemon=True)
+        self._thread.start()
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Asks the loop to finish what is under way, and waits for it."""
+        del broker, worker
+        if self._loop is not None and self._service is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._service.stop)
+            self._thread.join(timeout=30)
+
+    def _main(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._service = self._make()
+        try:
+            await self._service.run()
+        except Exception:
+            log.exception("actor.failed", what=f"{self._queue} loop")
+            raise

@@ -1,0 +1,111 @@
+"""Policy: when to ask, whether to try again. Pure: no clock, no network, no log."""
+
+import math
+from dataclasses import dataclass
+
+from jobs.records import Failure, JobState, Latency
+from jobs.settings import TaskSettings
+from worker.hidream.outcomes import Ended, SubFailureKind
+from worker.hidream.results import job_failure
+
+#: Samples before the learnt latency is believed more than the configured guess.
+ENOUGH_SAMPLES = 3
+#: Spread of ln(latency) while nothing is learnt.
+GUESSED_SPREAD = 0.6
+#: A spread below this is an accident of few samples.
+LEAST_SPREAD = 0.04
+#: The first poll comes when about one task in twelve is over.
+FIRST_Z = -1.4
+#: Distance of polls where the end is likely, in standard deviations of the latency.
+DENSE = 0.16
+#: From here on (one task in forty is slower) the distance grows with the time waited.
+TAIL_Z = 2.0
+TAIL_GROWTH = 0.25
+#: With callbacks that arrive, polls only catch the lost ones.
+CALLBACK_Z = 2.6
+CALLBACK_GRACE_MS = 500
+#: Bounds of the distance between two polls, ms.
+SHORTEST_POLL_MS = 40
+LONGEST_POLL_MS = 30_000
+
+#: Waits before a new task for a job whose task failed, doubling, ms.
+AGAIN_MS = 2_000
+LONGEST_AGAIN_MS = 60_000
+#: Waits before pictures are fetched again, doubling, ms; and how long they are fetched at all.
+REFETCH_MS = 500
+LONGEST_REFETCH_MS = 30_000
+COLLECT_PATIENCE_MS = 900_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollSchedule:
+    """When a task is asked for: quiet until a result is plausible, dense where it is likely, backing off after."""
+
+    tasks: TaskSettings
+
+    def first_ms(self, latency: Latency | None, *, callbacks: bool) -> int:
+        """From acceptance to the first poll."""
+        mean, spread = self._shape(latency)
+        if callbacks:
+            return int(math.exp(mean + CALLBACK_Z * spread)) + CALLBACK_GRACE_MS
+        return max(SHORTEST_POLL_MS, int(math.exp(mean + FIRST_Z * spread)))
+
+    def next_ms(self, latency: Latency | None, elapsed_ms: float) -> int:
+        """From a poll that found the task under way, `elapsed_ms` after acceptance, to the next one."""
+        mean, spread = self._shape(latency)
+        dense = DENSE * math.exp(mean) * spread
+        tail = max(0.0, elapsed_ms - math.exp(mean + TAIL_Z * spread))
+        until_plausible = math.exp(mean + FIRST_Z * spread) - elapsed_ms
+        wait = max(dense + TAIL_GROWTH * tail, until_plausible)
+        return int(min(LONGEST_POLL_MS, max(SHORTEST_POLL_MS, wait)))
+
+    def _shape(self, latency: Latency | None) -> tuple[float, float]:
+        if latency is None or latency.samples < ENOUGH_SAMPLES:
+            return math.log(self.tasks.latency_s * 1000), GUESSED_SPREAD
+        return latency.mean, max(LEAST_SPREAD, math.sqrt(latency.variance))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """The task brought pictures; `failure` tells of sub-tasks that did not."""
+
+    picture_urls: tuple[str, ...]
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryAgain:
+    """The task failed; one more is worth it."""
+
+    wait_ms: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """The job ends without a picture."""
+
+    state: JobState
+    failure: Failure
+
+
+def after_task(end: Ended, *, task_failures: int, max_attempts: int) -> Collect | TryAgain | GiveUp:
+    """What becomes of a job whose task is over. `task_failures`: tasks of it that failed before this one."""
+    if end.pictures:
+        return Collect(picture_urls=end.pictures, failure=job_failure(end.failures) if end.failures else None)
+    failure = job_failure(end.failures)
+    kinds = {each.kind for each in end.failures}
+    if SubFailureKind.MODERATED in kinds:
+        return GiveUp(state=JobState.REJECTED, failure=failure)
+    tries = {SubFailureKind.FAILED: max_attempts, SubFailureKind.NOTHING: min(2, max_attempts)}
+    allowed = min((tries.get(kind, 1) for kind in kinds), default=2)
+    if task_failures + 1 < allowed:
+        return TryAgain(wait_ms=min(LONGEST_AGAIN_MS, AGAIN_MS * 2**task_failures), failure=failure)
+    return GiveUp(state=JobState.FAILED, failure=failure)
+
+
+def refetch_ms(waited_ms: float) -> int | None:
+    """The wait before pictures are fetched again, `waited_ms` after the task's end; None: they are lost."""
+    if waited_ms > COLLECT_PATIENCE_MS:
+        return None
+    return int(min(LONGEST_REFETCH_MS, max(REFETCH_MS, waited_ms)))

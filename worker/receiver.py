@@ -1,0 +1,51 @@
+"""`python -m worker.receiver`: the callback receiver's own process, behind `vton serve`."""
+
+import sys
+
+import structlog
+
+from jobs import logs
+from jobs.errors import ConfigError, VtonError
+from jobs.ledger import Ledger, steps
+from jobs.redis_client import connect
+from jobs.settings import read_settings
+from worker.callback_address import CallbackAddresses
+from worker.callback_server import callback_server
+from worker.callbacks import callback_app
+
+log = structlog.get_logger()
+
+
+class LedgerHints:
+    """Keeps hints in the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def hint(self, request_id: str, task_id: str | None) -> bool:
+        """Makes the job due now; False when it is not known. Raises RedisDownError."""
+        return self._ledger.run(steps.hint(request_id, task_id))
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    settings = read_settings()
+    logs.configure(settings.logs)
+    callbacks, redis = settings.callbacks, settings.redis
+    if not callbacks.public_url:
+        raise ConfigError("callbacks.public_url: not set; nobody would call")
+    if not redis.url.get_secret_value():
+        raise ConfigError("redis.url: not set; the receiver needs the Redis of the workers (VTON_REDIS__URL)")
+    logs.redact(callbacks.secret.get_secret_value())
+    addresses = CallbackAddresses(callbacks.public_url, callbacks.secret.get_secret_value(), callbacks.valid_s)
+    ledger = Ledger(connect(redis, db=redis.ledger_db, patience_s=1), redis.prefix)
+    log.info("worker.started", what="receiver", port=callbacks.port)
+    callback_server(callback_app(LedgerHints(ledger), addresses), host=callbacks.host, port=callbacks.port).run()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except VtonError as error:
+        sys.stderr.write(f"vton: {error}\n")
+        sys.exit(error.exit_code)

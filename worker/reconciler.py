@@ -1,0 +1,95 @@
+"""The reconciler: what the ledger says is due and nobody does, is done again. One at a time over all hosts, by lease."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from jobs.errors import RedisDownError
+from jobs.ledger import Ledger, steps
+from jobs.producer import send_missing_tickets
+from jobs.queue import Queue
+from jobs.settings import Settings
+from worker.collection import DISK_FULL
+
+log = structlog.get_logger()
+
+#: Free bytes of the data folder at which a pause for a full disk ends.
+ROOM_BYTES = 200_000_000
+
+
+class Reconciler:
+    """Turns every `workers.reconcile_s`; asks for exports every `workers.export_s`."""
+
+    def __init__(self, ledger: Ledger, queue: Queue, settings: Settings) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._me = uuid4().hex
+
+    async def run(self) -> None:
+        """Runs until stopped."""
+        period_s = min(self._settings.workers.reconcile_s, self._settings.workers.export_s)
+        reconciled = 0.0
+        while not self._stopping.is_set():
+            now = asyncio.get_running_loop().time()
+            whole = now - reconciled >= self._settings.workers.reconcile_s
+            try:
+                if await asyncio.to_thread(self._has_lease, period_s):
+                    if whole:
+                        reconciled = now
+                        await asyncio.to_thread(self.reconcile)
+                    await asyncio.to_thread(self.ask_for_exports)
+            except RedisDownError as error:
+                log.warning("redis.waiting", why=str(error))
+            try:
+                await asyncio.wait_for(self._stopping.wait(), period_s)
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        """Stops after the turn."""
+        self._stopping.set()
+
+    def reconcile(self) -> None:
+        """One turn: dead holders, due retries, the unknown policy, lost tickets, a disk with room again."""
+        tasks = self._settings.tasks
+        moved = self._ledger.run(steps.reconcile(policy=tasks.unknown_policy, quiet_s=tasks.unknown_quiet_s))
+        for request_id in moved.redriven:
+            log.warning("reconcile.redriven", request_id=request_id)
+        for request_id in moved.unknown:
+            log.error("reconcile.unknown", request_id=request_id)
+        for request_id in moved.resubmitted:
+            log.warning("reconcile.resubmitted", request_id=request_id)
+        if moved.queued:
+            send_missing_tickets(self._ledger, self._queue)
+        self._end_disk_pause()
+
+    def ask_for_exports(self) -> None:
+        """Sends an export for every batch with something new, if the last one has been taken."""
+        if self._queue.waiting("collect"):
+            return
+        for batch_id in self._ledger.active_batches():
+            self._queue.export(batch_id)
+
+    def _has_lease(self, period_s: float) -> bool:
+        key = self._ledger.key("reconciler")
+        lease_ms = int(period_s * 3000)
+        if self._ledger.client.set(key, self._me, nx=True, px=lease_ms):
+            return True
+        if self._ledger.client.get(key) != self._me:
+            return False
+        self._ledger.client.pexpire(key, lease_ms)
+        return True
+
+    def _end_disk_pause(self) -> None:
+        gate = self._ledger.key("gate")
+        if self._ledger.client.hget(gate, "paused") != DISK_FULL:
+            return
+        folder = self._settings.data_dir if self._settings.data_dir.exists() else Path()
+        if shutil.disk_usage(folder).free > ROOM_BYTES:
+            self._ledger.client.hdel(gate, "paused")
+            log.info("gate.resumed", why="the disk has room again")

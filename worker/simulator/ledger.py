@@ -1,0 +1,194 @@
+"""The simulator's books: tasks, charges, refusals, arrivals, credits; in memory, written through to SQLite.
+
+The oracle of every test that says "nothing was bought twice": it counts what happened, not what was meant.
+"""
+
+import dataclasses
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from worker.simulator.limits import windows_over
+from worker.simulator.tasks import Task
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tasks (task_id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS arrivals (at_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, n INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS credits (one INTEGER PRIMARY KEY CHECK (one = 1), balance INTEGER);
+CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_s REAL NOT NULL);
+"""
+
+
+class Ledger:
+    """What has happened on the account."""
+
+    def __init__(self, path: Path | None = None, *, credits: int | None = None) -> None:  # noqa: A002 the vendor's word
+        """Opens the books.
+
+        Args:
+            path: SQLite file, made when it is missing; None: memory only.
+            credits: pictures that can be paid at first, None without end; a balance in the file wins.
+        """
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        # WAL without a sync per commit: it outlives a kill of the process, which is what tests do.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+        self.tasks: dict[str, Task] = {}
+        self._by_request: dict[str, list[str]] = {}
+        self._by_sub_task: dict[str, str] = {}
+        self._live: set[str] = set()
+        self.last_task_id = ""
+        for (body,) in self._db.execute("SELECT body FROM tasks ORDER BY ordinal"):
+            self._file(Task.decode(body))
+        self.arrivals = [at for (at,) in self._db.execute("SELECT at_s FROM arrivals ORDER BY rowid")]
+        self.counters: Counter[str] = Counter(dict(self._db.execute("SELECT name, n FROM counters")))
+        self.tokens: dict[str, float] = dict(self._db.execute("SELECT token, expires_s FROM tokens"))
+        row = self._db.execute("SELECT balance FROM credits").fetchone()
+        self.credits: int | None = row[0] if row else credits
+
+    def arrive(self, now_s: float) -> None:
+        """A submit has arrived, whatever becomes of it."""
+        self.arrivals.append(now_s)
+        self._db.execute("INSERT INTO arrivals VALUES (?)", (now_s,))
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Adds to a counter, e.g. `polls` or `refused:rate`."""
+        self._set(name, self.counters[name] + n)
+
+    def open_task(self, task: Task) -> None:
+        """Files a new task and takes its charge from the balance."""
+        if self.credits is not None:
+            self.set_credits(self.credits - task.charged)
+        self._file(task)
+        self._write(task)
+        if self.in_flight > self.counters["max_in_flight_seen"]:
+            self._set("max_in_flight_seen", self.in_flight)
+
+    def end_task(self, task_id: str, now_s: float) -> Task | None:
+        """Ends a task: frees its slot, refunds the pictures that it did not make.
+
+        Returns:
+            The task as it is now; None when it had ended before.
+        """
+        if task_id not in self._live:
+            return None
+        task = self.tasks[task_id]
+        task = dataclasses.replace(task, ended_s=now_s, refunded=task.charged - task.outcome.good)
+        self._live.discard(task_id)
+        self.tasks[task_id] = task
+        if self.credits is not None and task.refunded:
+            self.set_credits(self.credits + task.refunded)
+        self._write(task)
+        return task
+
+    def set_credits(self, balance: int | None) -> None:
+        """Sets the balance; None: without end."""
+        self.credits = balance
+        self._db.execute("INSERT OR REPLACE INTO credits VALUES (1, ?)", (balance,))
+
+    def keep_token(self, token: str, expires_s: float) -> None:
+        """Remembers a token given for an api-key."""
+        self.tokens[token] = expires_s
+        self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?)", (token, expires_s))
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks between submit and final state."""
+        return len(self._live)
+
+    def live(self) -> list[Task]:
+        """The tasks under way."""
+        return [self.tasks[task_id] for task_id in self._live]
+
+    def of_request(self, request_id: str) -> Task | None:
+        """The first task of a request_id."""
+        found = self._by_request.get(request_id)
+        return self.tasks[found[0]] if found else None
+
+    def of_sub_task(self, sub_task_id: str) -> Task | None:
+        """The task that a sub-task belongs to."""
+        task_id = self._by_sub_task.get(sub_task_id)
+        return self.tasks[task_id] if task_id else None
+
+    def totals(self, *, images_per_minute: int = 0) -> dict[str, Any]:
+        """The books in numbers, JSON-ready; `over_limit_windows` are counted against `images_per_minute`."""
+        tasks = self.tasks.values()
+        by_request = {
+            request_id: self._sum(ids) for request_id, ids in self._by_request.items() if request_id
+        }
+        return {
+            "tasks": len(self.tasks),
+            "charges": sum(task.charged for task in tasks),
+            "refunds": sum(task.refunded for task in tasks),
+            "bought": sum(task.bought for task in tasks),
+            "bought_twice": sorted(one for one, sums in by_request.items() if sums["paid_tasks"] > 1),
+            "in_flight": self.in_flight,
+            "max_in_flight_seen": self.counters["max_in_flight_seen"],
+            "arrivals": len(self.arrivals),
+            "over_limit_windows": windows_over(self.arrivals, images_per_minute),
+            "polls": self.counters["polls"],
+            "downloads": self.counters["downloads"],
+            "refused": self._family("refused"),
+            "callbacks": self._family("callbacks"),
+            "credits": self.credits,
+            "by_request_id": by_request,
+        }
+
+    def listing(self) -> list[dict[str, Any]]:
+        """One JSON-ready line per task, oldest first."""
+        return [
+            {
+                "request_id": task.request_id,
+                "task_id": task.task_id,
+                "sub_task_ids": task.sub_task_ids,
+                "created": task.created_s,
+                "ended": task.ended_s,
+                "status": task.outcome.working
+                if task.ended_s is None or task.outcome.stuck_s
+                else task.outcome.status,
+                "charged": task.charged,
+                "refunded": task.refunded,
+                "bought": task.bought,
+            }
+            for task in self.tasks.values()
+        ]
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def _sum(self, task_ids: list[str]) -> dict[str, int]:
+        tasks = [self.tasks[task_id] for task_id in task_ids]
+        return {
+            "tasks": len(tasks),
+            "charges": sum(task.charged for task in tasks),
+            "bought": sum(task.bought for task in tasks),
+            "paid_tasks": sum(task.bought > 0 for task in tasks),
+        }
+
+    def _family(self, prefix: str) -> dict[str, int]:
+        return {
+            name.partition(":")[2]: n
+            for name, n in sorted(self.counters.items())
+            if name.startswith(f"{prefix}:")
+        }
+
+    def _file(self, task: Task) -> None:
+        self.tasks[task.task_id] = task
+        self._by_request.setdefault(task.request_id, []).append(task.task_id)
+        for sub_task_id in task.sub_task_ids:
+            self._by_sub_task[sub_task_id] = task.task_id
+        if task.ended_s is None:
+            self._live.add(task.task_id)
+        self.last_task_id = task.task_id
+
+    def _write(self, task: Task) -> None:
+        row = (task.task_id, task.ordinal, task.encode())
+        self._db.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)", row)
+
+    def _set(self, name: str, n: int) -> None:
+        self.counters[name] = n
+        self._db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, n))

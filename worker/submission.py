@@ -1,0 +1,152 @@
+"""Submission: permit → body → intent → POST → what the answer means. One call submits one job.
+
+The intent is durable before the first byte is sent; a worker that dies after it leaves the job `unknown`, never a
+blind second POST. Whatever is surely not bought gives its permit back and waits again with the same request id.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import structlog
+
+from jobs.ledger import Ledger, steps
+from jobs.records import Failure, Owner, RequestId
+from worker.bodies import Bodies, PictureUnusableError
+from worker.gate import Gate, Permit
+from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
+from worker.hidream.wire import Body
+from worker.metrics import Metrics
+from worker.policy import PollSchedule
+
+log = structlog.get_logger()
+
+#: Outcomes as metrics name them.
+OUTCOMES = {
+    Accepted: "accepted",
+    Refused: "refused",
+    Busy: "busy",
+    Paused: "paused",
+    NotSent: "not_sent",
+    Unknown: "unknown",
+}
+
+
+class Submitter(Protocol):
+    """What submission needs of the HiDream client."""
+
+    def submit(self, body: Body) -> SubmitOutcome:
+        """Sends one body and says what became of it; never raises for what the network does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Submits jobs, one a call; shared by the threads of a process."""
+
+    gate: Gate
+    ledger: Ledger
+    #: The calling thread's own client: many threads on one client contend.
+    client: Callable[[], Submitter]
+    bodies: Bodies
+    schedule: PollSchedule
+    metrics: Metrics
+    #: The callback address of a job; None: polling only.
+    notify_url: Callable[[RequestId], str | None]
+
+    def submit_next(self) -> bool:
+        """Submits the job whose turn it is; False when none waits or the process stops.
+
+        Raises:
+            RedisDownError: the ledger does not answer; nothing was sent, or the reconciler will find the intent.
+            LedgerLostError: the ledger is another one.
+        """
+        with self.metrics.gate_wait_seconds.time():
+            permit = self.gate.acquire()
+        if permit is None:
+            return False
+        with structlog.contextvars.bound_contextvars(request_id=permit.request_id):
+            if permit.probe:
+                log.info("breaker.probing")
+            self._submit(permit)
+        return True
+
+    def _submit(self, permit: Permit) -> None:
+        try:
+            body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
+        except PictureUnusableError as error:
+            self._refuse(permit, error.failure, answered=False)
+            return
+        if not self.gate.sleep_until_go(permit):
+            self.gate.give_back(permit)
+            return
+        match self.gate.begin(permit):
+            case "go":
+                pass
+            case "closed":
+                self.gate.give_back(permit)
+                return
+            case "fenced":
+                log.warning("lease.lost", why="the permit went to another worker before it was used")
+                return
+            case never:
+                assert_never(never)
+        with self.metrics.submit_seconds.time():
+            outcome = self.client().submit(body)
+        self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
+        self._record(permit, outcome)
+
+    def _record(self, permit: Permit, outcome: SubmitOutcome) -> None:
+        match outcome:
+            case Accepted():
+                self._accept(permit, outcome)
+            case Refused(failure=failure):
+                self._refuse(permit, failure, answered=True)
+            case Busy(reason=reason, retry_after_s=wait_s, throttled=throttled):
+                log.info("submit.busy", reason=reason, retry_after_s=wait_s)
+                self.gate.close(permit, reason, wait_s, throttled=throttled)
+            case Paused(reason=reason, message=message):
+                self.gate.trip(permit, reason, message)
+            case NotSent(reason=reason):
+                log.warning("submit.not_sent", reason=reason)
+                self.gate.close(permit, f"not sent: {reason}", None, throttled=False)
+            case Unknown(reason=reason):
+                self._hold(permit, reason)
+            case never:
+                assert_never(never)
+
+    def _accept(self, permit: Permit, accepted: Accepted) -> None:
+        callbacks = self.notify_url(permit.request_id) is not None
+        taken = self.ledger.run(
+            steps.accept(
+                permit.request_id,
+                permit.claim,
+                accepted.task_id,
+                accepted.sub_task_ids,
+                first_poll_ms=self.schedule.first_ms(permit.latency, callbacks=callbacks),
+            )
+        )
+        if taken.recorded:
+            log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
+        elif taken.shared_with:
+            log.error("submit.unknown", task_id=accepted.task_id, reason="task_shared", other=taken.shared_with)
+        else:
+            log.error("lease.lost", task_id=accepted.task_id, why="accepted, but the job went to another worker meanwhile")
+        if taken.breaker_closed:
+            log.info("breaker.closed")
+
+    def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
+        self.ledger.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
+        log.warning("submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner)
+
+    def _hold(self, permit: Permit, reason: str) -> None:
+        failure = Failure(
+            kind="no_answer",
+            message=f"HiDream did not answer clearly ({reason}); it may have been bought",
+            retryable=True,
+            owner=Owner.OPS,
+        )
+        self.ledger.run(steps.hold(permit.request_id, permit.claim, failure))
+        log.error("submit.unknown", reason=reason)
+        self.gate.count_bad_answer("vendor", reason)
+
+

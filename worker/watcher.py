@@ -1,0 +1,210 @@
+"""The watcher: one event loop per collect process, many polls in flight on few connections.
+
+It takes what is due from the ledger, asks HiDream, and either puts the task off or ends it. A callback only makes a task
+due now; what it says is never believed without asking with our own token.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol, assert_never
+
+import structlog
+
+from jobs.errors import RedisDownError
+from jobs.ledger import AsyncRunner, steps
+from jobs.records import Failure, Job, JobState, Latency, Owner, TaskId
+from jobs.settings import Settings
+from worker.collection import Collection
+from worker.gate import open_breaker
+from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
+from worker.metrics import Metrics
+from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task
+
+log = structlog.get_logger()
+
+#: Jobs under way in one process at most.
+CAPACITY = 256
+#: Longest sleep without looking at the ledger; a bell ends it early.
+LONGEST_SLEEP_S = 2.0
+#: After a Redis outage, between two tries.
+OUTAGE_S = 1.0
+
+
+class Poller(Protocol):
+    """What the watcher needs of the HiDream client."""
+
+    def results(self, task_id: TaskId) -> Awaitable[PollOutcome]:
+        """Asks about one task; never raises for what the network does."""
+
+
+class Watcher:
+    """Watches tasks until they end; `stop()` lets what is under way finish."""
+
+    def __init__(
+        self, ledger: AsyncRunner, poller: Poller, collection: Collection, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._ledger = ledger
+        self._poller = poller
+        self._collection = collection
+        self._settings = settings
+        self._schedule = PollSchedule(tasks=settings.tasks)
+        self._metrics = metrics
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._pace = _Pace(settings.limits.polls_per_second)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs until stopped."""
+        while not self._stopping.is_set():
+            try:
+                await self._turn()
+            except RedisDownError as error:
+                log.warning("redis.waiting", why=str(error))
+                await self._rest(OUTAGE_S)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=20)
+
+    def stop(self) -> None:
+        """Takes nothing new; call it on the loop."""
+        self._stopping.set()
+
+    async def _turn(self) -> None:
+        room = CAPACITY - len(self._under_way)
+        if room <= 0:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return
+        due = await self._ledger.run(steps.take_due(min(room, 64)))
+        for job in due.jobs:
+            task = asyncio.create_task(self._guarded(job, due.now_ms, due.latency))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        if not due.jobs:
+            wait_s = LONGEST_SLEEP_S if due.next_ms is None else (due.next_ms - due.now_ms) / 1000
+            await self._listen(min(LONGEST_SLEEP_S, max(0.005, wait_s)))
+
+    async def _listen(self, timeout_s: float) -> None:
+        """Sleeps until something is due; new tasks and callbacks ring."""
+        try:
+            await self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=timeout_s)
+        except Exception as error:  # an outage of any kind is told by the next script call
+            log.debug("redis.waiting", why=type(error).__name__)
+            await self._rest(OUTAGE_S)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _guarded(self, job: Job, now_ms: int, latency: Latency | None) -> None:
+        """One job's turn. Whatever goes wrong, the job is due again when its hold is over."""
+        with structlog.contextvars.bound_contextvars(request_id=job.request_id, task_id=job.task_id):
+            try:
+                await self._attend(job, now_ms, latency)
+            except RedisDownError as error:
+                log.warning("redis.waiting", why=str(error))
+            except Exception:
+                log.exception("actor.failed", what="watcher")
+
+    async def _attend(self, job: Job, now_ms: int, latency: Latency | None) -> None:
+        if job.state is not JobState.SUBMITTED or job.task_id is None or job.submitted_ms is None:
+            return
+        if job.ended_ms is not None and job.picture_urls:
+            await self._collection.collect(job, now_ms)
+            return
+        await self._pace.wait()
+        started = asyncio.get_running_loop().time()
+        outcome = await self._poller.results(job.task_id)
+        now_ms += int((asyncio.get_running_loop().time() - started) * 1000)
+        match outcome:
+            case Pending(progress=progress):
+                self._metrics.polls.labels(outcome="waiting").inc()
+                log.debug("task.polled", progress=progress)
+                await self._put_off(job, now_ms, latency, None)
+            case PollFailed():
+                self._metrics.polls.labels(outcome="failed").inc()
+                await self._unanswered(job, outcome, now_ms, latency)
+            case Ended():
+                self._metrics.polls.labels(outcome="final").inc()
+                await self._end(job, job.task_id, outcome, now_ms)
+            case never:
+                assert_never(never)
+
+    async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, wait_ms: int | None) -> None:
+        elapsed_ms = now_ms - (job.submitted_ms or now_ms)
+        if elapsed_ms > self._settings.tasks.give_up_s * 1000:
+            await self._lose(job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s")
+            return
+        wait_ms = wait_ms or self._schedule.next_ms(latency, elapsed_ms)
+        await self._ledger.run(steps.defer(job.request_id, wait_ms))
+
+    async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, latency: Latency | None) -> None:
+        log.warning("poll.failed", reason=failed.reason, polls=job.polls)
+        elapsed_ms = now_ms - (job.submitted_ms or now_ms)
+        if failed.missing and elapsed_ms > self._settings.tasks.lost_after_s * 1000:
+            await self._lose(job, "task_lost", "HiDream does not know the task any more")
+            return
+        if failed.auth:
+            await self._ledger.run(open_breaker("token", failed.reason))
+        backing_off = min(30_000, 1000 * 2 ** min(job.polls, 5))
+        wait_ms = int(failed.retry_after_s * 1000) if failed.retry_after_s else backing_off
+        if failed.missing:
+            wait_ms = min(wait_ms, 5_000)
+        await self._put_off(job, now_ms, latency, max(wait_ms, 50))
+
+    async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int) -> None:
+        source = "callback" if job.hinted else "poll"
+        verdict = after_task(end, task_failures=job.task_failures, max_attempts=self._settings.limits.max_attempts)
+        latency_ms = _latency_ms(job, now_ms)
+        match verdict:
+            case Collect(picture_urls=urls, failure=failure):
+                if not await self._ledger.run(steps.ended(job.request_id, task_id, urls, source, latency_ms)):
+                    return
+                log.info("task.succeeded", source=source, polls=job.polls + 1, task_s=_seconds(latency_ms))
+                self._metrics.task_seconds.observe((latency_ms or 0) / 1000)
+                await self._collection.collect(job, now_ms, urls=urls, partial=failure)
+            case TryAgain(wait_ms=wait_ms, failure=failure):
+                if await self._ledger.run(steps.again(job.request_id, task_id, wait_ms)):
+                    log.info("task.retried", why=failure.message, kind=failure.kind, wait_ms=wait_ms)
+            case GiveUp(state=state, failure=failure):
+                if await self._ledger.run(steps.fail(job.request_id, failure, state)):
+                    event = "task.rejected" if state is JobState.REJECTED else "task.failed"
+                    log.warning(event, kind=failure.kind, why=failure.message, owner=failure.owner)
+                    self._metrics.tasks.labels(status=state.value).inc()
+            case never:
+                assert_never(never)
+
+    async def _lose(self, job: Job, kind: str, message: str) -> None:
+        failure = Failure(kind=kind, message=message, retryable=True, owner=Owner.VENDOR)
+        if await self._ledger.run(steps.fail(job.request_id, failure)):
+            log.error("task.lost", kind=kind, why=message)
+            self._metrics.tasks.labels(status="lost").inc()
+
+
+class _Pace:
+    """At most so many polls a second; the loop is one thread, so a moving deadline is enough."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval_s = 1 / per_second
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next)
+        self._next = at + self._interval_s
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
+def _latency_ms(job: Job, now_ms: int) -> float | None:
+    """The task's time: the middle of the span in which it must have ended; a callback tells it at once."""
+    if job.submitted_ms is None:
+        return None
+    if job.hinted:
+        return float(now_ms - job.submitted_ms)
+    earliest = job.polled_ms or job.submitted_ms
+    return (earliest + now_ms) / 2 - job.submitted_ms
+
+
+def _seconds(ms: float | None) -> float | None:
+    return None if ms is None else round(ms / 1000, 3)
