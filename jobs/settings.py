@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from jobs.errors import ConfigError, NotFoundError
+from jobs.failpoints import ARMED_BY
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -193,7 +194,7 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     if path is not None and not path.is_file():
         raise NotFoundError(f"no such file: {path}")
     path = path or Path("config.yaml")
-    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {"VTON_CONFIG", "VTON_CALLBACKS__SECRET_FILE"}
+    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {"VTON_CONFIG", "VTON_CALLBACKS__SECRET_FILE", ARMED_BY}
     for name in environ:
         if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
             raise ConfigError(f"{name}: unknown setting")

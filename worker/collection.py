@@ -8,6 +8,7 @@ from typing import assert_never
 
 import structlog
 
+from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
 from jobs.records import Failure, Job, Owner, SavedPicture
 from worker.images import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
@@ -50,6 +51,7 @@ class Collection:
                 await self._again_later(job, missing, now_ms + int((time.monotonic() - started) * 1000))
                 return
             if await self.ledger.run(steps.succeed(job.request_id, pictures, partial or job.failure)):
+                reach("picture_recorded")
                 for picture in pictures:
                     log.info("image.saved", sha256=picture.sha256, bytes=picture.bytes)
                     self.metrics.images_bytes.inc(picture.bytes)

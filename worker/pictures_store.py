@@ -6,6 +6,8 @@ import os
 import tempfile
 import time
 from pathlib import Path
+
+from jobs.failpoints import reach
 from typing import Self
 
 #: Everything under way stands here, in the store's own file system, so that a rename is atomic.
@@ -69,12 +71,14 @@ class Spool:
         name = f"{self.sha256}.{extension}"
         target = place(self._root, name)
         try:
+            reach("picture_spooled")
             os.fsync(self._fd)
             if not target.parent.is_dir():
                 target.parent.mkdir(exist_ok=True)
                 _sync_folder(self._root)
             self.path.replace(target)
             _sync_folder(target.parent)
+            reach("picture_renamed")
         except OSError as error:
             raise _full(error) from error
         return name

@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from jobs.failpoints import reach
 from jobs.ledger import Ledger, steps
 from jobs.records import Failure, Owner, RequestId
 from worker.bodies import Bodies, PictureUnusableError
@@ -71,6 +72,7 @@ class Submission:
         return True
 
     def _submit(self, permit: Permit) -> None:
+        reach("claimed")
         try:
             body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
         except PictureUnusableError as error:
@@ -81,7 +83,7 @@ class Submission:
             return
         match self.gate.begin(permit):
             case "go":
-                pass
+                reach("intent_written")
             case "closed":
                 self.gate.give_back(permit)
                 return
@@ -92,6 +94,7 @@ class Submission:
                 assert_never(never)
         with self.metrics.submit_seconds.time():
             outcome = self.client().submit(body)
+        reach("replied")
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
         self._record(permit, outcome)
 
@@ -125,6 +128,7 @@ class Submission:
                 first_poll_ms=self.schedule.first_ms(permit.latency, callbacks=callbacks),
             )
         )
+        reach("accepted_recorded")
         if taken.recorded:
             log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
         elif taken.shared_with:

@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 import structlog
 
 from jobs.errors import RedisDownError
+from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
 from jobs.records import Failure, Job, JobState, Latency, Owner, TaskId
 from jobs.settings import Settings
@@ -33,8 +34,8 @@ OUTAGE_S = 1.0
 class Poller(Protocol):
     """What the watcher needs of the HiDream client."""
 
-    def results(self, task_id: TaskId) -> Awaitable[PollOutcome]:
-        """Asks about one task; never raises for what the network does."""
+    def results(self, task_id: TaskId, *, expected: int = 1) -> Awaitable[PollOutcome]:
+        """Asks about one task of `expected` sub-tasks; never raises for what the network does."""
 
 
 class Watcher:
@@ -114,7 +115,8 @@ class Watcher:
             return
         await self._pace.wait()
         started = asyncio.get_running_loop().time()
-        outcome = await self._poller.results(job.task_id)
+        reach("polling")
+        outcome = await self._poller.results(job.task_id, expected=max(1, len(job.sub_task_ids)))
         now_ms += int((asyncio.get_running_loop().time() - started) * 1000)
         match outcome:
             case Pending(progress=progress):

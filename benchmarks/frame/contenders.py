@@ -106,8 +106,12 @@ class Baseline(Contender):
             processes=load.processes,
         ).to_environment()
 
+    def python(self) -> str:
+        """The Python that has the tool."""
+        return sys.executable
+
     def feed(self, manifest: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.baselines.producers", self.tool, str(manifest)]
+        command = [self.python(), "-m", "benchmarks.baselines.producers", self.tool, str(manifest)]
         log = self.ground.folder / "producer.log"
         run(command, env=environment(self.env()), cwd=self.ground.folder, log=log, timeout_s=self.ground.load.timeout_s)
 
@@ -200,7 +204,11 @@ class Arq(Baseline):
 
     def start(self) -> None:
         settings = "benchmarks.baselines.arq_app.WorkerSettings"
-        self.launch("arq", [str(BIN / "arq"), settings], self.env())
+        self.launch("arq", [str(Path(self.python()).parent / "arq"), settings], self.env())
+
+    def python(self) -> str:
+        """arq's own environment: it wants a redis-py that Celery does not."""
+        return os.environ.get("BENCH_ARQ_PYTHON", str(ROOT / ".venv-bench" / "arq" / "bin" / "python"))
 
 
 def await_recorded(contender: Contender, jobs: int, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from jobs.errors import VtonError
+from jobs.failpoints import reach
 from jobs.ledger import Ledger, OutboxEntry
 from jobs.records import BatchId, Job
 from jobs.report import write_report
@@ -109,6 +110,7 @@ class Exporter:
         while entries := self._ledger.outbox(batch_id, checkpoint, at_most=CHUNK):
             lines = list(self._linked(folder, self._ended_lines(batch_id, entries, created_ms)))
             checkpoint = entries[-1].entry_id
+            reach("exporting")
             file.append((written(line) for line in lines), checkpoint)
             added += len(lines)
         return added

@@ -3,9 +3,10 @@ import asyncio
 import httpcore
 import httpx
 import pytest
+from raw_server import RawServer, raw
 
 from jobs.settings import HiDreamSettings
-from worker.pictures_network import Hosts, public, resolve
+from worker.pictures_network import CheckedBackend, Hosts, public, resolve
 
 HOSTS = Hosts.of(
     HiDreamSettings(
@@ -90,3 +91,29 @@ def test_a_name_has_each_address_once():
 def test_a_name_that_is_no_name_cannot_be_connected_to(name):
     with pytest.raises(httpcore.ConnectError):
         asyncio.run(resolve(name, 80))
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    asked: list[object]
+
+    async def getaddrinfo(self, host, port, **more):
+        self.asked.append(host)
+        return await super().getaddrinfo(host, port, **more)
+
+
+def test_a_name_is_resolved_once_and_never_again_for_the_connection():
+    loop = CountingLoop()
+    loop.asked = []
+    with RawServer(raw(200)) as server:
+        backend = CheckedBackend(Hosts.of(HiDreamSettings(base_url=f"http://localhost:{server.port}")))
+
+        async def connect():
+            stream = await backend.connect_tcp("localhost", server.port, 2)
+            try:
+                return stream.get_extra_info("server_addr")
+            finally:
+                await stream.aclose()
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            assert runner.run(connect()) == ("127.0.0.1", server.port)
+    assert loop.asked.count("localhost") == 1

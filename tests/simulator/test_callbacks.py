@@ -53,10 +53,7 @@ def receiver() -> Iterator[Receiver]:
 
 def settled(client, **expected: int) -> bool:
     """Asks until the counters say what is expected; every question is a round trip of its own."""
-    for _ in range(2000):
-        if client.totals()["callbacks"] == expected:
-            return True
-    return False
+    return any(client.totals()["callbacks"] == expected for _ in range(2000))
 
 
 def test_the_end_of_a_task_is_told(simulate, receiver):

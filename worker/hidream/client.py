@@ -10,6 +10,7 @@ from http import HTTPStatus
 import httpx
 from pydantic import SecretStr
 
+from jobs.failpoints import reach
 from jobs.records import TaskId
 from jobs.settings import HiDreamSettings
 from worker.hidream.outcomes import NotSent, Paused, PollFailed, PollOutcome, SubmitOutcome, Unknown
@@ -40,7 +41,10 @@ class _Sending:
         self.whole = False
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._body.pieces()
+        for piece in self._body.pieces():
+            yield piece
+            reach("body_half_sent")
+        reach("body_sent")
         # Asked for more: the last piece was written without an error.
         self.whole = True
 

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import yaml
 
 from jobs.errors import ConfigError
-from worker.simulator.words import EITHER, LOOSE, PLACES, Value
+from worker.simulator.words import HTTP_STATUSES, PLACES, RETRY_WORDS, SHAPE_WORDS, Value
 
 _RULE_KEYS = frozenset({"at", "do", "when", "times", "each"})
 _WHEN_KEYS = frozenset({"probability", "ordinals", "every", "from", "to", "request_id"})
@@ -191,19 +191,27 @@ def _params(at: str, do: str, given: Mapping[Any, Any]) -> dict[str, Value]:
     for name, value in given.items():
         if name not in known:
             raise ValueError(f"unknown parameter {name!r} of {do} (known: {', '.join(known) or 'none'})")
-        if not _fits(name, value, known[name]):
-            raise ValueError(f"{name}: {value!r} is no {type(known[name]).__name__}")
+        if not _fits(do, name, value, known[name]):
+            raise ValueError(f"{name}: {value!r} cannot be")
     return dict(given)
 
 
-def _fits(name: str, value: Any, default: Value) -> bool:
-    if name in EITHER:
-        return _number(value) or value in {"date", "absurd", "missing"}
-    if name in LOOSE and isinstance(value, str):
-        return True
+def _fits(do: str, name: str, value: Any, default: Value) -> bool:
+    """Whether a parameter can have this value; most follow the type of their default."""
+    match name:
+        case "retry_after":
+            return _number(value) or value in RETRY_WORDS
+        case "shape":
+            return value in SHAPE_WORDS
+        case "status" if do == "odd":
+            return isinstance(value, int | str) and not isinstance(value, bool)
+        case "status" if do != "nothing":
+            return type(value) is int and value in HTTP_STATUSES
+        case "pictures":
+            return type(value) is int and value > 0
     if isinstance(default, float):
         return _number(value)
-    return type(value) is type(default) and (name in LOOSE or not _number(value) or value >= 0)
+    return type(value) is type(default) and (not isinstance(value, int) or value >= 0)
 
 
 def _number(value: Any) -> TypeGuard[int | float]:

@@ -16,6 +16,10 @@ from worker.simulator.options import Options
 from worker.simulator.wires import Wires
 
 _PARENT_CHECK_S = 0.5
+#: uvicorn counts in tenths of a second: it renews its Date header every tenth tick.
+_TICK_S = 0.1
+#: For replies that are being made when the end comes.
+_GRACE_S = 1.0
 
 
 class Server(uvicorn.Server):
@@ -46,10 +50,10 @@ class Server(uvicorn.Server):
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
         )
         super().__init__(config)
         self._ready = ready
+        self._stopping = asyncio.Event()
         self._parent = options.parent_pid
         self._socket = _listen(options.host, options.port)
 
@@ -71,10 +75,29 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready(self.address)
 
-    def stop(self) -> None:
-        """Ends every connection and then the server; call it in the loop's thread."""
-        self.should_exit = True
+    async def main_loop(self) -> None:
+        """Uvicorn's ticks, which `stop` does not have to wait for."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends without uvicorn's grace: nobody waits for a simulator."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
         self._wires.drop_all()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_GRACE_S)
+        await self.lifespan.shutdown()
+
+    def stop(self) -> None:
+        """Ends the server and every connection; call it in the loop's thread."""
+        self.should_exit = True
+        self._stopping.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

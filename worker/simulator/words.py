@@ -16,10 +16,12 @@ class Word:
     params: Mapping[str, Value] = field(default_factory=dict)
 
 
-#: Parameters that take a number or a word, whatever their default is.
-EITHER = frozenset({"retry_after"})
-#: Parameters that take an int or its string form.
-LOOSE = frozenset({"status"})
+#: What `retry_after` may say instead of seconds.
+RETRY_WORDS = frozenset({"date", "absurd", "missing"})
+#: What `shape` may say.
+SHAPE_WORDS = frozenset({"envelope", "bare", "main", "main-result"})
+#: What an HTTP `status` may be; below 200 is no whole reply.
+HTTP_STATUSES = range(200, 600)
 
 _CODE: Mapping[str, Value] = {"code": 5000, "message": "Internal error"}
 _THROTTLE = Word(

@@ -1,0 +1,109 @@
+import asyncio
+import shutil
+import ssl
+import subprocess
+
+import pytest
+from raw_server import RawServer, accepted, raw, says
+
+from jobs.records import Slot
+from jobs.settings import PictureSettings
+from worker.hidream.client import PollClient, SubmitClient
+from worker.hidream.outcomes import Accepted, NotSent, Pending, PollFailed, Unknown
+from worker.hidream.wire import Base64, submit_body
+from worker.images import Broken, Downloader, Transient
+from worker.pictures_store import PictureStore
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+
+BODY = submit_body([(Slot.PERSON, "https://a/p.jpg"), (Slot.DRESS, "https://a/d.jpg")])
+BIG = submit_body([(Slot.PERSON, Base64(text=b"QUJD" * 1_000_000))])
+
+
+@pytest.fixture(scope="session")
+def contexts(tmp_path_factory):
+    """The server's and the client's, for the name `localhost`."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    return server, ssl.create_default_context(cafile=str(certificate))
+
+
+@pytest.fixture
+def submit(contexts, settings_for, tokens_for):
+    def run(url, *bodies, context=contexts[1], **more):
+        settings = settings_for(url, **more)
+        client = SubmitClient(settings, tokens_for(settings), context)
+        try:
+            return [client.submit(body) for body in bodies]
+        finally:
+            client.close()
+
+    return run
+
+
+def test_jobs_go_over_one_tls_connection(submit, contexts):
+    with RawServer(accepted("t"), tls=contexts[0]) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        assert submit(url, BODY, BIG, BODY) == [Accepted(task_id="t")] * 3
+    assert server.connections == 1
+
+
+def test_a_certificate_of_another_name_sends_nothing(submit, contexts):
+    with RawServer(accepted("t"), tls=contexts[0]) as server:
+        [outcome] = submit(server.url, BODY)
+    assert isinstance(outcome, NotSent)
+    assert server.heard == []
+
+
+def test_a_certificate_nobody_knows_sends_nothing(submit, contexts, tls):
+    with RawServer(accepted("t"), tls=contexts[0]) as server:
+        [outcome] = submit(server.url.replace("127.0.0.1", "localhost"), BODY, context=tls)
+    assert isinstance(outcome, NotSent)
+
+
+@pytest.mark.parametrize("fault", [lambda wire, _: wire.reset(), lambda wire, _: wire.hang()])
+def test_a_job_without_an_answer_is_unknown_over_tls_too(submit, contexts, fault):
+    with RawServer(fault, tls=contexts[0]) as server:
+        [outcome] = submit(server.url.replace("127.0.0.1", "localhost"), BODY, submit_timeout_s=0.5)
+    assert isinstance(outcome, Unknown)
+
+
+def test_polls_go_over_tls(contexts, settings_for, tokens_for):
+    async def go(url):
+        settings = settings_for(url)
+        client = PollClient(settings, tokens_for(settings), contexts[1])
+        try:
+            return await client.results("t")
+        finally:
+            await client.aclose()
+
+    with RawServer(says({"code": 0, "result": {"sub_task_results": []}}), tls=contexts[0]) as server:
+        assert asyncio.run(go(server.url.replace("127.0.0.1", "localhost"))) == Pending(queued=True)
+        assert isinstance(asyncio.run(go(server.url)), PollFailed)
+
+
+def test_a_checked_address_must_still_prove_its_name(contexts, settings_for, tmp_path):
+    async def go(url):
+        downloader = Downloader(
+            hidream=settings_for(url),
+            pictures=PictureSettings(),
+            store=PictureStore(tmp_path),
+            ssl_context=contexts[1],
+        )
+        try:
+            return await downloader.fetch(f"{url}/a")
+        finally:
+            await downloader.aclose()
+
+    with RawServer(raw(200, b"no picture"), tls=contexts[0]) as server:
+        assert isinstance(asyncio.run(go(server.url.replace("127.0.0.1", "localhost"))), Broken)
+        assert isinstance(asyncio.run(go(server.url)), Transient)
+    assert len(server.heard) == 1
