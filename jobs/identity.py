@@ -14,7 +14,7 @@ NAMESPACE = UUID("5f3c9d2e-7a41-5b8e-9c06-3d1e8f2b7a64")
 
 def request_id(pair: Pair, epoch: str = "") -> RequestId:
     """The UUIDv5 of a pair. Lengths are part of the text, so no two pairs read alike."""
-    parts = [f"{slot.value}={_identity(source)}" for slot, source in pair.slots()]
+    parts = [f"{slot}={_identity(source)}" for slot, source in pair.slots()]
     if epoch:
         parts.append(f"epoch={len(epoch)}:{epoch}")
     return RequestId(str(uuid5(NAMESPACE, "\n".join(parts))))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.identity import request_id
+from jobs.ledger import Admission
 from jobs.ledger.codec import encode, encode_pair
 from jobs.local_pictures import PictureError
-from jobs.ledger import Admission
 from jobs.records import BadRow, Pair, RequestId, Row, Source
 
 
@@ -37,18 +37,31 @@ class Planner:
                 sources[slot] = self._source(text)
             except PictureError as error:
                 return BadRow(
-                    number=row.number, line=row.line, column=slot, why=error.why, sku=row.sku, fields=row.fields
+                    number=row.number,
+                    line=row.line,
+                    column=slot,
+                    why=error.why,
+                    sku=row.sku,
+                    fields=row.fields,
                 )
         pair = Pair(**sources)
         return Planned(row=row, request_id=request_id(pair, self._epoch), pair=pair)
 
 
 def admission(planned: Planned | BadRow) -> Admission:
-    """A planned row as the ledger takes it. The row's JSON: line, sku, fields, and
-    `job` (its id), or `bad` (column and why); `inputs` when its fields only name the pictures."""
+    """A planned row as the ledger takes it.
+
+    Its JSON: line, sku, fields, and `job` (its id), or `bad` (column and why);
+    `inputs` when its fields only name the pictures.
+    """
     if isinstance(planned, BadRow):
         bad = {"column": planned.column, "why": planned.why}
-        row: dict[str, Any] = {"line": planned.line, "sku": planned.sku, "fields": dict(planned.fields), "bad": bad}
+        row: dict[str, Any] = {
+            "line": planned.line,
+            "sku": planned.sku,
+            "fields": dict(planned.fields),
+            "bad": bad,
+        }
         return Admission(number=planned.number, request_id="", row=encode(row), pair="")
     asked = planned.row
     row = {"line": asked.line, "sku": asked.sku, "fields": dict(asked.fields), "job": planned.request_id}

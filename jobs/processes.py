@@ -129,7 +129,7 @@ class Supervisor:
         return tuple(child.state() for child in self._children.values())
 
     def _bury(self, child: Child) -> None:
-        """Notes a death and asks those whom a dead leader left behind, such as the workers of a master, to end."""
+        """Notes a death and asks those whom a dead leader left behind (a master's workers) to end."""
         group = child.bury(self._clock())
         if group is not None and _signal_group(group, signal.SIGTERM):
             self._left.add(group)

@@ -1,6 +1,7 @@
 """The producer: a manifest goes into the ledger and onto the queue, as a stream."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from jobs.errors import ManifestError
-from jobs.ledger import Ledger
+from jobs.ledger import Admission, Admitted, Ledger
 from jobs.ledger.codec import encode
 from jobs.planning import Planned, Planner, admission
 from jobs.queue import SUBMIT, Queue
@@ -84,7 +85,9 @@ class Producer:
             what = "bad rows" if strict else "no valid row"
             raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
 
-    def feed(self, manifest: RowSource, batch_id: BatchId, tell: Callable[[int], None] = lambda rows: None) -> Produced:
+    def feed(
+        self, manifest: RowSource, batch_id: BatchId, tell: Callable[[int], None] = lambda _rows: None
+    ) -> Produced:
         """Admits every row and sends a ticket for each new job; `tell` hears the rows so far."""
         new = self._ledger.open_batch(
             batch_id,
@@ -94,12 +97,9 @@ class Producer:
         )
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
         rows = bad = queued = reused = duplicate = 0
-        planned = map(self._planner.plan, manifest.rows())
-        while chunk := list(islice(planned, CHUNK)):
-            bad += self._log_bad(batch_id, chunk, bad)
-            admitted = self._ledger.admit(batch_id, [admission(each) for each in chunk])
-            self._queue.submit(admitted.queued)
-            rows += len(chunk)
+        for count, chunk_bad, admitted in self._admitted(manifest, batch_id):
+            rows += count
+            bad += chunk_bad
             queued += len(admitted.queued)
             reused += admitted.reused
             duplicate += admitted.duplicate
@@ -107,7 +107,9 @@ class Producer:
         self._ledger.seal(batch_id)
         self._queue.export(batch_id)
         resent = self.send_missing()
-        log.info("batch.sealed", batch=batch_id, rows=rows, bad=bad, queued=queued, reused=reused, resent=resent)
+        log.info(
+            "batch.sealed", batch=batch_id, rows=rows, bad=bad, queued=queued, reused=reused, resent=resent
+        )
         return Produced(
             batch_id=batch_id,
             resumed=not new,
@@ -119,6 +121,31 @@ class Producer:
             resent=resent,
         )
 
+    def _admitted(self, manifest: RowSource, batch_id: BatchId) -> Iterator[tuple[int, int, Admitted]]:
+        """Chunk by chunk: rows, bad ones, what the ledger made of them.
+
+        One chunk is on its way to Redis while the next is read and planned.
+        """
+        bad = 0
+        planned = map(self._planner.plan, manifest.rows())
+        with ThreadPoolExecutor(1, thread_name_prefix="admit") as sender:
+            under_way: tuple[int, int, Future[Admitted]] | None = None
+            while True:
+                chunk = list(islice(planned, CHUNK))
+                rows = [admission(each) for each in chunk]
+                if under_way is not None:
+                    yield under_way[0], under_way[1], under_way[2].result()
+                if not chunk:
+                    return
+                chunk_bad = self._log_bad(batch_id, chunk, bad)
+                bad += chunk_bad
+                under_way = (len(chunk), chunk_bad, sender.submit(self._admit, batch_id, rows))
+
+    def _admit(self, batch_id: BatchId, rows: list[Admission]) -> Admitted:
+        admitted = self._ledger.admit(batch_id, rows)
+        self._queue.submit(admitted.queued)
+        return admitted
+
     def send_missing(self) -> int:
         """Sends tickets until there are as many as waiting jobs."""
         return send_missing_tickets(self._ledger, self._queue)
@@ -127,7 +154,13 @@ class Producer:
         bad = [row for row in chunk if isinstance(row, BadRow)]
         for row in bad[: max(0, LOGGED_BAD_ROWS - before)]:
             log.warning(
-                "row.invalid", batch=batch_id, row=row.number, sku=row.sku, where=f"{self._name}:{row.line}", column=row.column, why=row.why
+                "row.invalid",
+                batch=batch_id,
+                row=row.number,
+                sku=row.sku,
+                where=f"{self._name}:{row.line}",
+                column=row.column,
+                why=row.why,
             )
         return len(bad)
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import redis
 
-from jobs.ledger.codec import encode
 from jobs.redis_client import translated
 
 #: Queue and actor names of the two kinds of work.
@@ -67,17 +66,13 @@ class Queue:
 
 
 def envelope(queue: str, actor: str, argument: str, message_id: str, now_ms: int) -> str:
-    """One message as Dramatiq encodes it. `now_ms`: milliseconds since the epoch."""
-    return encode(
-        {
-            "queue_name": queue,
-            "actor_name": actor,
-            "args": [argument],
-            "kwargs": {},
-            "options": {"redis_message_id": message_id},
-            "message_id": message_id,
-            "message_timestamp": now_ms,
-        }
+    """One message as Dramatiq encodes it, put together by hand for speed: ids and names need no escaping.
+
+    `now_ms`: milliseconds since the epoch.
+    """
+    return (
+        f'{{"queue_name":"{queue}","actor_name":"{actor}","args":["{argument}"],"kwargs":{{}},'
+        f'"options":{{"redis_message_id":"{message_id}"}},"message_id":"{message_id}","message_timestamp":{now_ms}}}'
     )
 
 

@@ -25,6 +25,9 @@ class Slot(StrEnum):
     DRESS = "dress"
 
 
+_SLOTS = tuple(Slot)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Url:
     """A picture that HiDream fetches itself."""
@@ -58,7 +61,7 @@ class Pair:
 
     def slots(self) -> list[tuple[Slot, Source]]:
         """The filled slots in HiDream's order."""
-        every = [(slot, getattr(self, slot)) for slot in Slot]
+        every = zip(_SLOTS, (self.person, self.upper_clothes, self.lower_clothes, self.dress), strict=True)
         return [(slot, source) for slot, source in every if source is not None]
 
 

@@ -143,7 +143,11 @@ class Settings(BaseSettings):
     """Everything, read once."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VTON_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="VTON_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     output_dir: Path = Path("out")
@@ -167,7 +171,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
-        file = init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
+        file = (
+            init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
+        )
         return init_settings, env_settings, InitSettingsSource(settings_cls, file)
 
 
@@ -194,7 +200,11 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     if path is not None and not path.is_file():
         raise NotFoundError(f"no such file: {path}")
     path = path or Path("config.yaml")
-    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {"VTON_CONFIG", "VTON_CALLBACKS__SECRET_FILE", ARMED_BY}
+    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {
+        "VTON_CONFIG",
+        "VTON_CALLBACKS__SECRET_FILE",
+        ARMED_BY,
+    }
     for name in environ:
         if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
             raise ConfigError(f"{name}: unknown setting")
@@ -216,6 +226,14 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
 def read_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
     """Reads HIDREAM_TOKEN or HIDREAM_API_KEY, or the files that HIDREAM_TOKEN_FILE or HIDREAM_API_KEY_FILE name."""
     return Credentials(token=_secret("HIDREAM_TOKEN", environ), api_key=_secret("HIDREAM_API_KEY", environ))
+
+
+def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
+    """Every secret text, for the log's redaction: token, api-key, callback keys, the Redis password."""
+    given = [each.get_secret_value() for each in (credentials.token, credentials.api_key) if each is not None]
+    keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
+    password = urlsplit(settings.redis.url.get_secret_value()).password
+    return [text for text in (*given, *keys, password or "") if text]
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
@@ -242,7 +260,14 @@ def _file(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must be a mapping of sections")
-    for section, key in (("callbacks", "secret"), ("redis", "password"), ("hidream", "token"), ("hidream", "api_key")):
+    for section, key in (
+        ("callbacks", "secret"),
+        ("redis", "password"),
+        ("hidream", "token"),
+        ("hidream", "api_key"),
+    ):
         if isinstance(content.get(section), dict) and key in content[section]:
-            raise ConfigError(f"{path}: {section}.{key}: secrets are given by the environment, never by a file in the tree")
+            raise ConfigError(
+                f"{path}: {section}.{key}: secrets are given by the environment, never by a file in the tree"
+            )
     return content

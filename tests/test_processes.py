@@ -184,7 +184,7 @@ def test_stop_asks_politely_first(tmp_path: Path, supervisor: Supervisor) -> Non
 
 
 def test_stop_kills_those_that_will_not_listen(supervisor: Supervisor) -> None:
-    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready')\nwhile True: signal.pause()"
+    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LIVES}"
     supervisor.start(program("deaf", deaf))
     supervisor.start(program("polite", LIVES))
     for name in ("deaf", "polite"):

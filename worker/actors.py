@@ -10,7 +10,9 @@ from jobs.results import Exporter
 from worker.submission import Submission
 
 
-def declare(broker: dramatiq.Broker, submission: Callable[[], Submission], exporter: Callable[[], Exporter]) -> None:
+def declare(
+    broker: dramatiq.Broker, submission: Callable[[], Submission], exporter: Callable[[], Exporter]
+) -> None:
     """Declares both actors on a broker; their parts are built at the first message, in the process that needs them."""
 
     def submit(request_id: str) -> None:

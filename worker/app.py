@@ -5,6 +5,7 @@ read once, every part is built once, each gets its slice.
 """
 
 import asyncio
+import os
 import ssl
 import time
 from functools import cached_property
@@ -20,7 +21,7 @@ from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
-from jobs.settings import Credentials, Settings, read_credentials, read_settings
+from jobs.settings import Credentials, Settings, read_credentials, read_settings, secrets_of
 from worker.actors import declare
 from worker.bodies import Bodies
 from worker.callback_address import CallbackAddresses
@@ -121,6 +122,9 @@ class App:
 
     def watcher(self) -> Watcher:
         """The watcher; made inside its event loop, since its connections belong to that."""
+        swept = PictureStore(self.settings.data_dir.absolute()).sweep()
+        if swept:
+            log.info("worker.started", what="swept", files=swept)
         redis, hidream = self.settings.redis, self.settings.hidream
         client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
         ledger = AsyncRunner(client, redis.prefix)
@@ -152,7 +156,10 @@ class App:
             LoopService(COLLECT, self.reconciler),
         ]
         broker = RedisBroker(
-            client=client, namespace=redis.prefix, middleware=middleware, maintenance_chance=MAINTENANCE_CHANCE
+            client=client,
+            namespace=redis.prefix,
+            middleware=middleware,
+            maintenance_chance=MAINTENANCE_CHANCE,
         )
         declare(broker, lambda: self.submission, lambda: self.exporter)
         return broker
@@ -164,11 +171,11 @@ class App:
 
 def start() -> dramatiq.Broker:
     """Reads the settings, configures the logs and makes the broker Dramatiq's own."""
+    os.umask(0o077)
     settings, credentials = read_settings(), read_credentials()
     logs.configure(settings.logs)
-    for secret in (credentials.token, credentials.api_key, settings.callbacks.secret):
-        if secret is not None and secret.get_secret_value():
-            logs.redact(secret.get_secret_value())
+    for secret in secrets_of(settings, credentials):
+        logs.redact(secret)
     broker = App(settings, credentials).broker()
     dramatiq.set_broker(broker)
     log.info("worker.started")

@@ -73,9 +73,13 @@ class Collection:
                 # The result is asked for once more, which brings a fresh address; nothing is generated again.
                 await self.ledger.run(steps.ask_again(job.request_id, wait_ms, now_ms))
             case Gone() | Transient() | Broken():
-                await self._lose(job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR)
+                await self._lose(
+                    job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR
+                )
             case Refused():
-                await self._lose(job, "picture_refused", f"its picture was not fetched: {worst.reason}", Owner.OPS)
+                await self._lose(
+                    job, "picture_refused", f"its picture was not fetched: {worst.reason}", Owner.OPS
+                )
             case never:
                 assert_never(never)
 

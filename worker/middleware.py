@@ -22,12 +22,19 @@ class MessageContext(Middleware):  # type: ignore[misc]  # dramatiq is untyped f
         structlog.contextvars.bind_contextvars(message=message.message_id)
 
     def after_process_message(
-        self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
+        self,
+        broker: dramatiq.Broker,
+        message: Any,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
     ) -> None:
         """Tells of an error in one line; tracebacks are for errors of ours."""
         del broker, result
         if exception is not None:
-            log.error("actor.failed", actor=message.actor_name, error=type(exception).__name__, why=str(exception))
+            log.error(
+                "actor.failed", actor=message.actor_name, error=type(exception).__name__, why=str(exception)
+            )
         structlog.contextvars.clear_contextvars()
 
 

@@ -6,9 +6,9 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from jobs.failpoints import reach
-from typing import Self
 
 #: Everything under way stands here, in the store's own file system, so that a rename is atomic.
 _UNDER_WAY = ".tmp"

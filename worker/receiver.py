@@ -8,10 +8,11 @@ from jobs import logs
 from jobs.errors import ConfigError, VtonError
 from jobs.ledger import Ledger, steps
 from jobs.redis_client import connect
-from jobs.settings import read_settings
+from jobs.settings import read_credentials, read_settings, secrets_of
 from worker.callback_address import CallbackAddresses
 from worker.callback_server import callback_server
 from worker.callbacks import callback_app
+from worker.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -36,11 +37,18 @@ def main() -> None:
         raise ConfigError("callbacks.public_url: not set; nobody would call")
     if not redis.url.get_secret_value():
         raise ConfigError("redis.url: not set; the receiver needs the Redis of the workers (VTON_REDIS__URL)")
-    logs.redact(callbacks.secret.get_secret_value())
-    addresses = CallbackAddresses(callbacks.public_url, callbacks.secret.get_secret_value(), callbacks.valid_s)
+    for secret in secrets_of(settings, read_credentials()):
+        logs.redact(secret)
+    addresses = CallbackAddresses(
+        callbacks.public_url, callbacks.secret.get_secret_value(), callbacks.valid_s
+    )
     ledger = Ledger(connect(redis, db=redis.ledger_db, patience_s=1), redis.prefix)
+    metrics = Metrics()
     log.info("worker.started", what="receiver", port=callbacks.port)
-    callback_server(callback_app(LedgerHints(ledger), addresses), host=callbacks.host, port=callbacks.port).run()
+    app = callback_app(
+        LedgerHints(ledger), addresses, count=lambda outcome: metrics.callbacks.labels(outcome=outcome).inc()
+    )
+    callback_server(app, host=callbacks.host, port=callbacks.port).run()
 
 
 if __name__ == "__main__":

@@ -132,15 +132,23 @@ class Submission:
         if taken.recorded:
             log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
         elif taken.shared_with:
-            log.error("submit.unknown", task_id=accepted.task_id, reason="task_shared", other=taken.shared_with)
+            log.error(
+                "submit.unknown", task_id=accepted.task_id, reason="task_shared", other=taken.shared_with
+            )
         else:
-            log.error("lease.lost", task_id=accepted.task_id, why="accepted, but the job went to another worker meanwhile")
+            log.error(
+                "lease.lost",
+                task_id=accepted.task_id,
+                why="accepted, but the job went to another worker meanwhile",
+            )
         if taken.breaker_closed:
             log.info("breaker.closed")
 
     def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
         self.ledger.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
-        log.warning("submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner)
+        log.warning(
+            "submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner
+        )
 
     def _hold(self, permit: Permit, reason: str) -> None:
         failure = Failure(
@@ -152,5 +160,3 @@ class Submission:
         self.ledger.run(steps.hold(permit.request_id, permit.claim, failure))
         log.error("submit.unknown", reason=reason)
         self.gate.count_bad_answer("vendor", reason)
-
-

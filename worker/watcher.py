@@ -42,7 +42,12 @@ class Watcher:
     """Watches tasks until they end; `stop()` lets what is under way finish."""
 
     def __init__(
-        self, ledger: AsyncRunner, poller: Poller, collection: Collection, settings: Settings, metrics: Metrics
+        self,
+        ledger: AsyncRunner,
+        poller: Poller,
+        collection: Collection,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
         self._ledger = ledger
         self._poller = poller
@@ -87,7 +92,7 @@ class Watcher:
         """Sleeps until something is due; new tasks and callbacks ring."""
         try:
             await self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=timeout_s)
-        except Exception as error:  # an outage of any kind is told by the next script call
+        except Exception as error:  # noqa: BLE001 an outage of any kind is told by the next script call
             log.debug("redis.waiting", why=type(error).__name__)
             await self._rest(OUTAGE_S)
 
@@ -135,7 +140,9 @@ class Watcher:
     async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, wait_ms: int | None) -> None:
         elapsed_ms = now_ms - (job.submitted_ms or now_ms)
         if elapsed_ms > self._settings.tasks.give_up_s * 1000:
-            await self._lose(job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s")
+            await self._lose(
+                job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s"
+            )
             return
         wait_ms = wait_ms or self._schedule.next_ms(latency, elapsed_ms)
         await self._ledger.run(steps.defer(job.request_id, wait_ms))
@@ -156,7 +163,9 @@ class Watcher:
 
     async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int) -> None:
         source = "callback" if job.hinted else "poll"
-        verdict = after_task(end, task_failures=job.task_failures, max_attempts=self._settings.limits.max_attempts)
+        verdict = after_task(
+            end, task_failures=job.task_failures, max_attempts=self._settings.limits.max_attempts
+        )
         latency_ms = _latency_ms(job, now_ms)
         match verdict:
             case Collect(picture_urls=urls, failure=failure):

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ from jobs.settings import Settings
 
 cli = typer.Typer(
     name="vton",
-    help="Dresses a catalog: person × garment pairs in, try-on pictures out, each bought once.",
+    help="Dresses a catalog: pairs of person and garment in, try-on pictures out, each bought once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,8 +38,12 @@ cli = typer.Typer(
 ManifestArg = Annotated[str, typer.Argument(help="CSV, TSV, YAML or JSONL of pairs; - reads stdin.")]
 ConfigOpt = Annotated[Path | None, typer.Option("--config", help="Settings; default ./config.yaml.")]
 OutputOpt = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results; default ./out.")]
-BatchOpt = Annotated[str | None, typer.Option("--batch", help="Batch id; default <file>-<hash of its content>.")]
-SimulateOpt = Annotated[bool, typer.Option("--simulate", help="The simulator in place of HiDream; buys nothing.")]
+BatchOpt = Annotated[
+    str | None, typer.Option("--batch", help="Batch id; default <file>-<hash of its content>.")
+]
+SimulateOpt = Annotated[
+    bool, typer.Option("--simulate", help="The simulator in place of HiDream; buys nothing.")
+]
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop when any row is bad.")]
 AgainOpt = Annotated[str, typer.Option("--again", metavar="LABEL", help="Buy pairs anew under this label.")]
 BatchArg = Annotated[str | None, typer.Argument(help="Batch id.")]
@@ -55,7 +58,9 @@ def run(
     batch: BatchOpt = None,
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
-    faults: Annotated[Path | None, typer.Option(help="Faults the simulator shall show; see docs/simulator.md.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="Faults the simulator shall show; see docs/simulator.md.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Submit processes.")] = None,
     strict: StrictOpt = False,
     again: AgainOpt = "",
@@ -65,16 +70,20 @@ def run(
     settings = command_settings(config, output=output, simulate=simulate)
     if faults is not None and not simulate:
         raise UsageError("--faults needs --simulate")
-    until: datetime | None = read_deadline(deadline) if deadline else None
+    until = read_deadline(deadline) if deadline else None
     if simulate:
         settings = simulated(settings)
     if workers is not None:
-        settings = settings.model_copy(update={"workers": settings.workers.model_copy(update={"submit_processes": workers})})
+        settings = settings.model_copy(
+            update={"workers": settings.workers.model_copy(update={"submit_processes": workers})}
+        )
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
     source = open_manifest(manifest)
     with station(settings) as opened:
-        producer = Producer(opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name)
+        producer = Producer(
+            opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name
+        )
         producer.check(source, strict=strict)
         night = Night(opened, source, producer, _batch_id(source, batch, again))
         end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
@@ -97,12 +106,16 @@ def enqueue(
     settings = command_settings(config)
     source = open_manifest(manifest)
     with station(settings) as opened:
-        producer = Producer(opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name)
+        producer = Producer(
+            opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name
+        )
         producer.check(source, strict=strict)
         produced = producer.feed(source, _batch_id(source, batch, again))
     sys.stdout.write(
         f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
-        f"{produced.duplicate} duplicate, {produced.bad} invalid" + (" (resumed)" if produced.resumed else "") + "\n"
+        f"{produced.duplicate} duplicate, {produced.bad} invalid"
+        + (" (resumed)" if produced.resumed else "")
+        + "\n"
     )
 
 
@@ -168,22 +181,34 @@ def retry(
     *,
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Failed ones that are worth another try (default).")] = False,
-    unknown: Annotated[bool, typer.Option("--unknown", help="Unknown ones: may be bought a second time.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Failed ones that are worth another try (default).")
+    ] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Unknown ones: may be bought a second time.")
+    ] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="Those that moderation rejected.")] = False,
 ) -> None:
     """Put jobs of a batch back into the line. Workers or the next `vton run` take them."""
     settings = command_settings(config, simulate=simulate)
     with station(settings) as opened:
         count = control.retry(
-            opened.ledger, opened.queue, BatchId(batch), failed=failed or not (unknown or rejected), unknown=unknown, rejected=rejected
+            opened.ledger,
+            opened.queue,
+            BatchId(batch),
+            failed=failed or not (unknown or rejected),
+            unknown=unknown,
+            rejected=rejected,
         )
     sys.stdout.write(f"{batch}: {count} jobs wait again\n")
 
 
 @cli.command()
 def cancel(
-    batch: Annotated[str, typer.Argument(help="Batch id.")], *, config: ConfigOpt = None, simulate: SimulateOpt = False
+    batch: Annotated[str, typer.Argument(help="Batch id.")],
+    *,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
 ) -> None:
     """Take a batch's waiting jobs out of the line; what is under way is finished, what others want stays."""
     settings = command_settings(config, simulate=simulate)
@@ -213,7 +238,9 @@ def resume(*, config: ConfigOpt = None, simulate: SimulateOpt = False) -> None:
     sys.stdout.write("resumed\n")
 
 
-@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@cli.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def simulate(context: typer.Context) -> None:
     """Start the simulator alone; its options are those of `python -m worker.simulator`."""
     sys.stdout.flush()
@@ -246,5 +273,7 @@ def _batch_id(manifest: Manifest, given: str | None, again: str) -> BatchId:
     if given is None:
         return identify(manifest.name, manifest.digest, again)
     if safe_batch_name(given) != given:
-        raise UsageError("--batch: letters, digits, dots, dashes and underscores only, beginning with a letter or digit")
+        raise UsageError(
+            "--batch: letters, digits, dots, dashes and underscores only, beginning with a letter or digit"
+        )
     return BatchId(given)

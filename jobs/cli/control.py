@@ -9,7 +9,9 @@ from jobs.records import BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
 
 
-def retry(ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool) -> int:
+def retry(
+    ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool
+) -> int:
     """Puts ended jobs of a batch back into the line; returns how many. Raises NotFoundError."""
     count = 0
     for job in _jobs(ledger, batch_id):

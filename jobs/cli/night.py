@@ -94,7 +94,9 @@ class Night:
         finally:
             self._fed.set()
 
-    def _watch(self, supervisor: Supervisor, progress: Progress, deadline: datetime | None) -> tuple[ExitCode, str]:
+    def _watch(
+        self, supervisor: Supervisor, progress: Progress, deadline: datetime | None
+    ) -> tuple[ExitCode, str]:
         stuck_since: float | None = None
         ledger_id = None
         while True:
@@ -117,7 +119,11 @@ class Night:
                 return ExitCode.DEADLINE, "the deadline is reached; the same command goes on where it stood"
             stop = self._stopped_by(status, gate)
             stuck_since = (stuck_since or time.monotonic()) if stop else None
-            if stop and stuck_since is not None and time.monotonic() - stuck_since > self._settings.workers.patience_s:
+            if (
+                stop
+                and stuck_since is not None
+                and time.monotonic() - stuck_since > self._settings.workers.patience_s
+            ):
                 return stop
             time.sleep(LOOK_S)
 
@@ -144,17 +150,21 @@ class Night:
         limits = {
             f"VTON_LIMITS__{name.upper()}": str(value) for name, value in settings.limits.model_dump().items()
         }
-        return dict(os.environ) | limits | {
-            "VTON_REDIS__URL": self._station.redis_url,
-            "VTON_REDIS__PREFIX": settings.redis.prefix,
-            "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
-            "VTON_DATA_DIR": str(settings.data_dir.absolute()),
-            # Messages beyond one for each thread would wait in a process that may die.
-            "dramatiq_queue_prefetch": str(settings.workers.submit_threads),
-            # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
-            "dramatiq_worker_timeout": "100",
-            "PYTHONUNBUFFERED": "1",
-        }
+        return (
+            dict(os.environ)
+            | limits
+            | {
+                "VTON_REDIS__URL": self._station.redis_url,
+                "VTON_REDIS__PREFIX": settings.redis.prefix,
+                "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
+                "VTON_DATA_DIR": str(settings.data_dir.absolute()),
+                # Messages beyond one for each thread would wait in a process that may die.
+                "dramatiq_queue_prefetch": str(settings.workers.submit_threads),
+                # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
+                "dramatiq_worker_timeout": "100",
+                "PYTHONUNBUFFERED": "1",
+            }
+        )
 
     def _start_simulator(
         self, supervisor: Supervisor, simulation: Simulation, environment: dict[str, str]

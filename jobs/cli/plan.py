@@ -79,7 +79,9 @@ def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
     """The longer of what the rate and what the parallel tasks take."""
     gate = ledger.gate_fields()
     latency = decode_latency((gate.get("lat_mean"), gate.get("lat_var"), gate.get("lat_n")))
-    task_s = settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
+    task_s = (
+        settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
+    )
     return max(jobs * 60 / settings.limits.images_per_minute, jobs * task_s / settings.limits.in_flight)
 
 
@@ -110,5 +112,3 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
     out(f"at the account's limits: {timedelta(seconds=round(plan.seconds))}, until {end:%Y-%m-%d %H:%M}\n")
     if fits is not None:
         out("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")
-
-

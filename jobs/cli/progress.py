@@ -68,7 +68,9 @@ class Progress:
         counts = status.counts
         parts = [f"{counts.get('succeeded', 0)} done"]
         parts += [
-            f"{counts[name]} {name}" for name in ("failed", "rejected", "unknown", "invalid", "cancelled") if counts.get(name)
+            f"{counts[name]} {name}"
+            for name in ("failed", "rejected", "unknown", "invalid", "cancelled")
+            if counts.get(name)
         ]
         parts.append(f"{counts.get('submitting', 0) + counts.get('submitted', 0)} under way")
         begun, first = self._seen[0]

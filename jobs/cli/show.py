@@ -28,7 +28,9 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str) -> None:
         if name != "succeeded":
             out(f"  {count:>6} {name}\n")
     if summary["gaps_by_owner"]:
-        owners = ", ".join(f"{count} for {OWNERS[owner]}" for owner, count in summary["gaps_by_owner"].items())
+        owners = ", ".join(
+            f"{count} for {OWNERS[owner]}" for owner, count in summary["gaps_by_owner"].items()
+        )
         reasons = ", ".join(f"{name} {count}" for name, count in summary["gaps_by_class"].items())
         out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
     out(f"report: {folder / 'report.html'}\n")
@@ -42,7 +44,10 @@ def print_status(ledger: Ledger, batch_id: BatchId, *, as_json: bool) -> None:
     gate = gate_words(ledger)
     if as_json:
         content = asdict(status) | {"open": status.open, "complete": status.complete, "gate": gate}
-        content["created_at"], content["completed_at"] = iso(content.pop("created_ms")), iso(content.pop("completed_ms"))
+        content["created_at"], content["completed_at"] = (
+            iso(content.pop("created_ms")),
+            iso(content.pop("completed_ms")),
+        )
         sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
         return
     sys.stdout.write(_line(status) + "\n")
@@ -56,7 +61,9 @@ def print_batches(ledger: Ledger, *, as_json: bool) -> None:
     statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
     if as_json:
         batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
-        sys.stdout.write(json.dumps({"batches": batches, "gate": gate_words(ledger)}, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            json.dumps({"batches": batches, "gate": gate_words(ledger)}, ensure_ascii=False) + "\n"
+        )
         return
     for status in statuses:
         sys.stdout.write(_line(status) + "\n")
@@ -92,4 +99,6 @@ def gate_words(ledger: Ledger) -> str:
 def _line(status: BatchStatus) -> str:
     done = status.counts.get("succeeded", 0)
     state = "complete" if status.complete else f"{status.open} open" if status.sealed else "being read"
-    return f"{status.batch_id}  {iso(status.created_ms)}  {status.rows} rows, {done} with their picture, {state}"
+    return (
+        f"{status.batch_id}  {iso(status.created_ms)}  {status.rows} rows, {done} with their picture, {state}"
+    )

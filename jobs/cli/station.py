@@ -12,7 +12,7 @@ from jobs.queue import Queue
 from jobs.redis_client import connect
 from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
-from jobs.settings import Settings, read_credentials, read_settings
+from jobs.settings import Settings, read_credentials, read_settings, secrets_of
 
 #: Simulated jobs live apart from real ones: a drawn picture must never be taken for a bought one.
 SIMULATED = "simulated"
@@ -45,10 +45,8 @@ def command_settings(config: Path | None, *, output: Path | None = None, simulat
         update["data_dir"] = settings.data_dir / SIMULATED
         update["redis"] = settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-{SIMULATED}"})
     logs.configure(settings.logs)
-    credentials = read_credentials()
-    for secret in (credentials.token, credentials.api_key, settings.callbacks.secret):
-        if secret is not None and secret.get_secret_value():
-            logs.redact(secret.get_secret_value())
+    for secret in secrets_of(settings, read_credentials()):
+        logs.redact(secret)
     return settings.model_copy(update=update)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what is true. One Redis database, keys under one prefix:
+"""The ledger: what is true. One Redis database, keys under one prefix.
 
 meta            id of this ledger, made with its first batch
 job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
@@ -115,7 +115,9 @@ class Ledger:
     def status(self, batch_id: BatchId) -> BatchStatus:
         """A batch in numbers. Raises NotFoundError."""
         fields = self.batch_fields(batch_id)
-        counts = {name[2:]: int(value) for name, value in fields.items() if name.startswith("n:") and value != "0"}
+        counts = {
+            name[2:]: int(value) for name, value in fields.items() if name.startswith("n:") and value != "0"
+        }
         return BatchStatus(
             batch_id=batch_id,
             sealed=fields.get("sealed") == "1",
@@ -168,7 +170,9 @@ class Ledger:
             return {}
         with translated():
             found = self.client.hmget(self.key("rows", batch_id), [str(number) for number in wanted])
-        return {number: json.loads(text) for number, text in zip(wanted, found, strict=True) if text is not None}
+        return {
+            number: json.loads(text) for number, text in zip(wanted, found, strict=True) if text is not None
+        }
 
     def left_rows(self, batch_id: BatchId) -> dict[int, str]:
         """Rows that are no longer any job's: number → status."""

@@ -31,7 +31,7 @@ def encode(value: Any) -> str:
 
 def encode_pair(pair: Pair) -> str:
     """A pair as JSON: slot → address, or [path, digest]."""
-    return _compact({slot.value: _encode_source(source) for slot, source in pair.slots()})
+    return _compact({slot: _encode_source(source) for slot, source in pair.slots()})
 
 
 def decode_pair(text: str) -> Pair:

@@ -30,7 +30,9 @@ def script(package: str, name: str) -> Script:
     """The script `name`.lua of a package, with the prelude before it."""
     prelude = files("jobs.ledger").joinpath("lua", "prelude.lua").read_text(encoding="utf-8")
     folder = files(package)
-    body = folder.joinpath("lua", name + ".lua") if package == "jobs.ledger" else folder.joinpath(name + ".lua")
+    body = (
+        folder.joinpath("lua", name + ".lua") if package == "jobs.ledger" else folder.joinpath(name + ".lua")
+    )
     text = prelude + body.read_text(encoding="utf-8")
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 

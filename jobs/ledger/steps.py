@@ -195,7 +195,7 @@ def _token() -> str:
     return uuid4().hex
 
 
-def _transition(  # noqa: PLR0913 the script's own options, by name
+def _transition(
     request_id: RequestId,
     allowed: str,
     to: JobState | None,
@@ -208,5 +208,16 @@ def _transition(  # noqa: PLR0913 the script's own options, by name
     **fields: str,
 ) -> Call[bool]:
     flat = [text for pair in fields.items() for text in pair]
-    args = (request_id, _token(), allowed, claim, to.value if to else "", int(release), int(refund), int(answered), due, *flat)
+    args = (
+        request_id,
+        _token(),
+        allowed,
+        claim,
+        to.value if to else "",
+        int(release),
+        int(refund),
+        int(answered),
+        due,
+        *flat,
+    )
     return Call(_script("transition"), args, lambda reply: reply[0] == 1)

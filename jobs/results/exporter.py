@@ -14,11 +14,11 @@ from jobs.errors import VtonError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, OutboxEntry
 from jobs.records import BatchId, Job
+from jobs.redis_client import translated
 from jobs.report import write_report
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lines import ResultLine, result_line, written
 from jobs.results.tables import summary, write_json, write_tables
-from jobs.redis_client import translated
 
 log = structlog.get_logger()
 
@@ -85,7 +85,9 @@ class Exporter:
         tables = tables or status.complete
         if tables:
             columns = self._columns(batch_id, fields)
-            counts = write_tables(folder, columns, self._linked(folder, self._all_lines(batch_id, created_ms)))
+            counts = write_tables(
+                folder, columns, self._linked(folder, self._all_lines(batch_id, created_ms))
+            )
             told = summary(status, counts, self._ledger.batch_fields(batch_id))
             write_json(folder / "summary.json", told)
             write_report(
@@ -115,7 +117,9 @@ class Exporter:
             added += len(lines)
         return added
 
-    def _ended_lines(self, batch_id: BatchId, entries: Iterable[OutboxEntry], created_ms: int) -> Iterator[ResultLine]:
+    def _ended_lines(
+        self, batch_id: BatchId, entries: Iterable[OutboxEntry], created_ms: int
+    ) -> Iterator[ResultLine]:
         """The lines of outbox entries that still hold: an older version of a job will be told by its newer entry."""
         entries = list(entries)
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
@@ -129,7 +133,9 @@ class Exporter:
                 wanted.update(dict.fromkeys(ended.refs.get(batch_id, ()), ended))
         rows = self._ledger.rows_at(batch_id, wanted)
         for number, job in wanted.items():
-            yield result_line(batch_id, number, rows[number], job, left.get(number), created_ms)
+            yield result_line(
+                batch_id, number, rows[number], job, left=left.get(number), created_ms=created_ms
+            )
 
     def _all_lines(self, batch_id: BatchId, created_ms: int) -> Iterator[ResultLine]:
         """Every row in order, as it stands now."""
@@ -140,7 +146,7 @@ class Exporter:
             )
             for number, row in rows.items():
                 job = None if number in left else jobs.get(row.get("job", ""))
-                yield result_line(batch_id, number, row, job, left.get(number), created_ms)
+                yield result_line(batch_id, number, row, job, left=left.get(number), created_ms=created_ms)
 
     def _linked(self, folder: Path, lines: Iterable[ResultLine]) -> Iterator[ResultLine]:
         """The same lines, their pictures lying in the batch folder before they are told of."""

@@ -17,7 +17,13 @@ LONGEST_STEM = 80
 
 
 def result_line(
-    batch_id: BatchId, number: int, row: Mapping[str, Any], job: Job | None, left: str | None, created_ms: int
+    batch_id: BatchId,
+    number: int,
+    row: Mapping[str, Any],
+    job: Job | None,
+    *,
+    left: str | None,
+    created_ms: int,
 ) -> ResultLine:
     """The line of one row.
 
@@ -107,7 +113,12 @@ def _failure(bad: Mapping[str, str] | None, job: Job | None, left: str | None) -
 
 
 def _cancelled() -> Failure:
-    return Failure(kind="cancelled", message="the batch was cancelled before it was submitted", retryable=True, owner=Owner.OPS)
+    return Failure(
+        kind="cancelled",
+        message="the batch was cancelled before it was submitted",
+        retryable=True,
+        owner=Owner.OPS,
+    )
 
 
 def _error(failure: Failure | None) -> dict[str, Any] | None:
@@ -148,7 +159,8 @@ def _inputs(job: Job | None) -> dict[str, str]:
     if job is None:
         return {}
     return {
-        slot.value: source.url if isinstance(source, Url) else source.path for slot, source in job.pair.slots()
+        slot.value: source.url if isinstance(source, Url) else source.path
+        for slot, source in job.pair.slots()
     }
 
 

@@ -31,7 +31,7 @@ def write_tables(folder: Path, columns: Sequence[str], lines: Iterable[ResultLin
     """Writes results.csv (all rows) and failed.csv (those without a picture, as a manifest to run again).
 
     Returns:
-        What the rows cost the morning: how many have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
+        How many rows have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
     """
     counts: Counter[str] = Counter()
     with replacing(folder / "results.csv") as results, replacing(folder / "failed.csv") as failed:
@@ -57,7 +57,11 @@ def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -
     """summary.json: the counts by status add up to the rows."""
 
     def part(prefix: str) -> dict[str, int]:
-        return {name.removeprefix(prefix): count for name, count in sorted(counts.items()) if name.startswith(prefix)}
+        return {
+            name.removeprefix(prefix): count
+            for name, count in sorted(counts.items())
+            if name.startswith(prefix)
+        }
 
     return {
         "batch": status.batch_id,
@@ -74,7 +78,9 @@ def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -
         "bought": int(fields.get("spent", 0)),
         "created_at": iso(status.created_ms),
         "completed_at": iso(status.completed_ms),
-        "seconds": None if status.completed_ms is None else round((status.completed_ms - status.created_ms) / 1000, 1),
+        "seconds": None
+        if status.completed_ms is None
+        else round((status.completed_ms - status.created_ms) / 1000, 1),
     }
 
 

@@ -25,7 +25,8 @@ def contexts(tmp_path_factory):
     """The server's and the client's, for the name `localhost`."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=localhost"
+    command = f"openssl req -x509 {kind} -nodes -days 2"
     subprocess.run(
         [*command.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
         check=True,

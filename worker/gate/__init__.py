@@ -5,7 +5,6 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
@@ -131,17 +130,21 @@ class Gate:
 
     def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""
-        self._give_back(permit, "none", "", 0, 0)
+        self._give_back(permit, "none", "", ms=(0, 0))
 
     def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
         wait_ms = 0 if wait_s is None else max(1, int(wait_s * 1000))
-        reply = self._give_back(permit, "throttle" if throttled else "close", why, wait_ms, LONGEST_CLOSE_MS)
-        log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=reply[1], request_id=permit.request_id)
+        reply = self._give_back(
+            permit, "throttle" if throttled else "close", why, ms=(wait_ms, LONGEST_CLOSE_MS)
+        )
+        log.warning(
+            "gate.throttled", why=why, wait_s=wait_s, closed_until_ms=reply[1], request_id=permit.request_id
+        )
 
     def trip(self, permit: Permit, reason: str, why: str) -> None:
         """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued."""
-        reply = self._give_back(permit, "trip", reason, *PROBE_MS, why)
+        reply = self._give_back(permit, "trip", reason, ms=PROBE_MS, detail=why)
         if reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
@@ -178,7 +181,9 @@ class Gate:
             RATE_WINDOW_MS,
             GRACE_MS,
         )
-        return self._ledger.run(Call(script("worker.gate", "permit"), args, lambda reply: _read(reply, token)))
+        return self._ledger.run(
+            Call(script("worker.gate", "permit"), args, lambda reply: _read(reply, token))
+        )
 
     def _listen(self, wait: Wait) -> None:
         """Blocks until a slot's bell rings, the process stops, or the time has come."""
@@ -189,7 +194,9 @@ class Gate:
             return
         self._waiters += 1
         try:
-            self._ledger.client.blpop([self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000))
+            self._ledger.client.blpop(
+                [self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000)
+            )
         finally:
             self._waiters -= 1
 
@@ -200,8 +207,20 @@ class Gate:
             log.warning(event, reason=wait.reason, detail=wait.detail)
         self._last_reason = wait.reason
 
-    def _give_back(self, permit: Permit, effect: str, why: str, ms: int, longest_ms: int, detail: str = "") -> list[int]:
-        args = (permit.request_id, uuid4().hex, permit.claim, effect, why, ms, longest_ms, RATE_WINDOW_MS, 1, detail)
+    def _give_back(
+        self, permit: Permit, effect: str, why: str, *, ms: tuple[int, int], detail: str = ""
+    ) -> list[int]:
+        args = (
+            permit.request_id,
+            uuid4().hex,
+            permit.claim,
+            effect,
+            why,
+            *ms,
+            RATE_WINDOW_MS,
+            1,
+            detail,
+        )
         return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))
 
 
@@ -228,5 +247,3 @@ def _read(reply: list[Any], token: str) -> Permit | Wait | Empty:
     if kind == "empty":
         return Empty()
     raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
-
-

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import yaml
 
 from jobs.errors import ConfigError
-from worker.simulator.words import HTTP_STATUSES, PLACES, RETRY_WORDS, SHAPE_WORDS, Value
+from worker.simulator.words import HTTP_STATUSES, NOTHING_STATUSES, PLACES, RETRY_WORDS, SHAPE_WORDS, Value
 
 _RULE_KEYS = frozenset({"at", "do", "when", "times", "each"})
 _WHEN_KEYS = frozenset({"probability", "ordinals", "every", "from", "to", "request_id"})
@@ -198,20 +198,19 @@ def _params(at: str, do: str, given: Mapping[Any, Any]) -> dict[str, Value]:
 
 def _fits(do: str, name: str, value: Any, default: Value) -> bool:
     """Whether a parameter can have this value; most follow the type of their default."""
-    match name:
-        case "retry_after":
-            return _number(value) or value in RETRY_WORDS
-        case "shape":
-            return value in SHAPE_WORDS
-        case "status" if do == "odd":
-            return isinstance(value, int | str) and not isinstance(value, bool)
-        case "status" if do != "nothing":
-            return type(value) is int and value in HTTP_STATUSES
-        case "pictures":
-            return type(value) is int and value > 0
+    whole = type(value) is int
+    if name == "retry_after":
+        return _number(value) or value in RETRY_WORDS
+    if name == "shape":
+        return value in SHAPE_WORDS
+    if name == "status":
+        if do == "odd":
+            return whole or isinstance(value, str)
+        return whole and value in (NOTHING_STATUSES if do == "nothing" else HTTP_STATUSES)
     if isinstance(default, float):
         return _number(value)
-    return type(value) is type(default) and (not isinstance(value, int) or value >= 0)
+    least = 1 if name == "pictures" else 0
+    return type(value) is type(default) and (not isinstance(value, int) or value >= least)
 
 
 def _number(value: Any) -> TypeGuard[int | float]:

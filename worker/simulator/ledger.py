@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import ConfigError
 from worker.simulator.limits import windows_over
 from worker.simulator.tasks import Task
 
@@ -30,12 +31,11 @@ class Ledger:
         Args:
             path: SQLite file, made when it is missing; None: memory only.
             credits: pictures that can be paid at first, None without end; a balance in the file wins.
+
+        Raises:
+            ConfigError: the file cannot be opened or is not SQLite's.
         """
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        # WAL without a sync per commit: it outlives a kill of the process, which is what tests do.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = _open(path)
         self.tasks: dict[str, Task] = {}
         self._by_request: dict[str, list[str]] = {}
         self._by_sub_task: dict[str, str] = {}
@@ -192,3 +192,19 @@ class Ledger:
     def _set(self, name: str, n: int) -> None:
         self.counters[name] = n
         self._db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, n))
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise ConfigError(f"{path}: cannot be opened: {error}") from None
+    try:
+        # WAL without a sync per commit: it outlives a kill of the process, which is what tests do.
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error as error:
+        db.close()
+        raise ConfigError(f"{path}: cannot be used as the simulator's ledger: {error}") from None
+    return db

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(**{field.name: field.default for field in fields(Options)})
     add = parser.add_argument
     add("--host", help="address to listen on (127.0.0.1)")
-    add("--port", type=_whole, help="0: any free one (8790)")
+    add("--port", type=_port, help="0: any free one (8790)")
     add("--state", type=Path, metavar="FILE", help="SQLite file that keeps tasks and charges; else memory")
     add("--images-per-minute", type=_whole, metavar="N", help="pictures a minute (0: no limit)")
     add("--in-flight", type=_whole, metavar="N", help="parallel tasks (0: no limit)")
@@ -119,6 +119,13 @@ def _whole(text: str) -> int:
     return number
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:  # noqa: PLR2004 the largest port
+        raise ValueError
+    return number
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -134,8 +141,5 @@ def _seconds(text: str) -> float:
 
 
 # argparse names a type by its function's name in the error.
-_whole.__name__, _positive.__name__, _seconds.__name__ = (
-    "whole number",
-    "number from 1 up",
-    "number of seconds",
-)
+_whole.__name__, _positive.__name__ = "whole number", "number from 1 up"
+_port.__name__, _seconds.__name__ = "port", "number of seconds"

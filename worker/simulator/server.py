@@ -19,7 +19,7 @@ _PARENT_CHECK_S = 0.5
 #: uvicorn counts in tenths of a second: it renews its Date header every tenth tick.
 _TICK_S = 0.1
 #: For replies that are being made when the end comes.
-_GRACE_S = 1.0
+_GRACE_S = 0.5
 
 
 class Server(uvicorn.Server):

@@ -22,6 +22,8 @@ RETRY_WORDS = frozenset({"date", "absurd", "missing"})
 SHAPE_WORDS = frozenset({"envelope", "bare", "main", "main-result"})
 #: What an HTTP `status` may be; below 200 is no whole reply.
 HTTP_STATUSES = range(200, 600)
+#: What `nothing` may end with.
+NOTHING_STATUSES = range(1004, 1007)
 
 _CODE: Mapping[str, Value] = {"code": 5000, "message": "Internal error"}
 _THROTTLE = Word(

@@ -1,0 +1,43 @@
+"""`python -m benchmarks [BENCH …] [--quick]`: runs the benches and prints their tables; `run.sh` prepares the rest."""
+
+import argparse
+import time
+
+from benchmarks.benches import bodies, enqueue, overhead, rate, slots
+from benchmarks.benches.options import Options
+
+BENCHES = {
+    "slots": slots.run,
+    "rate": rate.run,
+    "overhead": overhead.run,
+    "enqueue": enqueue.run,
+    "bodies": bodies.run,
+}
+
+
+def main() -> None:
+    """Reads the command line and runs what it names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks beside baselines, in one run.")
+    parser.add_argument("bench", nargs="*", help=f"{', '.join(BENCHES)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="a smoke of under a minute; its numbers mean nothing")
+    parser.add_argument("--repeats", type=int, default=0, help="runs per contender, in turns (default 3; quick: 1)")
+    parser.add_argument("--aof", choices=("no", "everysec", "always"), default="everysec", help="of every Redis alike")
+    parser.add_argument("--only", default="", help="words of contenders' names, comma-separated: floor,ours")
+    told = parser.parse_args()
+    if unknown := [name for name in told.bench if name not in BENCHES]:
+        parser.error(f"no such bench: {', '.join(unknown)}")
+    options = Options(
+        quick=told.quick,
+        repeats=told.repeats or (1 if told.quick else 3),
+        aof=told.aof,
+        only=tuple(word.strip().lower() for word in told.only.split(",") if word.strip()),
+    )
+    for name in told.bench or BENCHES:
+        began = time.monotonic()
+        print(f"{name} …", flush=True)
+        BENCHES[name](options)
+        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""How fast a manifest gets into ledger and queue, and in how much memory."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.benches.options import Options
+from benchmarks.benches.print import Rows, ratio, show
+from benchmarks.frame.contenders import Baseline, CeleryThreads, Contender, DramatiqThreads, Ground, RqPool
+from benchmarks.frame.load import Load, write_manifest
+from benchmarks.frame.ours import VTON, Ours
+from benchmarks.frame.processes import BenchError, Ran, environment, run as run_command
+from benchmarks.frame.services import redis_server
+from benchmarks.frame.stats import Value, medians
+
+COLUMNS = [
+    ("rows_per_s", "rows/s", ",.0f"),
+    ("to_send", "÷ actor.send", ".1f"),
+    ("wall_small_s", "10k rows, s", ".2f"),
+    ("redis_bytes_per_row", "Redis bytes a row", ".0f"),
+    ("peak_10k", "peak MB at 10k", ".0f"),
+    ("peak_100k", "100k", ".0f"),
+    ("peak_1m", "1M", ".0f"),
+]
+
+
+class Floor(Baseline):
+    """Hashes and messages in pipelines, by hand."""
+
+    name = "floor: pipelined by hand"
+    tool = "floor"
+
+    def start(self) -> None:
+        raise NotImplementedError("it only sends")
+
+
+def run(options: Options) -> None:
+    """Rows a second is the slope between two sizes, so that nobody's start-up counts."""
+    kinds = options.chosen([Floor, DramatiqThreads, CeleryThreads, RqPool, Ours])
+    every: dict[str, list[dict[str, Value]]] = {kind.name: [] for kind in kinds}
+    for _ in range(options.repeats):
+        for kind in kinds:
+            try:
+                every[kind.name].append(_slope(kind, options))
+            except BenchError as error:
+                print(f"  {kind.name}: {error}", flush=True)
+    rows: Rows = {name: medians(repeats) for name, repeats in every.items() if repeats}
+    for kind in kinds:
+        if kind.name in rows:
+            _memory(kind, options, rows[kind.name])
+    ratio(rows, "rows_per_s", DramatiqThreads.name, "to_send")
+    note = (
+        "From CSV to the queue. Ours and the floor also write a ledger record per row; the other tools' message is "
+        "all they have. Peak resident memory of the producing process."
+    )
+    show("enqueue", "Enqueue", note, COLUMNS, rows, every, options)
+
+
+def _sizes(kind: type[Contender], options: Options) -> tuple[int, int]:
+    if options.quick:
+        return 500, 3000
+    return (10_000, 100_000) if kind in {Floor, Ours} else (10_000, 30_000)
+
+
+def _slope(kind: type[Contender], options: Options) -> dict[str, Value]:
+    small, large = _sizes(kind, options)
+    first, _ = _send(kind, small, options)
+    second, used = _send(kind, large, options)
+    speed = (large - small) / max(second.wall_s - first.wall_s, 1e-6)
+    print(f"  {kind.name}: {speed:,.0f} rows/s", flush=True)
+    return {
+        "rows_per_s": speed,
+        "wall_small_s": first.wall_s if small == 10_000 else None,
+        "cpu_s_per_1000": (second.cpu_s - first.cpu_s) / (large - small) * 1000,
+        "redis_bytes_per_row": used / large,
+        "peak_10k": first.peak_mb if small == 10_000 else None,
+        "peak_100k": second.peak_mb if large == 100_000 else None,
+    }
+
+
+def _memory(kind: type[Contender], options: Options, row: dict[str, Value]) -> None:
+    """A million rows where that ends in reasonable time."""
+    row["peak_1m"] = None
+    if not options.quick and kind in {Floor, Ours}:
+        try:
+            ran, _ = _send(kind, 1_000_000, options)
+        except BenchError as error:
+            print(f"  {kind.name}, 1M: {error}", flush=True)
+            return
+        row["peak_1m"], row["wall_1m_s"] = ran.peak_mb, ran.wall_s
+
+
+def _send(kind: type[Contender], jobs: int, options: Options) -> tuple[Ran, int]:
+    """The producer's run, and the bytes that Redis holds more than before."""
+    folder = Path(tempfile.mkdtemp(prefix="vton-bench-"))
+    try:
+        with redis_server(folder / "redis", options.aof) as redis:
+            before = int(redis.client.info("memory")["used_memory"])
+            load = Load(jobs=jobs)
+            ground = Ground(load=load, stub_url="http://127.0.0.1:9", redis_url=redis.url, redis=redis.client, folder=folder)
+            sender = kind(ground)
+            manifest = write_manifest(folder / "night.csv", jobs, "night")
+            ran = run_command(
+                _command(sender, manifest), env=environment(_env(sender)), cwd=folder, log=folder / "log", timeout_s=600
+            )
+            return ran, int(redis.client.info("memory")["used_memory"]) - before
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _command(sender: Contender, manifest: Path) -> list[str]:
+    if isinstance(sender, Baseline):
+        return [sender.python(), "-m", "benchmarks.baselines.producers", sender.tool, str(manifest)]
+    return [*VTON, "enqueue", str(manifest)]
+
+
+def _env(sender: Contender) -> dict[str, str]:
+    if isinstance(sender, (Baseline, Ours)):
+        return sender.env()
+    return {}

@@ -1,0 +1,27 @@
+"""What the command line says to every bench."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.frame.contenders import Contender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One run's options."""
+
+    #: A smoke of the benches; its numbers mean nothing.
+    quick: bool
+    repeats: int
+    #: redis-server's appendfsync for every contender alike: no, everysec or always.
+    aof: str
+    #: Only contenders whose name has one of these words; empty: all.
+    only: tuple[str, ...] = ()
+
+    def wants(self, name: str) -> bool:
+        """Whether a contender of this name runs."""
+        return not self.only or any(word in name.lower() for word in self.only)
+
+    def chosen(self, contenders: Sequence[type[Contender]]) -> list[type[Contender]]:
+        """The contenders that run."""
+        return [each for each in contenders if self.wants(each.name)]

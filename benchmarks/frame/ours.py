@@ -1,0 +1,86 @@
+"""Ours as contenders: the documented processes and settings, nothing else."""
+
+from pathlib import Path
+
+from benchmarks.frame.contenders import Contender, product_python
+from benchmarks.frame.processes import environment, run
+from benchmarks.frame.services import free_port
+
+VTON = (product_python(), "-c", "from jobs.cli import main; main()")
+#: No limit, in words that a setting can hold.
+UNLIMITED = 1_000_000
+
+
+class Ours(Contender):
+    """Submit and collect workers started as docs and `vton run` start them; manifests come by `vton enqueue`."""
+
+    name = "ours, polling"
+    callbacks = False
+
+    def start(self) -> None:
+        load, env = self.ground.load, self.env()
+        if self.callbacks:
+            self.launch("serve", [*VTON, "serve"], env)
+        self.launch("collect", self._dramatiq("collect", 2), env)
+        for number in range(load.processes):
+            self.launch(f"submit{number}", self._dramatiq("submit", self.threads()), env)
+
+    def threads(self) -> int:
+        """Submit threads in each process; a thread is needed while a POST is under way, not while a task runs."""
+        load = self.ground.load
+        wanted = load.slots or load.concurrency
+        return max(2, wanted // load.processes)
+
+    def feed(self, manifest: Path) -> None:
+        log = self.ground.folder / "enqueue.log"
+        command = [*VTON, "enqueue", str(manifest)]
+        run(command, env=environment(self.env()), cwd=self.ground.folder, log=log, timeout_s=self.ground.load.timeout_s)
+
+    def recorded(self) -> int:
+        """Rows in the files that people get; the exporter's last line is no row."""
+        files = list(self.ground.out.glob("*/results.jsonl"))
+        return sum(max(0, file.read_bytes().count(b"\n") - 1) for file in files)
+
+    def _dramatiq(self, queue: str, threads: int) -> list[str]:
+        return [product_python(), "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads)]
+
+    def env(self) -> dict[str, str]:
+        """Everything that differs from config.yaml's defaults."""
+        return self._round() | self._callbacks()
+
+    def _round(self) -> dict[str, str]:
+        ground, load = self.ground, self.ground.load
+        return {
+            "HIDREAM_TOKEN": "sk-bench",
+            "VTON_HIDREAM__BASE_URL": ground.stub_url,
+            "VTON_REDIS__URL": ground.redis_url,
+            "VTON_OUTPUT_DIR": str(ground.out),
+            "VTON_DATA_DIR": str(ground.out / ".vton"),
+            "VTON_LIMITS__IN_FLIGHT": str(load.slots or UNLIMITED),
+            "VTON_LIMITS__IMAGES_PER_MINUTE": str(load.rate * 60 or UNLIMITED),
+            "VTON_LIMITS__POLLS_PER_SECOND": "50" if load.slots else str(UNLIMITED),
+            "VTON_TASKS__LATENCY_S": str(load.latency_s),
+            "VTON_WORKERS__SUBMIT_THREADS": str(self.threads()),
+            "VTON_LOGS__LEVEL": "info",
+            # As `vton run` sets them for its children.
+            "dramatiq_queue_prefetch": str(self.threads()),
+            "dramatiq_worker_timeout": "100",
+        }
+
+    def _callbacks(self) -> dict[str, str]:
+        if not self.callbacks:
+            return {}
+        if not hasattr(self, "_port"):
+            self._port = free_port()
+        return {
+            "VTON_CALLBACKS__PUBLIC_URL": f"http://127.0.0.1:{self._port}",
+            "VTON_CALLBACKS__PORT": str(self._port),
+            "VTON_CALLBACKS__SECRET": "bench-secret-of-thirty-two-bytes-or-more",
+        }
+
+
+class OursWithCallbacks(Ours):
+    """The same with `vton serve` beside it."""
+
+    name = "ours, callbacks"
+    callbacks = True
