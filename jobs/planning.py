@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jobs.identity import request_id
@@ -23,8 +24,10 @@ class Planned:
 class Planner:
     """Turns rows into jobs. `source` looks a picture up, see jobs.local_pictures; `epoch` is moved by `--again`."""
 
-    def __init__(self, source: Callable[[str], Source], epoch: str = "") -> None:
+    def __init__(self, source: Callable[[str], Source], epoch: str = "", *, folder: Path = Path()) -> None:
+        """`folder`: where local pictures are looked for, kept with the batch."""
         self._source = source
+        self.folder = folder
         self._epoch = epoch
 
     def plan(self, row: Row | BadRow) -> Planned | BadRow:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -30,10 +29,6 @@ class RowSource(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The manifest's own columns; empty when each row has its own."""
-
-    @property
-    def folder(self) -> Path:
-        """Where its local pictures are looked for."""
 
     def rows(self) -> Iterator[Row | BadRow]:
         """The rows from the beginning; may be asked for again."""
@@ -92,7 +87,7 @@ class Producer:
         new = self._ledger.open_batch(
             batch_id,
             manifest=self._name,
-            folder=str(manifest.folder.absolute()),
+            folder=str(self._planner.folder.absolute()),
             columns=encode(list(manifest.columns)),
         )
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)

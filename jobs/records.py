@@ -176,6 +176,8 @@ class Job:
     #: A callback has come that nobody has followed yet.
     hinted: bool = False
     polls: int = 0
+    #: Polls without an answer since the last one with an answer.
+    unanswered: int = 0
     queued_ms: int | None = None
     submitted_ms: int | None = None
     #: When HiDream last said that the task was not over.

@@ -33,7 +33,7 @@ from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
-from worker.middleware import LoopService, MessageContext, StopsGate
+from worker.middleware import LoopServices, MessageContext, StopsGate
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -152,8 +152,7 @@ class App:
         middleware = [
             MessageContext(),
             StopsGate(self._stop_gate),
-            LoopService(COLLECT, self.watcher),
-            LoopService(COLLECT, self.reconciler),
+            LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
         broker = RedisBroker(
             client=client,

@@ -1,6 +1,8 @@
 """Dramatiq middleware: what all actors share, and the watcher's life inside collect processes."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -61,15 +63,15 @@ class Service(Protocol):
         """Called on the loop."""
 
 
-class LoopService(Middleware):  # type: ignore[misc]
-    """Runs a service beside the actors of one queue, from worker boot to shutdown."""
+class LoopServices(Middleware):  # type: ignore[misc]
+    """Runs services in one event loop beside the actors of one queue, from worker boot to shutdown."""
 
-    def __init__(self, queue: str, make: Callable[[], Service]) -> None:
+    def __init__(self, queue: str, *make: Callable[[], Service]) -> None:
         self._queue = queue
         self._make = make
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._service: Service | None = None
+        self._services: list[Service] = []
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Starts the loop if this process consumes the queue."""
@@ -82,8 +84,9 @@ class LoopService(Middleware):  # type: ignore[misc]
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Asks the loop to finish what is under way, and waits for it."""
         del broker, worker
-        if self._loop is not None and self._service is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._service.stop)
+        if self._loop is not None and self._thread is not None:
+            for service in self._services:
+                self._loop.call_soon_threadsafe(service.stop)
             self._thread.join(timeout=30)
 
     def _main(self) -> None:
@@ -91,9 +94,10 @@ class LoopService(Middleware):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._service = self._make()
+        self._services = [make() for make in self._make]
         try:
-            await self._service.run()
+            await asyncio.gather(*(service.run() for service in self._services))
         except Exception:
+            # A loop that is gone would leave a process that looks alive: it ends, and its supervisor starts it again.
             log.exception("actor.failed", what=f"{self._queue} loop")
-            raise
+            os.kill(os.getpid(), signal.SIGTERM)

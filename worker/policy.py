@@ -28,6 +28,10 @@ CALLBACK_GRACE_MS = 500
 SHORTEST_POLL_MS = 40
 LONGEST_POLL_MS = 30_000
 
+#: Waits after polls without an answer, doubling, ms; a task that is not known is asked for more often.
+UNANSWERED_MS = 500
+LONGEST_MISSING_MS = 5_000
+
 #: Waits before a new task for a job whose task failed, doubling, ms.
 AGAIN_MS = 2_000
 LONGEST_AGAIN_MS = 60_000
@@ -102,6 +106,14 @@ def after_task(end: Ended, *, task_failures: int, max_attempts: int) -> Collect 
     if task_failures + 1 < allowed:
         return TryAgain(wait_ms=min(LONGEST_AGAIN_MS, AGAIN_MS * 2**task_failures), failure=failure)
     return GiveUp(state=JobState.FAILED, failure=failure)
+
+
+def unanswered_ms(unanswered: int, retry_after_s: float | None, *, missing: bool) -> int:
+    """The wait after a poll without an answer; `unanswered`: such polls in a row before it."""
+    if retry_after_s is not None:
+        return max(SHORTEST_POLL_MS, int(retry_after_s * 1000))
+    longest = LONGEST_MISSING_MS if missing else LONGEST_POLL_MS
+    return int(min(longest, UNANSWERED_MS * 2 ** min(unanswered, 10)))
 
 
 def refetch_ms(waited_ms: float) -> int | None:

@@ -11,6 +11,7 @@ from jobs.errors import RedisDownError
 from jobs.ledger import Ledger, steps
 from jobs.producer import send_missing_tickets
 from jobs.queue import Queue
+from jobs.redis_client import translated
 from jobs.settings import Settings
 from worker.collection import DISK_FULL
 
@@ -38,13 +39,13 @@ class Reconciler:
             now = asyncio.get_running_loop().time()
             whole = now - reconciled >= self._settings.workers.reconcile_s
             try:
-                if await asyncio.to_thread(self._has_lease, period_s):
-                    if whole:
-                        reconciled = now
-                        await asyncio.to_thread(self.reconcile)
-                    await asyncio.to_thread(self.ask_for_exports)
+                await asyncio.to_thread(self._turn, period_s, whole=whole)
+                reconciled = now if whole else reconciled
             except RedisDownError as error:
                 log.warning("redis.waiting", why=str(error))
+            except Exception:
+                # Whatever it was, what is due must go on being found.
+                log.exception("actor.failed", what="reconciler")
             try:
                 await asyncio.wait_for(self._stopping.wait(), period_s)
             except TimeoutError:
@@ -53,6 +54,13 @@ class Reconciler:
     def stop(self) -> None:
         """Stops after the turn."""
         self._stopping.set()
+
+    def _turn(self, period_s: float, *, whole: bool) -> None:
+        with translated():
+            if self._has_lease(period_s):
+                if whole:
+                    self.reconcile()
+                self.ask_for_exports()
 
     def reconcile(self) -> None:
         """One turn: dead holders, due retries, the unknown policy, lost tickets, a disk with room again."""

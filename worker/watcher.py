@@ -19,7 +19,7 @@ from worker.collection import Collection
 from worker.gate import open_breaker
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
 from worker.metrics import Metrics
-from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task
+from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, unanswered_ms
 
 log = structlog.get_logger()
 
@@ -89,11 +89,17 @@ class Watcher:
             await self._listen(min(LONGEST_SLEEP_S, max(0.005, wait_s)))
 
     async def _listen(self, timeout_s: float) -> None:
-        """Sleeps until something is due; new tasks and callbacks ring."""
-        try:
-            await self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=timeout_s)
-        except Exception as error:  # noqa: BLE001 an outage of any kind is told by the next script call
-            log.debug("redis.waiting", why=type(error).__name__)
+        """Sleeps until something is due; new tasks and callbacks ring, stopping ends it."""
+        bell = asyncio.ensure_future(
+            self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=timeout_s)
+        )
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({bell, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not bell.done():
+            bell.cancel()
+        elif bell.exception() is not None:
+            # An outage of any kind is told by the next script call.
             await self._rest(OUTAGE_S)
 
     async def _rest(self, seconds: float) -> None:
@@ -144,8 +150,9 @@ class Watcher:
                 job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s"
             )
             return
-        wait_ms = wait_ms or self._schedule.next_ms(latency, elapsed_ms)
-        await self._ledger.run(steps.defer(job.request_id, wait_ms))
+        answered = wait_ms is None
+        wait_ms = self._schedule.next_ms(latency, elapsed_ms) if wait_ms is None else wait_ms
+        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=answered))
 
     async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, latency: Latency | None) -> None:
         log.warning("poll.failed", reason=failed.reason, polls=job.polls)
@@ -155,11 +162,8 @@ class Watcher:
             return
         if failed.auth:
             await self._ledger.run(open_breaker("token", failed.reason))
-        backing_off = min(30_000, 1000 * 2 ** min(job.polls, 5))
-        wait_ms = int(failed.retry_after_s * 1000) if failed.retry_after_s else backing_off
-        if failed.missing:
-            wait_ms = min(wait_ms, 5_000)
-        await self._put_off(job, now_ms, latency, max(wait_ms, 50))
+        wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
+        await self._put_off(job, now_ms, latency, wait_ms)
 
     async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int) -> None:
         source = "callback" if job.hinted else "poll"
@@ -208,8 +212,11 @@ class _Pace:
 
 
 def _latency_ms(job: Job, now_ms: int) -> float | None:
-    """The task's time: the middle of the span in which it must have ended; a callback tells it at once."""
-    if job.submitted_ms is None:
+    """The task's time: the middle of the span in which it must have ended; a callback tells it at once.
+
+    None when polls went unanswered: the span would teach nothing.
+    """
+    if job.submitted_ms is None or job.unanswered:
         return None
     if job.hinted:
         return float(now_ms - job.submitted_ms)

@@ -12,7 +12,8 @@ app = Celery("bench", broker=SITE.redis)
 app.conf.update(
     task_ignore_result=True,  # the job records itself
     task_acks_late=True,
-    worker_prefetch_multiplier=1,
+    # A rate-limited task waits inside the worker and takes up its prefetch.
+    worker_prefetch_multiplier=4 if SITE.rate else 1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 3600},

@@ -11,23 +11,26 @@ COLUMNS = [
     ("rate_used", "share of the rate used", ".3f"),
     ("windows_over", "windows over", ".0f"),
     ("max_in_window", "fullest window", ".0f"),
-    ("refused", "429s", ".0f"),
     ("jobs_per_s", "jobs/s", ".1f"),
     ("cpu_s_per_1000", "CPU-s per 1,000", ".2f"),
 ]
 
 
 def run(options: Options) -> None:
-    """20 and 200 pictures a second over 4 submit processes; the stub refuses what is over, in windows of 1 s."""
-    for rate in (20, 200):
+    """20 and 200 pictures a second over 4 submit processes.
+
+    The stub counts and refuses nothing: one arrival 20 ms late makes a window of 1 s fuller than it may be, and what a
+    contender does after a 429 would then be all that the share tells.
+    """
+    for rate in (20,) if options.quick else (20, 200):
         _run(rate, options)
 
 
 def _run(rate: int, options: Options) -> None:
     seconds = 2 if options.quick else 15
-    load = Load(jobs=rate * seconds, rate=rate, processes=4, concurrency=64, warm_up=8, timeout_s=60 + 5 * seconds)
-    rules = {"submit_delay_s": 0.05, "pictures": rate, "window_s": 1, "median_s": 0.1, "sigma": 0}
-    contenders = options.chosen([CeleryThreads, DramatiqThreads, Ours])
+    load = Load(jobs=rate * seconds, rate=rate, processes=4, concurrency=256, warm_up=8, timeout_s=60 + 5 * seconds)
+    rules = {"submit_delay_s": 0.05, "pictures": rate, "window_s": 1, "refuse": False, "median_s": 0.1, "sigma": 0}
+    contenders = options.chosen([CeleryThreads, Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours])
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     note = f"{load.jobs} jobs at {rate}/s, 4 submit processes, sliding windows of 1 s over every POST that arrived."
     show(f"rate-{rate}", f"Rate {rate}/s", note, COLUMNS, rows, every_repeat, options, load)

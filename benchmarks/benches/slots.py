@@ -30,7 +30,11 @@ def run(options: Options) -> None:
         timeout_s=60 if options.quick else 200,
     )
     rules = {"submit_delay_s": 0.05, "slots": 10, "median_s": median, "sigma": 0.35, "seed": 1}
-    contenders = options.chosen([Script, CeleryThreads, DramatiqThreads, Ours, OursWithCallbacks])
+    contenders = options.chosen(
+        [Script, Ours, OursWithCallbacks]
+        if options.quick
+        else [Script, CeleryThreads, DramatiqThreads, Ours, OursWithCallbacks]
+    )
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     ceiling = 1.063 * median / (1.063 * median + 0.05)
     note = f"{load.jobs} jobs, 10 slots, median {median:g} s, σ 0.35, 50 ms a submit; the ceiling is {ceiling:.3f}."

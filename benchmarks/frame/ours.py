@@ -28,6 +28,8 @@ class Ours(Contender):
     def threads(self) -> int:
         """Submit threads in each process; a thread is needed while a POST is under way, not while a task runs."""
         load = self.ground.load
+        if load.rate:
+            return 8  # the default of config.yaml
         wanted = load.slots or load.concurrency
         return max(2, wanted // load.processes)
 

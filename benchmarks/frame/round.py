@@ -75,12 +75,12 @@ def _warm_up(contender: Contender, load: Load, folder: Path) -> None:
     if load.warm_up:
         contender.feed(write_manifest(folder / "warm-up.csv", load.warm_up, "warm"))
         await_recorded(contender, load.warm_up, 60)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 5
     used = cpu_s(contender.processes)
     while time.monotonic() < until:
-        time.sleep(0.3)
+        time.sleep(0.4)
         now = cpu_s(contender.processes)
-        if now - used < 0.06:
+        if now - used < 0.1:
             return
         used = now
 

@@ -27,6 +27,8 @@ class Rules:
     pictures: int = 0
     #: The window that `pictures` are counted in: 1 or 60.
     window_s: float = 60
+    #: Whether pictures over the limit are refused; else they are only counted.
+    refuse: bool = True
     #: Median of the log-normal task latency.
     median_s: float = 2.0
     #: Sigma of its logarithm; 0 for a constant latency.
@@ -45,6 +47,7 @@ class Vendor:
         self._picture = make_picture()
         self._pending: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._resets = 0
         self.reset(Rules())
 
     def reset(self, rules: Rules) -> None:
@@ -54,6 +57,8 @@ class Vendor:
         for job in self._pending:
             job.cancel()
         self._timers = set()
+        # No task id comes twice: a reset is no new vendor, and a good client minds the same id for two jobs.
+        self._resets += 1
         self.rules = rules
         self.ledger = Ledger()
         self._by_id: dict[str, Task] = {}
@@ -88,7 +93,7 @@ class Vendor:
             return
         while self._accepted and self._accepted[0] <= arrived - rules.window_s:
             self._accepted.popleft()
-        if rules.pictures and len(self._accepted) >= rules.pictures:
+        if rules.refuse and rules.pictures and len(self._accepted) >= rules.pictures:
             self.ledger.refused_rate += 1
             self._refuse(reply)
         elif rules.slots and self._parallel >= rules.slots:
@@ -110,7 +115,7 @@ class Vendor:
         rules, number = self.rules, len(self.ledger.tasks)
         task = Task(
             number=number,
-            task_id=f"t{number}",
+            task_id=f"t{self._resets}-{number}",
             request_id=str(asked.get("request_id", "")),
             latency_s=rules.median_s * 2.718281828459045 ** self._latencies.gauss(0, rules.sigma),
             arrived=arrived,

@@ -11,11 +11,12 @@ import yaml
 
 from jobs.cli import control
 from jobs.cli.deadline import read_deadline
+from jobs.cli.memory import check_ledger, remember_ledger
 from jobs.cli.night import Night, Simulation, simulated
 from jobs.cli.plan import plan_of, print_plan
 from jobs.cli.show import print_batches, print_end, print_status, watch_status
-from jobs.cli.station import command_settings, station
-from jobs.errors import UsageError
+from jobs.cli.station import Station, command_settings, station
+from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
@@ -24,7 +25,6 @@ from jobs.manifest import Manifest, open_manifest
 from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.records import BatchId
-from jobs.settings import Settings
 
 cli = typer.Typer(
     name="vton",
@@ -46,6 +46,9 @@ SimulateOpt = Annotated[
 ]
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop when any row is bad.")]
 AgainOpt = Annotated[str, typer.Option("--again", metavar="LABEL", help="Buy pairs anew under this label.")]
+AcceptOpt = Annotated[
+    bool, typer.Option("--accept-new-ledger", help="Go on though the known ledger is gone.")
+]
 BatchArg = Annotated[str | None, typer.Argument(help="Batch id.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
@@ -64,6 +67,7 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Submit processes.")] = None,
     strict: StrictOpt = False,
     again: AgainOpt = "",
+    accept_new_ledger: AcceptOpt = False,
     deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
@@ -81,8 +85,12 @@ def run(
         os.environ["VTON_CONFIG"] = str(config.absolute())
     source = open_manifest(manifest)
     with station(settings) as opened:
+        check_ledger(opened, accept_new=accept_new_ledger)
         producer = Producer(
-            opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name
+            opened.ledger,
+            opened.queue,
+            _planner(opened, manifest, source, again),
+            file_name=Path(manifest).name,
         )
         producer.check(source, strict=strict)
         night = Night(opened, source, producer, _batch_id(source, batch, again))
@@ -101,16 +109,22 @@ def enqueue(
     config: ConfigOpt = None,
     strict: StrictOpt = False,
     again: AgainOpt = "",
+    accept_new_ledger: AcceptOpt = False,
 ) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
     source = open_manifest(manifest)
     with station(settings) as opened:
+        check_ledger(opened, accept_new=accept_new_ledger)
         producer = Producer(
-            opened.ledger, opened.queue, _planner(settings, source, again), file_name=Path(manifest).name
+            opened.ledger,
+            opened.queue,
+            _planner(opened, manifest, source, again),
+            file_name=Path(manifest).name,
         )
         producer.check(source, strict=strict)
         produced = producer.feed(source, _batch_id(source, batch, again))
+        remember_ledger(opened)
     sys.stdout.write(
         f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
         f"{produced.duplicate} duplicate, {produced.bad} invalid"
@@ -134,7 +148,7 @@ def plan(
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
     with station(settings) as opened:
-        counted = plan_of(source, _planner(settings, source, again), opened.ledger, settings)
+        counted = plan_of(source, _planner(opened, manifest, source, again), opened.ledger, settings)
     print_plan(counted, Path(manifest).name, until, as_json=as_json)
 
 
@@ -265,8 +279,21 @@ def show_config(*, config: ConfigOpt = None) -> None:
     yaml.safe_dump(content, sys.stdout, sort_keys=False, allow_unicode=True)
 
 
-def _planner(settings: Settings, manifest: Manifest, again: str) -> Planner:
-    return Planner(LocalPictures(settings.pictures, manifest.folder).source, epoch=again)
+def _planner(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:
+    folder = _origin(opened, path) or manifest.folder
+    return Planner(LocalPictures(opened.settings.pictures, folder).source, epoch=again, folder=folder)
+
+
+def _origin(opened: Station, path: str) -> Path | None:
+    """The folder of the manifest that a batch's failed.csv was made from: its pictures are still there."""
+    file = Path(path).absolute()
+    if file.parent.parent != opened.settings.output_dir.absolute():
+        return None
+    try:
+        folder = opened.ledger.batch_fields(BatchId(file.parent.name)).get("folder")
+    except NotFoundError:
+        return None
+    return Path(folder) if folder else None
 
 
 def _batch_id(manifest: Manifest, given: str | None, again: str) -> BatchId:

@@ -12,14 +12,16 @@ from datetime import datetime
 from pathlib import Path
 
 from jobs.child import Program
+from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station
-from jobs.errors import ConfigError, LedgerLostError
+from jobs.errors import ConfigError, LedgerLostError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
 from jobs.processes import Supervisor
 from jobs.producer import Producer
 from jobs.records import BatchId, BatchStatus
+from jobs.results.exporter import LEASE_MS
 from jobs.settings import LimitSettings, Settings, read_credentials
 
 #: Reasons of a breaker that only a person can mend.
@@ -83,8 +85,22 @@ class Night:
             except KeyboardInterrupt:
                 code, why = ExitCode.INTERRUPTED, "interrupted; the same command goes on where it stood"
             supervisor.stop(timeout_s=self._settings.hidream.submit_timeout_s + 10)
-            self._station.exporter.export(self._batch_id, tables=True)
+            self._export()
             return NightEnd(status=self._station.ledger.status(self._batch_id), code=code, why=why)
+
+    def _export(self) -> None:
+        """The files as they must be in the morning, unless a collect worker has just written them so."""
+        folder = self._settings.output_dir / self._batch_id
+        whole = all((folder / name).exists() for name in ("summary.json", "report.html", "results.jsonl"))
+        if not whole or self._batch_id in self._station.ledger.active_batches():
+            deadline = time.monotonic() + LEASE_MS / 1000 + 5
+            while self._station.exporter.export(self._batch_id, tables=True) is None:
+                # A worker that was killed while it wrote leaves its lease behind for a moment.
+                if time.monotonic() > deadline:
+                    raise UsageError(
+                        f"{self._batch_id}: somebody else keeps writing its files; vton results later"
+                    )
+                time.sleep(LOOK_S)
 
     def _feed(self) -> None:
         try:
@@ -104,6 +120,8 @@ class Night:
             if self._feeding_failed is not None:
                 raise self._feeding_failed
             current = self._station.ledger.ledger_id()
+            if ledger_id is None and current is not None:
+                remember_ledger(self._station)
             if ledger_id is not None and current != ledger_id:
                 raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
             ledger_id = current

@@ -33,6 +33,10 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str) -> None:
         )
         reasons = ", ".join(f"{name} {count}" for name, count in summary["gaps_by_class"].items())
         out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
+    if status.get("unknown"):
+        out(
+            f"  unknown: HiDream gave no clear answer, they may be bought; again: vton retry {summary['batch']} --unknown\n"
+        )
     out(f"report: {folder / 'report.html'}\n")
     if why:
         out(f"ended early: {why}\n")

@@ -87,6 +87,7 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         polls=int(fields.get("polls", 0)),
         queued_ms=_ms(fields, "queued_ms"),
         submitted_ms=_ms(fields, "submitted_ms"),
+        unanswered=int(fields.get("unanswered", 0)),
         polled_ms=_ms(fields, "polled_ms"),
         ended_ms=_ms(fields, "ended_ms"),
         finished_ms=_ms(fields, "finished_ms"),

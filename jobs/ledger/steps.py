@@ -77,9 +77,9 @@ def hold(request_id: RequestId, claim: str, failure: Failure) -> Call[bool]:
     )
 
 
-def defer(request_id: RequestId, wait_ms: int) -> Call[bool]:
-    """The task is not over: ask again in `wait_ms`; its lease is renewed."""
-    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS), bool)
+def defer(request_id: RequestId, wait_ms: int, *, answered: bool = True) -> Call[bool]:
+    """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed."""
+    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS, int(not answered)), bool)
 
 
 def ended(

@@ -23,7 +23,7 @@ from jobs.results.tables import summary, write_json, write_tables
 log = structlog.get_logger()
 
 #: An exporter that died gives its batch free after this long.
-LEASE_MS = 120_000
+LEASE_MS = 30_000
 #: Rows in one round trip.
 CHUNK = 500
 
@@ -99,7 +99,8 @@ class Exporter:
             )
         if status.complete and not self._ledger.outbox(batch_id, file.checkpoint() or "0", at_most=1):
             self._ledger.deactivate(batch_id)
-        log.info("export.written", batch=batch_id, lines=lines, tables=tables)
+        if lines or tables:
+            log.info("export.written", batch=batch_id, lines=lines, tables=tables)
         return Exported(folder=folder, lines=lines, tables=tables)
 
     def _bring_up(self, file: ResultsFile, folder: Path, batch_id: BatchId, created_ms: int) -> int:
@@ -111,11 +112,16 @@ class Exporter:
         added = 0
         while entries := self._ledger.outbox(batch_id, checkpoint, at_most=CHUNK):
             lines = list(self._linked(folder, self._ended_lines(batch_id, entries, created_ms)))
+            self._renew(batch_id)
             checkpoint = entries[-1].entry_id
             reach("exporting")
             file.append((written(line) for line in lines), checkpoint)
             added += len(lines)
         return added
+
+    def _renew(self, batch_id: BatchId) -> None:
+        with translated():
+            self._ledger.client.pexpire(self._ledger.key("exporting", batch_id), LEASE_MS)
 
     def _ended_lines(
         self, batch_id: BatchId, entries: Iterable[OutboxEntry], created_ms: int
@@ -141,6 +147,7 @@ class Exporter:
         """Every row in order, as it stands now."""
         left = self._ledger.left_rows(batch_id)
         for rows in self._ledger.rows(batch_id):
+            self._renew(batch_id)
             jobs = self._ledger.jobs(
                 row["job"] for number, row in rows.items() if "job" in row and number not in left
             )

@@ -18,6 +18,7 @@ from jobs.ledger.codec import decode_job, decode_latency
 from jobs.ledger.script import Call, script
 from jobs.ledger.steps import LEASE_MS
 from jobs.records import Job, Latency, RequestId
+from jobs.redis_client import translated
 from jobs.settings import LimitSettings
 
 log = structlog.get_logger()
@@ -194,9 +195,10 @@ class Gate:
             return
         self._waiters += 1
         try:
-            self._ledger.client.blpop(
-                [self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000)
-            )
+            with translated():
+                self._ledger.client.blpop(
+                    [self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000)
+                )
         finally:
             self._waiters -= 1
 

@@ -1,8 +1,13 @@
--- Asks again later. ARGV: request id, wait ms, lease ms. Returns 1 or 0 (no longer under way).
+-- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer. Returns 1 or 0 (no longer under way).
 local rid = ARGV[1]
 if redis.call('HGET', key('job', rid), 'state') ~= 'submitted' then return 0 end
 redis.call('HINCRBY', key('job', rid), 'polls', 1)
-redis.call('HSET', key('job', rid), 'polled_ms', now)
+if ARGV[4] == '1' then
+  redis.call('HINCRBY', key('job', rid), 'unanswered', 1)
+else
+  redis.call('HSET', key('job', rid), 'polled_ms', now)
+  redis.call('HDEL', key('job', rid), 'unanswered')
+end
 local hinted = redis.call('HGET', key('job', rid), 'hinted')
 if hinted then
   -- A callback arrived while we were asking: what we were told may be older than it.

@@ -1,0 +1,253 @@
+"""Processes that die, stop or are asked to end."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobs.failpoints import ARMED_BY, NAMES
+from jobs.records import BatchId
+from tests.faults.crew import Worker
+from tests.faults.outcome import Outcome, scenario
+from tests.faults.pause import pause
+from tests.faults.stage import Setup, Stage, StuckError
+from tests.faults.verdict import judge
+
+#: Only between the intent and the record nobody can know whether it was bought.
+UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied") + 1]
+COLLECTING = NAMES[NAMES.index("polling") :]
+
+
+def at_failpoint(folder: Path, name: str, *, jobs: int = 24, hurry: bool = False) -> Outcome:
+    """One process dies once at a named place; with `hurry` its deadlines are passed by hand."""
+    setup = Setup(submit=2, collect=1, threads=1, started=False, latency_s=0.3)
+    with Stage(folder, setup) as stage:
+        victim = stage.crew.of("collect" if name in COLLECTING else "submit")[0]
+        victim.start(**{ARMED_BY: f"{name}:{2 if name == 'exporting' else 4}"})
+        stage.crew.start()
+        batch = stage.enqueue("night", range(jobs))
+        stage.until(lambda: victim.starts > 1, f"a process dies at {name}", step_s=0.02)
+        died = time.monotonic()
+        if hurry:
+            stage.until(lambda: _quiet(stage, batch), "only the dead one's jobs are left")
+            stage.pass_time()
+        stage.finish(batch, within_s=240)
+        verdict = judge(stage, batch, unknown_at_most=int(name in UNKNOWABLE))
+        broken = []
+        if name in UNKNOWABLE and verdict.unknown != 1:
+            broken.append(f"the job that died at {name} is not held: {dict(verdict.states)}")
+        return Outcome(
+            verdict=verdict, faults=1, recovery_s=None if hurry else time.monotonic() - died, broken=broken,
+            note="until the batch was complete",
+        )  # fmt: skip
+
+
+def _quiet(stage: Stage, batch: BatchId) -> bool:
+    """Whether the live workers have nothing left to do but wait for deadlines of the dead."""
+    if not stage.ready() or stage.ledger.queued_total():
+        return False
+    before = stage.status(batch).counts, stage.standing()
+    pause(0.6)
+    return before == (stage.status(batch).counts, stage.standing())
+
+
+for _name in NAMES:
+    scenario("kill −9 at a failpoint", f"kill at {_name}")(lambda folder, name=_name: at_failpoint(folder, name))  # type: ignore[misc]
+
+
+class Storm:
+    """Kills workers at random and counts the intents that were open when each of them stopped running."""
+
+    def __init__(self, stage: Stage, seed: int, *, freeze_s: float = 0.3) -> None:
+        self._stage = stage
+        self._dice = random.Random(seed)
+        self._freeze_s = freeze_s
+        #: Stopped, to be killed: since when, who, the intents then.
+        self._frozen: list[tuple[float, Worker, dict[str, str]]] = []
+        self._next = 0.0
+        self.kills = 0
+        #: Intents of the dead, from the ledger: an upper bound of what may be unknown.
+        self.intents = 0
+
+    def turn(self) -> None:
+        """Stops one worker if it is time, and kills those that have been stopped long enough.
+
+        A stopped process runs no further: its death is dated from there. What is `submitting` then and still is under
+        the same claim after the wait, in which live workers have got their answers, was the dead one's.
+        """
+        now = time.monotonic()
+        for one in [one for one in self._frozen if now - one[0] >= self._freeze_s]:
+            self._frozen.remove(one)
+            after = self._stage.submitting()
+            self.intents += sum(after.get(request_id) == claim for request_id, claim in one[2].items())
+            one[1].kill()
+        standing = {worker for _, worker, _ in self._frozen}
+        able = [worker for worker in self._stage.crew.workers if worker.ready and worker not in standing]
+        if now < self._next or not able:
+            return
+        self._next = now + self._dice.uniform(0.1, 0.3)
+        victim = self._dice.choice(able)
+        victim.signal(signal.SIGSTOP)
+        known = {claim for _, _, intents in self._frozen for claim in intents.values()}
+        open_now = {one: claim for one, claim in self._stage.submitting().items() if claim not in known}
+        self._frozen.append((now, victim, open_now))
+        self.kills += 1
+
+    def end(self) -> None:
+        """Kills who is still stopped."""
+        self._next = float("inf")
+        while self._frozen:
+            self.turn()
+            pause(0.02)
+
+
+def kill_storm(folder: Path, *, jobs: int, kills: int, per_minute: int, seed: int = 1, hurry: bool = False) -> Outcome:
+    """Four submit and two collect workers, one of them killed every 0.1 to 0.3 s as long as any is up."""
+    setup = Setup(submit=4, collect=2, threads=4, per_minute=per_minute, in_flight=20, latency_s=0.4, wires=True)
+    with Stage(folder, setup) as stage:
+        batch = stage.enqueue("night", range(jobs))
+        stage.until(lambda: stage.arrived(3), "submits have begun")
+        storm = Storm(stage, seed)
+
+        def over() -> bool:
+            storm.turn()
+            return storm.kills >= kills or not stage.ledger.queued_total()
+
+        stage.until(over, f"{kills} kills", within_s=900, step_s=0.02)
+        storm.end()
+        ended = time.monotonic()
+        if hurry:
+            stage.until(lambda: _quiet(stage, batch), "only the dead ones' jobs are left")
+            stage.pass_time()
+        stage.finish(batch, within_s=600)
+        verdict = judge(stage, batch, unknown_at_most=storm.intents)
+        wire = sum(proxy.orphaned for proxy in stage.wires)
+        return Outcome(
+            verdict=verdict, faults=storm.kills, recovery_s=None,
+            note=f"{storm.intents} intents open at the kills ({wire} POSTs unanswered on the wire);"
+            f" {time.monotonic() - ended:.0f} s from the last kill to the end",
+            broken=[] if storm.kills >= kills else [f"only {storm.kills} kills before the jobs were over"],
+        )  # fmt: skip
+
+
+@scenario("kill storm", "kill storm: 2,400 jobs, 6 workers, 120 kills")
+def _storm(folder: Path) -> Outcome:
+    return kill_storm(folder, jobs=2400, kills=120, per_minute=1200)
+
+
+def sigterm(folder: Path, *, jobs: int = 80) -> Outcome:
+    """Every worker is asked to end under load, and others begin."""
+    with Stage(folder, Setup(submit=2, collect=2, in_flight=20, submit_delay_s=0.3, latency_s=0.5)) as stage:
+        batch = stage.enqueue("night", range(jobs))
+        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.02)
+        began = time.monotonic()
+        for worker in stage.crew.workers:
+            worker.restarted = False
+            worker.signal(signal.SIGTERM, group=False)
+        codes = [worker.wait(30) for worker in stage.crew.workers]
+        took = time.monotonic() - began
+        waiting = len(stage.submitting())
+        since = time.time()
+        for worker in stage.crew.workers:
+            worker.start()
+        going = stage.going_again(since)
+        stage.finish(batch)
+        broken = [f"ended with {codes}"] if any(codes) else []
+        if waiting:
+            broken.append(f"{waiting} intents were left behind")
+        return Outcome(
+            verdict=judge(stage, batch), faults=len(codes), recovery_s=going, broken=broken,
+            note=f"all had ended {took:.1f} s after SIGTERM",
+        )  # fmt: skip
+
+
+scenario("SIGTERM, SIGSTOP, death", "SIGTERM to all workers under load")(sigterm)
+
+
+@scenario("SIGTERM, SIGSTOP, death", "a submit worker dies, another idles")
+def _dead_submitter(folder: Path) -> Outcome:
+    """The job that the dead one had been handed goes to the idle one."""
+    with Stage(folder, Setup(threads=1, started=False)) as stage:
+        victim, other = stage.crew.of("submit")
+        victim.restarted = False
+        victim.start(**{ARMED_BY: "claimed:1"})
+        stage.until(lambda: victim.ready, "the victim is ready")
+        batch = stage.enqueue("night", range(1))
+        stage.until(lambda: not victim.alive, "the victim dies")
+        since = time.time()
+        for worker in (other, *stage.crew.of("collect")):
+            worker.start()
+        going = stage.going_again(since, within_s=90)
+        stage.finish(batch)
+        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=going, note="until its job was submitted",
+                       broken=[] if going <= 60 else [f"re-driven only after {going:.0f} s"])  # fmt: skip
+
+
+@scenario("SIGTERM, SIGSTOP, death", "a collect worker dies, another idles")
+def _dead_collector(folder: Path) -> Outcome:
+    with Stage(folder, Setup(collect=2, latency_s=2)) as stage:
+        victim = stage.crew.of("collect")[0]
+        batch = stage.enqueue("night", range(10))
+        stage.until(lambda: stage.arrived(10), "all are submitted")
+        victim.restarted = False
+        victim.kill()
+        since = time.monotonic()
+        stage.finish(batch, within_s=200)
+        going = time.monotonic() - since
+        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=going, note="until the batch was complete",
+                       broken=[] if going <= 60 else [f"complete only after {going:.0f} s"])  # fmt: skip
+
+
+@contextmanager
+def stopped(workers: list[Worker]) -> Iterator[None]:
+    """SIGSTOP, then SIGCONT."""
+    for worker in workers:
+        worker.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.signal(signal.SIGCONT)
+
+
+@scenario("SIGTERM, SIGSTOP, death", "SIGSTOP mid-POST until its job is unknown, then SIGCONT")
+def _stopped(folder: Path) -> Outcome:
+    setup = Setup(submit=2, threads=2, submit_delay_s=0.8, submit_timeout_s=120, env={"VTON_TASKS__LATENCY_S": "0.4"})
+    # The reply lies in the socket while nobody reads it; time is passed by hand, since the POST may last 120 s.
+    with Stage(folder, setup) as stage:
+        victim = stage.crew.of("submit")[0]
+        batch = stage.enqueue("night", range(20))
+        stage.until(lambda: stage.arrived(6), "submits have begun", step_s=0.01)
+        with stopped([victim]):
+            stage.until(lambda: _only_left(stage, batch), "the others have done the rest")
+            stage.pass_time()
+            stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown")
+            unknown = stage.status(batch).counts["unknown"]
+        stage.until(lambda: not stage.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20)
+        stage.finish(batch)
+        return Outcome(verdict=judge(stage, batch), faults=1,
+                       note=f"{unknown} were unknown meanwhile, all adopted by the late record")  # fmt: skip
+
+
+def _only_left(stage: Stage, batch: BatchId) -> bool:
+    counts = stage.status(batch).counts
+    return counts.get("succeeded", 0) + counts.get("submitting", 0) == stage.status(batch).rows
+
+
+@scenario("SIGTERM, SIGSTOP, death", "SIGSTOP past the POST's time-out, then SIGCONT")
+def _stopped_long(folder: Path) -> Outcome:
+    with Stage(folder, Setup(submit=2, threads=2, submit_delay_s=0.6, submit_timeout_s=2)) as stage:
+        victim = stage.crew.of("submit")[0]
+        batch = stage.enqueue("night", range(20))
+        stage.until(lambda: stage.arrived(6), "submits have begun", step_s=0.01)
+        with stopped([victim]):
+            stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60)
+            unknown = stage.status(batch).counts["unknown"]
+        stage.finish(batch)
+        return Outcome(verdict=judge(stage, batch, unknown_at_most=unknown), faults=1,
+                       note=f"stopped for more than 24 s, {unknown} unknown meanwhile")  # fmt: skip
+
+
+__all__ = ["Storm", "StuckError", "at_failpoint", "kill_storm", "sigterm"]

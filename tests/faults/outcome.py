@@ -1,0 +1,81 @@
+"""A scenario, and what came of one run of it."""
+
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.stage import StuckError
+from tests.faults.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run of a scenario."""
+
+    verdict: Verdict
+    #: Faults that were really injected.
+    faults: int
+    #: Seconds until the work went on; None where nothing had to recover.
+    recovery_s: float | None = None
+    #: What else was measured, a few words.
+    note: str = ""
+    #: What the scenario itself wants and did not get, beside the invariants.
+    broken: list[str] = field(default_factory=list)
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One fault of the list."""
+
+    name: str
+    #: The area it belongs to in the published table.
+    area: str
+    play: Callable[[Path], Outcome]
+
+
+#: In the order of definition.
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(area: str, name: str) -> Callable[[Callable[[Path], Outcome]], Callable[[Path], Outcome]]:
+    """Puts a function among the scenarios."""
+
+    def register(play: Callable[[Path], Outcome]) -> Callable[[Path], Outcome]:
+        SCENARIOS[name] = Scenario(name=name, area=area, play=play)
+        return play
+
+    return register
+
+
+def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
+    """Plays a scenario in a folder of its own; what goes wrong is an outcome too.
+
+    Args:
+        one: the scenario.
+        keep: where the folder is left for people to look at; None: it goes.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=keep, delete=keep is None) if _can_keep() else (
+        tempfile.TemporaryDirectory(prefix="faults-")
+    ) as folder:
+        try:
+            found = one.play(Path(folder))
+        except StuckError as error:
+            found = Outcome(verdict=Verdict(broken=[f"stuck: {error}"]), faults=0)
+        except Exception:  # noqa: BLE001 one broken scenario must not hide the others
+            found = Outcome(verdict=Verdict(broken=[traceback.format_exc(limit=-3)]), faults=0)
+    return Outcome(
+        verdict=found.verdict, faults=found.faults, recovery_s=found.recovery_s, note=found.note,
+        broken=[*found.verdict.broken, *found.broken], took_s=time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _can_keep() -> bool:
+    """`delete=` came with Python 3.12."""
+    import sys
+
+    return sys.version_info >= (3, 12)

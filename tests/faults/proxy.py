@@ -1,0 +1,142 @@
+"""A TCP proxy that delays, resets and loses replies after the command has gone through.
+
+It also counts the requests that are unanswered at the moment their client's end closes: on the wire to the simulator
+that is a POST in flight at a kill.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from types import TracebackType
+from typing import Self
+
+_CHUNK = 65536
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Proxy:
+    """One listening port in front of another one of this machine; its loop runs in a thread of its own."""
+
+    def __init__(self, target_port: int) -> None:
+        self.target_port = target_port
+        #: Seconds added to every chunk, each way.
+        self.delay_s = 0.0
+        #: Every so manieth reply is thrown away and its connection reset; 0: none.
+        self.lose_every = 0
+        #: Replies thrown away, connections reset, and requests whose client died before their answer.
+        self.lost = 0
+        self.resets = 0
+        self.orphaned = 0
+        self._replies = 0
+        self._open: set[_Wire] = set()
+        self._loop = asyncio.new_event_loop()
+        self._listening = threading.Event()
+        self._stop = asyncio.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), name="proxy")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._listening.wait(5)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()
+
+    def reset_all(self) -> None:
+        """Resets every connection that is open now."""
+        self._loop.call_soon_threadsafe(self._reset_all)
+
+    def _reset_all(self) -> None:
+        for wire in list(self._open):
+            self.resets += 1
+            wire.reset()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._accept, sock=self._socket)
+        self._listening.set()
+        await self._stop.wait()
+        server.close()
+        for wire in list(self._open):
+            wire.reset()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=2)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = _Wire(writer)
+        self._open.add(wire)
+        try:
+            server_reader, wire.server = await asyncio.open_connection("127.0.0.1", self.target_port)
+            up = asyncio.create_task(self._up(reader, wire))
+            down = asyncio.create_task(self._down(server_reader, wire))
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (up, down):
+                task.cancel()
+            await asyncio.wait({up, down})
+        except OSError:
+            pass
+        finally:
+            self._open.discard(wire)
+            wire.reset()
+
+    async def _up(self, reader: asyncio.StreamReader, wire: "_Wire") -> None:
+        try:
+            while chunk := await reader.read(_CHUNK):
+                wire.asked = True
+                await self._forward(chunk, wire.server)
+        except OSError:
+            return
+        finally:
+            # Only a client that went away by itself leaves an orphan, not one that we have reset.
+            if wire.asked and not wire.gone:
+                self.orphaned += 1
+
+    async def _down(self, reader: asyncio.StreamReader, wire: "_Wire") -> None:
+        try:
+            while chunk := await reader.read(_CHUNK):
+                self._replies += 1
+                if self.lose_every and self._replies % self.lose_every == 0:
+                    self.lost += 1
+                    wire.gone = True
+                    return
+                wire.asked = False
+                await self._forward(chunk, wire.client)
+            wire.gone = True
+        except OSError:
+            wire.gone = True
+
+    async def _forward(self, chunk: bytes, writer: asyncio.StreamWriter | None) -> None:
+        assert writer is not None
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        writer.write(chunk)
+        await writer.drain()
+
+
+class _Wire:
+    """One client's connection and its twin to the server."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.server: asyncio.StreamWriter | None = None
+        #: A request has gone up and nothing has come back yet.
+        self.asked = False
+        #: It was not the client that ended it.
+        self.gone = False
+
+    def reset(self) -> None:
+        self.gone = True
+        for writer in (self.client, self.server):
+            if writer is None or writer.transport.is_closing():
+                continue
+            raw = writer.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()

@@ -1,0 +1,202 @@
+"""The invariants I1 to I6, judged from the ledger, the simulator's books, the files and the bytes on disk."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from jobs.records import BatchId, ENDED_STATES, Job, JobState
+from tests.faults.stage import Stage
+
+WINDOW_S = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What a scenario has come to."""
+
+    #: Distinct jobs, and rows that want them.
+    jobs: int = 0
+    rows: int = 0
+    #: Rows without an end or a line, and pictures paid for that nobody has and nobody lists.
+    lost: int = 0
+    bought_twice: int = 0
+    unknown: int = 0
+    #: 60 s windows with more arrivals than the limit.
+    over_windows: int = 0
+    #: Submits that the simulator refused because too many tasks were under way or too many came.
+    refused: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    #: Sentences, one for each invariant that does not hold.
+    broken: list[str] = field(default_factory=list)
+
+
+def judge(stage: Stage, *batches: BatchId, unknown_at_most: int = 0, may_fail: bool = False, budget: int = 0) -> Verdict:
+    """Judges a stage whose batches have ended.
+
+    Args:
+        stage: still open.
+        batches: all that were enqueued.
+        unknown_at_most: jobs that may stand at `unknown`.
+        may_fail: the faults end jobs whose picture was paid for (a task the vendor never ends, a lost picture).
+        budget: pictures that may be bought; 0: as many as wanted.
+    """
+    verdict = Verdict()
+    jobs: dict[str, Job] = {}
+    for batch in batches:
+        found = stage.jobs(batch)
+        jobs |= found
+        _nothing_lost(stage, batch, found, verdict)
+    verdict.jobs = len(jobs)
+    verdict.states = Counter(job.state.value for job in jobs.values())
+    verdict.unknown = verdict.states["unknown"]
+    if verdict.unknown > unknown_at_most:
+        verdict.broken.append(f"unknown: {verdict.unknown}, at most {unknown_at_most} are accounted for")
+    totals, tasks = stage.simulator.totals(), stage.simulator.tasks()
+    _bought_once(jobs, totals, tasks, verdict, may_fail=may_fail)
+    _within_limits(stage, totals, verdict)
+    _pictures(stage, jobs, verdict)
+    _nothing_left(stage, verdict)
+    _no_canary(stage, verdict)
+    _within_budget(stage, batches, jobs, tasks, budget, totals, verdict)
+    return verdict
+
+
+def _nothing_lost(stage: Stage, batch: BatchId, jobs: dict[str, Job], verdict: Verdict) -> None:
+    """I1: every row has ended, says so once in the file, and the counters agree."""
+    status = stage.status(batch)
+    verdict.rows += status.rows
+    lines = result_lines(stage.folder / "out" / batch / "results.jsonl")
+    last = {line["row"]: line for line in lines}
+    missing = set(range(1, status.rows + 1)) - last.keys()
+    open_jobs = [job.request_id for job in jobs.values() if job.state not in ENDED_STATES]
+    verdict.lost += len(missing) + len(open_jobs)
+    if missing or open_jobs:
+        verdict.broken.append(f"I1: {batch}: {len(missing)} rows without a line, {len(open_jobs)} jobs without an end")
+    left = stage.ledger.left_rows(batch)
+    for row, line in last.items():
+        job = jobs.get(line["request_id"] or "")
+        if job is not None and row not in left and line["status"] != job.state.value:
+            verdict.broken.append(f"I1: {batch}: row {row} is told {line['status']}, the ledger says {job.state.value}")
+    told = Counter((line["row"], line["status"], line["task_id"]) for line in lines)
+    if told and max(told.values()) > 1:
+        verdict.broken.append(f"I1: {batch}: {sum(n > 1 for n in told.values())} rows are told twice")
+    if sum(status.counts.values()) != status.rows or status.open:
+        verdict.broken.append(f"I1: {batch}: counters {dict(status.counts)} do not add up to {status.rows} rows")
+
+
+def result_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of results.jsonl without its checkpoint; a torn one raises ValueError."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if "checkpoint" not in line]
+
+
+def _bought_once(
+    jobs: dict[str, Job], totals: dict[str, Any], tasks: list[dict[str, Any]], verdict: Verdict, *, may_fail: bool
+) -> None:
+    """I2, and that what was paid for is held, listed as unknown, or failed for a reason that the scenario wants."""
+    verdict.bought_twice = len(totals["bought_twice"])
+    if verdict.bought_twice:
+        verdict.broken.append(f"I2: bought twice: {totals['bought_twice'][:5]}")
+    paid = {task["request_id"] for task in tasks if task["bought"] > 0}
+    strangers = paid - jobs.keys()
+    if strangers:
+        verdict.broken.append(f"I2: {len(strangers)} tasks of nobody's job")
+    held = {JobState.SUCCEEDED, JobState.UNKNOWN}
+    dropped = [one for one in paid & jobs.keys() if jobs[one].state not in held]
+    if dropped and not may_fail:
+        verdict.lost += len(dropped)
+        verdict.broken.append(f"I1: {len(dropped)} pictures paid for and dropped: {[jobs[d].state.value for d in dropped][:5]}")
+    unpaid = [one.request_id for one in jobs.values() if one.state is JobState.SUCCEEDED and one.request_id not in paid]
+    if unpaid:
+        verdict.broken.append(f"I4: {len(unpaid)} jobs succeeded without a task that was paid for")
+
+
+def _within_limits(stage: Stage, totals: dict[str, Any], verdict: Verdict) -> None:
+    """I3, counted here again: the simulator's own count is not believed alone."""
+    arrivals = sorted(stage.simulator.arrivals())
+    first = 0
+    for last, at in enumerate(arrivals):
+        while arrivals[first] <= at - WINDOW_S:
+            first += 1
+        verdict.over_windows += last - first + 1 > stage.setup.per_minute
+    if verdict.over_windows or totals["over_limit_windows"]:
+        verdict.broken.append(f"I3: {verdict.over_windows} windows over the limit")
+    if totals["max_in_flight_seen"] > stage.setup.in_flight:
+        verdict.broken.append(f"I3: {totals['max_in_flight_seen']} tasks under way at once")
+    verdict.refused = sum(totals["refused"].get(kind, 0) for kind in ("parallel", "rate"))
+    if verdict.refused and not verdict.unknown:
+        verdict.broken.append(f"I3: {verdict.refused} submits came over the account's limits: {totals['refused']}")
+
+
+def _pictures(stage: Stage, jobs: dict[str, Job], verdict: Verdict) -> None:
+    """I4: each succeeded job has whole pictures of the recorded hash, and the store has no others."""
+    store = stage.folder / "data" / "pictures"
+    named = set()
+    for job in jobs.values():
+        if job.state is not JobState.SUCCEEDED:
+            continue
+        if not job.pictures:
+            verdict.broken.append(f"I4: {job.request_id} succeeded without a picture")
+        for picture in job.pictures:
+            named.add(picture.name)
+            path = store / picture.name[:2] / picture.name
+            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != picture.sha256:
+                verdict.broken.append(f"I4: {picture.name} is missing or another one")
+                continue
+            with Image.open(path) as image:
+                image.load()
+    kept = {path.name for path in store.glob("??/*") if path.is_file()}
+    strangers = kept - named
+    if strangers and not verdict.states["failed"]:
+        verdict.broken.append(f"I4: {len(strangers)} pictures of no record")
+    for batch in (stage.folder / "out").glob("*"):
+        if (batch / "results.jsonl").is_file():
+            for line in result_lines(batch / "results.jsonl"):
+                for image in line["images"]:
+                    content = (batch / image["path"]).read_bytes()
+                    if hashlib.sha256(content).hexdigest() != image["sha256"]:
+                        verdict.broken.append(f"I4: {batch.name}/{image['path']} is another picture")
+
+
+def _nothing_left(stage: Stage, verdict: Verdict) -> None:
+    """No slot, hold or line stays behind, and no temporary file that the next start would not sweep."""
+    standing = {name: n for name, n in stage.standing().items() if n}
+    if standing:
+        verdict.broken.append(f"I1: left behind in the ledger: {standing}")
+    temporary = [*(stage.folder / "data").rglob(".tmp/*"), *(stage.folder / "out").rglob("*.tmp*")]
+    killed = sum(worker.starts - 1 for worker in stage.crew.workers)
+    if len(temporary) > killed:
+        verdict.broken.append(f"I4: {len(temporary)} temporary files after {killed} deaths")
+
+
+def _no_canary(stage: Stage, verdict: Verdict) -> None:
+    """I5: in no log, no file, and in nothing that Redis was ever told to write."""
+    canary = re.compile("|".join(map(re.escape, stage.canaries.values())).encode())
+    for path in stage.folder.rglob("*"):
+        if path.is_file() and not path.is_relative_to(stage.folder / "simulator") and canary.search(path.read_bytes()):
+            verdict.broken.append(f"I5: a secret stands in {path.relative_to(stage.folder)}")
+
+
+def _within_budget(
+    stage: Stage,
+    batches: tuple[BatchId, ...],
+    jobs: dict[str, Job],
+    tasks: list[dict[str, Any]],
+    budget: int,
+    totals: dict[str, Any],
+    verdict: Verdict,
+) -> None:
+    """I6: what is counted as spent is what was ordered, and `unknown` counts as ordered."""
+    spent = sum(int(stage.ledger.batch_fields(batch).get("spent", 0)) for batch in batches)
+    ordered = Counter(task["request_id"] for task in tasks)
+    never = sum(job.state is JobState.UNKNOWN and not ordered[job.request_id] for job in jobs.values())
+    if spent != len(tasks) + never:
+        verdict.broken.append(f"I6: {spent} counted as spent; {len(tasks)} tasks were made, {never} unknown were not")
+    if budget and totals["charges"] > budget:
+        verdict.broken.append(f"I6: {totals['charges']} pictures ordered with a budget of {budget}")
