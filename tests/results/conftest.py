@@ -1,0 +1,132 @@
+"""Batches in a real ledger, brought to their end without a worker: the files are made from what the ledger says."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+
+from jobs.identity import batch_id as identify
+from jobs.ledger import Ledger, steps
+from jobs.local_pictures import LocalPictures
+from jobs.manifest import open_manifest
+from jobs.planning import Planner
+from jobs.producer import Producer
+from jobs.queue import Queue
+from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
+from jobs.redis_client import connect
+from jobs.redis_server import EmbeddedRedis
+from jobs.results import Exporter
+from jobs.settings import LimitSettings, PictureSettings, RedisSettings
+from worker.gate import Gate
+
+_LIMITS = LimitSettings(in_flight=10_000, images_per_minute=1e9)
+
+
+@dataclass
+class Books:
+    """A ledger of its own, a picture store and an output folder."""
+
+    folder: Path
+    ledger: Ledger
+    queue: Queue
+    _tasks: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "pictures"
+
+    @property
+    def exporter(self) -> Exporter:
+        return Exporter(self.ledger, output_dir=self.out, picture_store=self.store)
+
+    def feed(self, content: str | bytes, name: str = "night.csv") -> BatchId:
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        manifest = open_manifest(str(path))
+        planner = Planner(LocalPictures(PictureSettings(), manifest.folder).source)
+        batch_id = identify(manifest.name, manifest.digest)
+        Producer(self.ledger, self.queue, planner, file_name=name).feed(manifest, batch_id)
+        return batch_id
+
+    def finish(self, outcome: Callable[[Job], JobState] = lambda _job: JobState.SUCCEEDED, *, most: int = 10**6) -> int:
+        """Brings waiting jobs to their end, at most so many; returns how many."""
+        gate = Gate(self.ledger, _LIMITS, submit_timeout_s=60)
+        for done in range(most):
+            permit = gate.acquire()
+            if permit is None:
+                return done
+            assert gate.begin(permit) == "go"
+            self._end(permit.job, permit.claim, outcome(permit.job))
+        return most
+
+    def _end(self, job: Job, claim: str, state: JobState) -> None:
+        failure = Failure(kind="no_result", message="nothing came", retryable=True, owner=Owner.VENDOR)
+        if state is JobState.UNKNOWN:
+            assert self.ledger.run(steps.hold(job.request_id, claim, failure))
+            return
+        task = TaskId(f"t{next(self._tasks)}")
+        self.ledger.run(steps.accept(job.request_id, claim, task, [f"{task}-0"], first_poll_ms=10))
+        if state is JobState.SUCCEEDED:
+            assert self.ledger.run(steps.ended(job.request_id, task, ["https://cdn.example/x.jpg"], "poll", 100.0))
+            assert self.ledger.run(steps.succeed(job.request_id, [self.saved(task)], None))
+        elif state is JobState.REJECTED:
+            moderated = Failure(kind="moderated", message="nudity", retryable=False, owner=Owner.MERCH)
+            assert self.ledger.run(steps.fail(job.request_id, moderated, JobState.REJECTED))
+        else:
+            assert self.ledger.run(steps.fail(job.request_id, failure))
+
+    def saved(self, text: str) -> SavedPicture:
+        """A picture in the store whose bytes no other text has."""
+        out = io.BytesIO()
+        Image.new("RGB", (64, 64), (200, 120, 40)).save(out, "JPEG", comment=text.encode())
+        content = out.getvalue()
+        digest = hashlib.sha256(content).hexdigest()
+        target = self.store / digest[:2] / f"{digest}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        return SavedPicture(
+            name=target.name, url=f"https://cdn.example/{text}.jpg", sha256=digest, width=64, height=64, bytes=len(content)
+        )
+
+    def lines(self, batch_id: BatchId) -> list[dict[str, Any]]:
+        """results.jsonl without its checkpoint, by row."""
+        found = [json.loads(line) for line in (self.out / batch_id / "results.jsonl").read_text().splitlines()]
+        assert "checkpoint" in found[-1]
+        return sorted(found[:-1], key=lambda line: line["row"])
+
+    def table(self, batch_id: BatchId, name: str = "results.csv") -> list[list[str]]:
+        with (self.out / batch_id / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
+
+    def summary(self, batch_id: BatchId) -> dict[str, Any]:
+        return json.loads((self.out / batch_id / "summary.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def redis_of_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("results")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def books(redis_of_results: str, tmp_path: Path) -> Iterator[Books]:
+    settings = RedisSettings(url=SecretStr(redis_of_results), prefix=f"t{uuid4().hex}")
+    ledger = connect(settings, db=1)
+    queue = connect(settings, db=0)
+    yield Books(folder=tmp_path, ledger=Ledger(ledger, settings.prefix), queue=Queue(queue, settings.prefix))
+    ledger.close()
+    queue.close()

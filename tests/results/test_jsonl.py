@@ -1,0 +1,135 @@
+"""results.jsonl: no row lost and none twice, wherever the writer dies."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.records import JobState
+from jobs.results.jsonl import ResultsFile
+
+LEDGER = "0f" * 16
+
+
+def rows_of(path):
+    return [line for line in path.read_text().splitlines() if "checkpoint" not in json.loads(line)]
+
+
+def test_what_is_appended_stands_once_and_the_last_line_is_the_checkpoint(tmp_path):
+    path = tmp_path / "results.jsonl"
+    file = ResultsFile(path, LEDGER)
+    file.write_anew([], "0")
+    file.append(['{"row": 1}', '{"row": 2}'], "5-0")
+    file.append(['{"row": 3}'], "6-0")
+    assert rows_of(path) == ['{"row": 1}', '{"row": 2}', '{"row": 3}']
+    assert json.loads(path.read_text().splitlines()[-1]) | {"ledger": LEDGER, "checkpoint": "6-0"} == json.loads(
+        path.read_text().splitlines()[-1]
+    )
+    assert ResultsFile(path, LEDGER).checkpoint() == "6-0"
+
+
+def test_a_file_that_is_absent_or_of_another_ledger_has_no_checkpoint(tmp_path):
+    path = tmp_path / "results.jsonl"
+    assert ResultsFile(path, LEDGER).checkpoint() is None
+    ResultsFile(path, LEDGER).write_anew(['{"row": 1}'], "5-0")
+    assert ResultsFile(path, "a" * 32).checkpoint() is None
+
+
+@pytest.mark.parametrize("new", [['{"row": 3, "sku": "x"}', '{"row": 4}'], []], ids=["two lines", "only a newer checkpoint"])
+def test_a_write_torn_at_any_byte_never_leaves_a_checkpoint_that_promises_more_than_is_there(tmp_path, new):
+    path = tmp_path / "results.jsonl"
+    file = ResultsFile(path, LEDGER)
+    file.write_anew(['{"row": 1}', '{"row": 2}'], "1763877093025-7")
+    before = path.read_bytes()
+    file.append(new, "1763877094000-0")
+    after = path.read_bytes()
+    same = next(at for at, (old, now) in enumerate(zip(before, after, strict=False)) if old != now)
+    for end in range(same, len(after)):
+        # The file system keeps what stood behind the torn write, or has cut it off already.
+        for torn in (after[:end] + before[end:], after[:end]):
+            if torn == before:
+                continue
+            path.write_bytes(torn)
+            found = ResultsFile(path, LEDGER).checkpoint()
+            assert found is None or (found, rows_of(path)) in (
+                ("1763877093025-7", ['{"row": 1}', '{"row": 2}']),
+                ("1763877094000-0", ['{"row": 1}', '{"row": 2}', *new]),
+            ), torn
+
+
+def test_a_file_torn_at_any_byte_is_made_anew_without_loss_or_double(books):
+    batch = books.feed("sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4)))
+    books.finish(most=2)
+    books.exporter.export(batch)
+    path = books.out / batch / "results.jsonl"
+    before = path.read_bytes()
+    books.finish()
+    books.exporter.export(batch)
+    after = path.read_bytes()
+    whole = books.lines(batch)
+    assert [line["row"] for line in whole] == [1, 2, 3, 4]
+    start = before.rindex(b"\n", 0, -1) + 1
+    offsets = [*range(start, start + 120), *range(start + 120, len(after), 97), *range(len(after) - 90, len(after))]
+    for end in offsets:
+        path.write_bytes(after[:end] + before[end:])
+        books.exporter.export(batch)
+        assert books.lines(batch) == whole, end
+
+
+def test_a_file_of_another_ledger_is_made_anew(books):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/1\n")
+    books.finish()
+    folder = books.out / batch
+    folder.mkdir(parents=True)
+    ResultsFile(folder / "results.jsonl", "b" * 32).write_anew(['{"row": 99}'], "9999999999999-0")
+    books.exporter.export(batch)
+    assert [line["row"] for line in books.lines(batch)] == [1]
+
+
+def test_exports_while_a_batch_runs_add_up_to_one_line_a_row(books):
+    batch = books.feed("sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(9)))
+    while books.finish(most=2):
+        books.exporter.export(batch)
+        books.exporter.export(batch)
+    books.exporter.export(batch)
+    assert [line["row"] for line in books.lines(batch)] == list(range(1, 10))
+
+
+def test_a_batch_that_is_exported_by_somebody_else_is_left_alone(books):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/1\n")
+    books.ledger.client.set(books.ledger.key("exporting", batch), "another", px=60_000)
+    assert books.exporter.export(batch) is None
+    assert not books.out.exists()
+
+
+@settings(max_examples=60, deadline=None)
+@given(chunks=st.lists(st.lists(st.text(st.characters(codec="utf-8")), max_size=3), min_size=1, max_size=6))
+def test_any_lines_in_any_chunks_are_read_back_in_their_order(tmp_path_factory, chunks):
+    path = tmp_path_factory.mktemp("jsonl") / "results.jsonl"
+    file = ResultsFile(path, LEDGER)
+    file.write_anew([], "0")
+    for number, chunk in enumerate(chunks):
+        file.append((json.dumps({"sku": text}, ensure_ascii=False) for text in chunk), f"{number}-0")
+    found = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
+    assert [line["sku"] for line in found[:-1]] == [text for chunk in chunks for text in chunk]
+    assert file.checkpoint() == f"{len(chunks) - 1}-0"
+
+
+def test_every_state_is_told_in_its_line(books):
+    batch = books.feed(
+        "sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4)) + "bad,,\n"
+    )
+    states = iter([JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN])
+    books.finish(lambda _job: next(states))
+    books.exporter.export(batch)
+    lines = books.lines(batch)
+    assert [line["status"] for line in lines] == ["succeeded", "failed", "rejected", "unknown", "invalid"]
+    assert [line["error"] and line["error"]["owner"] for line in lines] == [None, "vendor", "merch", "vendor", "merch"]
+    assert [bool(line["images"]) for line in lines] == [True, False, False, False, False]
+    assert all(
+        line.keys()
+        >= {"batch", "row", "sku", "request_id", "status", "task_id", "sub_task_ids", "attempts", "images", "error",
+            "timings", "source", "inputs", "extra"}
+        for line in lines
+    )  # fmt: skip
