@@ -17,11 +17,19 @@ BENCHES = {
 
 def main() -> None:
     """Reads the command line and runs what it names."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks beside baselines, in one run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Benchmarks beside baselines, in one run."
+    )
     parser.add_argument("bench", nargs="*", help=f"{', '.join(BENCHES)}; none: all")
-    parser.add_argument("--quick", action="store_true", help="a smoke of under a minute; its numbers mean nothing")
-    parser.add_argument("--repeats", type=int, default=0, help="runs per contender, in turns (default 3; quick: 1)")
-    parser.add_argument("--aof", choices=("no", "everysec", "always"), default="everysec", help="of every Redis alike")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke of under a minute; its numbers mean nothing"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=0, help="runs per contender, in turns (default 3; quick: 1)"
+    )
+    parser.add_argument(
+        "--aof", choices=("no", "everysec", "always"), default="everysec", help="of every Redis alike"
+    )
     parser.add_argument("--only", default="", help="words of contenders' names, comma-separated: floor,ours")
     told = parser.parse_args()
     if unknown := [name for name in told.bench if name not in BENCHES]:

@@ -13,7 +13,11 @@ from benchmarks.baselines.site import Site
 SITE = Site.from_environment()
 broker = RedisBroker(url=SITE.redis)
 dramatiq.set_broker(broker)
-LIMITER = WindowRateLimiter(RedisBackend(url=SITE.redis), "submit", limit=SITE.rate, window=1) if SITE.rate else None
+LIMITER = (
+    WindowRateLimiter(RedisBackend(url=SITE.redis), "submit", limit=SITE.rate, window=1)
+    if SITE.rate
+    else None
+)
 
 
 @dramatiq.actor(max_retries=3, time_limit=600_000)

@@ -39,7 +39,10 @@ def with_rq(rows: Iterable[Row]) -> None:
     queue = Queue(connection=Redis.from_url(Site.from_environment().redis))
     for chunk in _chunks(rows):
         queue.enqueue_many(
-            [Queue.prepare_data("benchmarks.baselines.rq_job.whole_job", (row,), result_ttl=0) for row in chunk]
+            [
+                Queue.prepare_data("benchmarks.baselines.rq_job.whole_job", (row,), result_ttl=0)
+                for row in chunk
+            ]
         )
 
 
@@ -69,7 +72,9 @@ def with_floor(rows: Iterable[Row]) -> None:
         now = int(time.time() * 1000)
         for job, row in zip(ids, chunk, strict=True):
             pipe.hset(f"job:{job}", mapping={**row, "state": "queued", "queued_ms": now})
-        envelopes = [json.dumps({"queue": "submit", "actor": "submit", "args": [job], "id": job}) for job in ids]
+        envelopes = [
+            json.dumps({"queue": "submit", "actor": "submit", "args": [job], "id": job}) for job in ids
+        ]
         pipe.rpush("queue:submit", *envelopes)
         pipe.execute()
 

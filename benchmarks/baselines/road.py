@@ -27,7 +27,9 @@ class Road:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._redis = Redis(connection_pool=BlockingConnectionPool.from_url(site.redis, max_connections=site.hands + 2))
+        self._redis = Redis(
+            connection_pool=BlockingConnectionPool.from_url(site.redis, max_connections=site.hands + 2)
+        )
         # Loading the CA bundle costs 22 ms and every thread would do it.
         self._context = httpx.create_ssl_context()
 

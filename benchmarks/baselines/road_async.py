@@ -35,7 +35,12 @@ class AsyncRoad:
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         clients = [
             httpx.AsyncClient(
-                base_url=site.stub, headers=HEADERS, timeout=60, verify=context, trust_env=False, limits=limits
+                base_url=site.stub,
+                headers=HEADERS,
+                timeout=60,
+                verify=context,
+                trust_env=False,
+                limits=limits,
             )
             for _ in range(site.hands + DOWNLOADS)
         ]

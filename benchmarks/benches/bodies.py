@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmarks.benches.options import Options
 from benchmarks.benches.print import Rows, show
 from benchmarks.frame.contenders import product_python
-from benchmarks.frame.processes import BenchError, environment, run as run_command, tail
+from benchmarks.frame.processes import BenchError, environment, tail
+from benchmarks.frame.processes import run as run_command
 from benchmarks.frame.stats import Value, medians
 
 COLUMNS = [

@@ -72,7 +72,9 @@ class _Drain:
 def _pairs(folder: Path, submits: int, *, fresh: bool) -> list[Pair]:
     """Each dress on each of 4 people; `fresh`: no picture twice, what a cache cannot help."""
     if fresh:
-        return [Pair(person=_picture(folder, 2 * n), dress=_picture(folder, 2 * n + 1)) for n in range(submits)]
+        return [
+            Pair(person=_picture(folder, 2 * n), dress=_picture(folder, 2 * n + 1)) for n in range(submits)
+        ]
     people = [_picture(folder, number) for number in range(PEOPLE)]
     dresses = [_picture(folder, PEOPLE + number) for number in range(-(-submits // PEOPLE))]
     return [Pair(person=person, dress=dress) for dress in dresses for person in people][:submits]
@@ -80,7 +82,7 @@ def _pairs(folder: Path, submits: int, *, fresh: bool) -> list[Pair]:
 
 def _picture(folder: Path, number: int) -> LocalFile:
     """Bytes that do not compress; nothing here looks inside them."""
-    content = random.Random(number).randbytes(PICTURE_BYTES)  # noqa: S311 a pattern, no secret
+    content = random.Random(number).randbytes(PICTURE_BYTES)
     path = folder / f"{number}.jpg"
     path.write_bytes(content)
     return LocalFile(path=str(path), sha256=hashlib.sha256(content).hexdigest())

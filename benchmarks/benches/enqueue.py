@@ -9,7 +9,8 @@ from benchmarks.benches.print import Rows, ratio, show
 from benchmarks.frame.contenders import Baseline, CeleryThreads, Contender, DramatiqThreads, Ground, RqPool
 from benchmarks.frame.load import Load, write_manifest
 from benchmarks.frame.ours import VTON, Ours
-from benchmarks.frame.processes import BenchError, Ran, environment, run as run_command
+from benchmarks.frame.processes import BenchError, Ran, environment
+from benchmarks.frame.processes import run as run_command
 from benchmarks.frame.services import redis_server
 from benchmarks.frame.stats import Value, medians
 
@@ -97,11 +98,21 @@ def _send(kind: type[Contender], jobs: int, options: Options) -> tuple[Ran, int]
         with redis_server(folder / "redis", options.aof) as redis:
             before = int(redis.client.info("memory")["used_memory"])
             load = Load(jobs=jobs)
-            ground = Ground(load=load, stub_url="http://127.0.0.1:9", redis_url=redis.url, redis=redis.client, folder=folder)
+            ground = Ground(
+                load=load,
+                stub_url="http://127.0.0.1:9",
+                redis_url=redis.url,
+                redis=redis.client,
+                folder=folder,
+            )
             sender = kind(ground)
             manifest = write_manifest(folder / "night.csv", jobs, "night")
             ran = run_command(
-                _command(sender, manifest), env=environment(_env(sender)), cwd=folder, log=folder / "log", timeout_s=600
+                _command(sender, manifest),
+                env=environment(_env(sender)),
+                cwd=folder,
+                log=folder / "log",
+                timeout_s=600,
             )
             return ran, int(redis.client.info("memory")["used_memory"]) - before
     finally:

@@ -38,7 +38,9 @@ def run(options: Options) -> None:
     contenders = [Floor, Arq, CeleryThreads, Ours]
     if not options.quick:
         contenders = [Floor, Arq, CeleryThreads, CeleryPrefork, DramatiqThreads, RqPool, Ours]
-    rows, every_repeat = compete(options.chosen(contenders), load, rules, repeats=options.repeats, aof=options.aof)
+    rows, every_repeat = compete(
+        options.chosen(contenders), load, rules, repeats=options.repeats, aof=options.aof
+    )
     ratio(rows, "jobs_per_s", Floor.name, "to_floor")
     note = (
         f"{load.jobs} jobs, a submit is answered in 100 ms, a task takes 100 ms. 64 jobs in hand (Celery prefork and RQ: "

@@ -24,7 +24,9 @@ def show(
     where = machine()
     runs = f"Medians of {options.repeats} runs in turns" if options.repeats > 1 else "One run"
     smoke = " **A smoke run: its numbers mean nothing.**" if options.quick else ""
-    print(f"\n### {title}\n\n{note} {runs}; {where['cores']} cores, Python {where['python']}, Redis {where['redis']},")
+    print(
+        f"\n### {title}\n\n{note} {runs}; {where['cores']} cores, Python {where['python']}, Redis {where['redis']},"
+    )
     print(f"appendfsync {options.aof}.{smoke}\n\n{table(columns, rows)}\n", flush=True)
     content = {
         "bench": name,

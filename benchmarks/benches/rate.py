@@ -28,9 +28,20 @@ def run(options: Options) -> None:
 
 def _run(rate: int, options: Options) -> None:
     seconds = 2 if options.quick else 15
-    load = Load(jobs=rate * seconds, rate=rate, processes=4, concurrency=256, warm_up=8, timeout_s=60 + 5 * seconds)
-    rules = {"submit_delay_s": 0.05, "pictures": rate, "window_s": 1, "refuse": False, "median_s": 0.1, "sigma": 0}
-    contenders = options.chosen([CeleryThreads, Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours])
+    load = Load(
+        jobs=rate * seconds, rate=rate, processes=4, concurrency=256, warm_up=8, timeout_s=60 + 5 * seconds
+    )
+    rules = {
+        "submit_delay_s": 0.05,
+        "pictures": rate,
+        "window_s": 1,
+        "refuse": False,
+        "median_s": 0.1,
+        "sigma": 0,
+    }
+    contenders = options.chosen(
+        [CeleryThreads, Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours]
+    )
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     note = f"{load.jobs} jobs at {rate}/s, 4 submit processes, sliding windows of 1 s over every POST that arrived."
     show(f"rate-{rate}", f"Rate {rate}/s", note, COLUMNS, rows, every_repeat, options, load)

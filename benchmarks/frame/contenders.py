@@ -76,10 +76,14 @@ class Contender(ABC):
         """The end of the contender's logs."""
         return "\n".join(tail(log) for log in sorted(self.ground.folder.glob("*.log")))
 
-    def launch(self, name: str, command: list[str], env: dict[str, str], stdin: int = subprocess.DEVNULL) -> None:
+    def launch(
+        self, name: str, command: list[str], env: dict[str, str], stdin: int = subprocess.DEVNULL
+    ) -> None:
         """Starts one worker process with a log of its own."""
         log = self.ground.folder / f"{name}.log"
-        self.processes.append(start(command, env=environment(env), cwd=self.ground.folder, log=log, stdin=stdin))
+        self.processes.append(
+            start(command, env=environment(env), cwd=self.ground.folder, log=log, stdin=stdin)
+        )
 
 
 class Baseline(Contender):
@@ -113,7 +117,13 @@ class Baseline(Contender):
     def feed(self, manifest: Path) -> None:
         command = [self.python(), "-m", "benchmarks.baselines.producers", self.tool, str(manifest)]
         log = self.ground.folder / "producer.log"
-        run(command, env=environment(self.env()), cwd=self.ground.folder, log=log, timeout_s=self.ground.load.timeout_s)
+        run(
+            command,
+            env=environment(self.env()),
+            cwd=self.ground.folder,
+            log=log,
+            timeout_s=self.ground.load.timeout_s,
+        )
 
     def recorded(self) -> int:
         done = self.ground.redis.get(DONE_KEY)
@@ -156,7 +166,11 @@ class CeleryThreads(Baseline):
             quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
             app = ["-A", "benchmarks.baselines.celery_app", "worker"]
             # An old warning of Celery's about running as root is no news here.
-            self.launch(f"celery{number}", [str(BIN / "celery"), *app, *options, *quiet], self.env() | {"C_FORCE_ROOT": "1"})
+            self.launch(
+                f"celery{number}",
+                [str(BIN / "celery"), *app, *options, *quiet],
+                self.env() | {"C_FORCE_ROOT": "1"},
+            )
 
 
 class CeleryPrefork(CeleryThreads):
@@ -178,7 +192,9 @@ class DramatiqThreads(Baseline):
     def start(self) -> None:
         load = self.ground.load
         options = ["-p", str(load.processes), "-t", str(self.hands())]
-        self.launch("dramatiq", [str(BIN / "dramatiq"), "benchmarks.baselines.dramatiq_app", *options], self.env())
+        self.launch(
+            "dramatiq", [str(BIN / "dramatiq"), "benchmarks.baselines.dramatiq_app", *options], self.env()
+        )
 
 
 class RqPool(Baseline):
@@ -221,7 +237,9 @@ def await_recorded(contender: Contender, jobs: int, timeout_s: float) -> None:
     while (done := contender.recorded()) < jobs:
         contender.check()
         if time.monotonic() > until:
-            raise BenchError(f"{contender.name}: {done} of {jobs} after {timeout_s:g} s: {contender.log_tail()}")
+            raise BenchError(
+                f"{contender.name}: {done} of {jobs} after {timeout_s:g} s: {contender.log_tail()}"
+            )
         time.sleep(0.05)
 
 

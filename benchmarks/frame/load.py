@@ -44,7 +44,14 @@ def write_manifest(path: Path, jobs: int, tag: str) -> Path:
         rows.writerow(("sku", "person", "dress", "colour"))
         for number in range(jobs):
             at = f"{tag}-{number:07d}"
-            rows.writerow((at, f"http://shop.example/people/{number % 40}.jpg", f"http://shop.example/dresses/{at}.jpg", "red"))
+            rows.writerow(
+                (
+                    at,
+                    f"http://shop.example/people/{number % 40}.jpg",
+                    f"http://shop.example/dresses/{at}.jpg",
+                    "red",
+                )
+            )
     return path
 
 

@@ -36,7 +36,13 @@ class Ours(Contender):
     def feed(self, manifest: Path) -> None:
         log = self.ground.folder / "enqueue.log"
         command = [*VTON, "enqueue", str(manifest)]
-        run(command, env=environment(self.env()), cwd=self.ground.folder, log=log, timeout_s=self.ground.load.timeout_s)
+        run(
+            command,
+            env=environment(self.env()),
+            cwd=self.ground.folder,
+            log=log,
+            timeout_s=self.ground.load.timeout_s,
+        )
 
     def recorded(self) -> int:
         """Rows in the files that people get; the exporter's last line is no row."""

@@ -20,11 +20,17 @@ class BenchError(Exception):
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a contender: ours without leftovers of a shell that had the product configured."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("VTON_", "HIDREAM_", "dramatiq_"))}
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("VTON_", "HIDREAM_", "dramatiq_"))
+    }
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | dict(extra)
 
 
-def start(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+def start(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, stdin: int = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
     """Starts a process in a session of its own, stdout and stderr appended to `log`."""
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -85,7 +91,15 @@ class Ran:
     peak_mb: float
 
 
-def run(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, timeout_s: float, ok: Sequence[int] = (0,)) -> Ran:
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    timeout_s: float,
+    ok: Sequence[int] = (0,),
+) -> Ran:
     """Runs a command to its end.
 
     Raises:
@@ -100,7 +114,9 @@ def run(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path,
     timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in ok:
-        raise BenchError(f"exit {process.returncode} after {wall:.1f} s: {' '.join(command[:6])}: {tail(log)}")
+        raise BenchError(
+            f"exit {process.returncode} after {wall:.1f} s: {' '.join(command[:6])}: {tail(log)}"
+        )
     return Ran(wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024)
 
 

@@ -34,18 +34,20 @@ def compete(
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             every[kind.name].append(numbers)
-            said = ", ".join(f"{key} {value:.3g}" for key, value in numbers.items() if isinstance(value, (int, float)))
+            said = ", ".join(
+                f"{key} {value:.3g}" for key, value in numbers.items() if isinstance(value, (int, float))
+            )
             print(f"  [{repeat + 1}/{repeats}] {kind.name}: {said}", flush=True)
     return {name: medians(rows) for name, rows in every.items() if rows}, every
 
 
-def play(kind: type[Contender], load: Load, rules: Mapping[str, Any], folder: Path, aof: str) -> dict[str, Value]:
+def play(
+    kind: type[Contender], load: Load, rules: Mapping[str, Any], folder: Path, aof: str
+) -> dict[str, Value]:
     """A fresh Redis, a fresh stub, the contender warmed up, then the measure."""
     with stub_vendor(folder / "stub") as stub, redis_server(folder / "redis", aof) as redis:
         stub.reset(**rules)
-        ground = Ground(
-            load=load, stub_url=stub.url, redis_url=redis.url, redis=redis.client, folder=folder
-        )
+        ground = Ground(load=load, stub_url=stub.url, redis_url=redis.url, redis=redis.client, folder=folder)
         contender = kind(ground)
         try:
             contender.start()

@@ -38,7 +38,18 @@ def redis_server(folder: Path, aof: str) -> Iterator[Server]:
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     durable = ["--appendonly", "no"] if aof == "no" else ["--appendonly", "yes", "--appendfsync", aof]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *durable]
+    command = [
+        program,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+        *durable,
+    ]
     process = start(command, env=environment({}), cwd=folder, log=folder / "redis.log")
     client = Redis(port=port)
     try:
@@ -80,7 +91,9 @@ class Stub:
         return self._ask("report")
 
     def _ask(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        request = Request(f"{self.url}/_stub/{name}", data=json.dumps(body).encode() if body is not None else None)
+        request = Request(
+            f"{self.url}/_stub/{name}", data=json.dumps(body).encode() if body is not None else None
+        )
         with urlopen(request, timeout=60) as reply:
             answer: dict[str, Any] = json.load(reply)
         return answer

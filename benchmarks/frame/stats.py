@@ -29,7 +29,9 @@ def medians(repeats: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
     for key in repeats[0]:
         values = [repeat[key] for repeat in repeats if repeat.get(key) is not None]
         numbers = [value for value in values if isinstance(value, (int, float))]
-        merged[key] = median(numbers) if numbers and len(numbers) == len(values) else (values[0] if values else None)
+        merged[key] = (
+            median(numbers) if numbers and len(numbers) == len(values) else (values[0] if values else None)
+        )
     return merged
 
 
@@ -38,7 +40,9 @@ def table(columns: Sequence[tuple[str, str, str]], rows: Mapping[str, Mapping[st
     lines = ["| contender | " + " | ".join(heading for _, heading, _ in columns) + " |"]
     lines.append("|---|" + "---:|" * len(columns))
     for name, values in rows.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(values.get(key), form) for key, _, form in columns) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(_cell(values.get(key), form) for key, _, form in columns) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -67,7 +71,9 @@ def _cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
 
 
 def save(name: str, content: Mapping[str, Any]) -> Path:

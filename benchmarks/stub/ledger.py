@@ -47,7 +47,10 @@ class Ledger:
 
     def report(self, *, slots: int, limit: int, window_s: float) -> dict[str, Any]:
         """The ledger as JSON-ready values; `slots` or `limit` 0 means that there is none."""
-        return {"summary": self.summary(slots, limit, window_s), "tasks": [asdict(task) for task in self.tasks]}
+        return {
+            "summary": self.summary(slots, limit, window_s),
+            "tasks": [asdict(task) for task in self.tasks],
+        }
 
     def summary(self, slots: int, limit: int, window_s: float) -> dict[str, Any]:
         """The measures that need no task list."""
@@ -90,7 +93,8 @@ def utilisation(tasks: Sequence[Task], slots: int) -> float | None:
     if last <= first:
         return None
     busy = sum(
-        max(0.0, min(last, task.ended if task.ended is not None else last) - max(first, task.created)) for task in tasks
+        max(0.0, min(last, task.ended if task.ended is not None else last) - max(first, task.created))
+        for task in tasks
     )
     return busy / (slots * (last - first))
 

@@ -11,7 +11,7 @@ _COMMENT = re.compile(rb"stub-task:([0-9a-z-]+)")
 
 def make_picture() -> bytes:
     """A 384 x 512 JPEG, the same bytes at every start with the same Pillow."""
-    noise = random.Random(7)  # noqa: S311 a pattern, no secret
+    noise = random.Random(7)
     pixels = bytes(noise.getrandbits(8) for _ in range(96 * 128 * 3))
     image = Image.frombytes("RGB", (96, 128), pixels).resize((384, 512), Image.Resampling.BICUBIC)
     out = io.BytesIO()

@@ -63,7 +63,7 @@ class Vendor:
         self.ledger = Ledger()
         self._by_id: dict[str, Task] = {}
         self._accepted: deque[float] = deque()
-        self._latencies = random.Random(rules.seed)  # noqa: S311 a reproducible night, no secret
+        self._latencies = random.Random(rules.seed)
         #: Tasks from their POST's arrival to their end.
         self._parallel = 0
 
@@ -108,7 +108,12 @@ class Vendor:
 
     def _refuse(self, reply: Reply) -> None:
         wait = self.rules.retry_after
-        reply(429, b'{"code":429,"message":"too many"}', _JSON, f"Retry-After: {wait}\r\n".encode() if wait else b"")
+        reply(
+            429,
+            b'{"code":429,"message":"too many"}',
+            _JSON,
+            f"Retry-After: {wait}\r\n".encode() if wait else b"",
+        )
 
     def _create(self, asked: dict[str, Any], reply: Reply, arrived: float) -> None:
         """Makes the task; its latency depends only on its ordinal and the seed."""

@@ -7,6 +7,7 @@ ledger. Hence no row is lost and none stands twice.
 
 import json
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class ResultsFile:
         new.replace(self._path)
 
     def _checkpoint_line(self, entry_id: str) -> str:
-        return json.dumps({"checkpoint": entry_id, "ledger": self._ledger_id}) + "\n"
+        line = {"checkpoint": entry_id, "ledger": self._ledger_id, "check": zlib.crc32(entry_id.encode())}
+        return json.dumps(line) + "\n"
 
     def _last_line(self) -> tuple[str, int] | None:
         """The checkpoint and the offset at which its line begins."""
@@ -70,6 +72,10 @@ class ResultsFile:
             line: Any = json.loads(tail[begin:])
         except ValueError:
             return None
-        if not isinstance(line, dict) or line.get("ledger") != self._ledger_id or "checkpoint" not in line:
+        if not isinstance(line, dict) or line.get("ledger") != self._ledger_id:
             return None
-        return str(line["checkpoint"]), start + begin
+        entry_id = line.get("checkpoint")
+        # A checkpoint torn while it overwrote another one is half of each, and yet JSON.
+        if not isinstance(entry_id, str) or line.get("check") != zlib.crc32(entry_id.encode()):
+            return None
+        return entry_id, start + begin

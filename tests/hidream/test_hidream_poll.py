@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from raw_server import RawServer, raw, says
+from tests.raw_server import RawServer, raw, says
 
 from worker.hidream.client import PollClient
 from worker.hidream.outcomes import Ended, Pending, PollFailed

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from raw_server import RawServer, accepted, raw, says
+from tests.raw_server import RawServer, accepted, raw, says
 
 from jobs.records import Slot
 from worker.hidream.client import SubmitClient, SubmitClients

@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 import pytest
-from raw_server import RawServer, accepted, raw, says
+from tests.raw_server import RawServer, accepted, raw, says
 
 from jobs.records import Slot
 from jobs.settings import PictureSettings

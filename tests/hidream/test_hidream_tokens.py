@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 from pydantic import SecretStr
-from raw_server import RawServer, raw, says
+from tests.raw_server import RawServer, raw, says
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.settings import Credentials

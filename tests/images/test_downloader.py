@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from raw_server import RawServer, raw
+from tests.raw_server import RawServer, raw
 
 from jobs.records import SavedPicture
 from jobs.settings import HiDreamSettings, PictureSettings

@@ -3,7 +3,7 @@ import asyncio
 import httpcore
 import httpx
 import pytest
-from raw_server import RawServer, raw
+from tests.raw_server import RawServer, raw
 
 from jobs.settings import HiDreamSettings
 from worker.pictures_network import CheckedBackend, Hosts, public, resolve

@@ -77,7 +77,7 @@ def line(row=1, status="succeeded", **changed):
 
 
 def failed(row=1, status="failed", *, owner="vendor", retryable=True, message="No picture came."):
-    error = {"kind": "no_result", "code": 1004, "message": message, "retryable": retryable, "owner": owner}
+    error = {"class": "no_result", "code": 1004, "message": message, "retryable": retryable, "owner": owner}
     return line(row, status, error=error)
 
 
@@ -149,7 +149,7 @@ def test_the_filters_carry_the_numbers_of_all_rows(sheet):
 
 
 def test_the_summary_heads_the_page(sheet):
-    page = sheet(line(1), summary={"batch": "b-1", "created_at": "2026-11-22T21:00:03.120Z", "reused": 3})
+    page = sheet(line(1), summary={"batch": "b-1", "created_at": "2026-11-22T21:00:03.120Z", "reused_rows": 3})
     assert "b-1" in page.text
     assert "begun 2026-11-22 21:00 UTC" in page.text
     assert "3 reused" in page.text
@@ -182,7 +182,7 @@ def test_only_http_addresses_become_links(sheet, address):
 
 def test_a_hostile_batch_is_text_wherever_it_stands(sheet, tmp_path):
     draw(tmp_path / "out" / "images" / "1.jpg")
-    error = {"kind": HOSTILE, "code": HOSTILE, "message": HOSTILE, "retryable": True, "owner": HOSTILE}
+    error = {"class": HOSTILE, "code": HOSTILE, "message": HOSTILE, "retryable": True, "owner": HOSTILE}
     texts = {"sku": HOSTILE, "request_id": HOSTILE, "task_id": HOSTILE, "source": HOSTILE}
     extra = {HOSTILE: HOSTILE, "title": HOSTILE}
     inputs = {"person": f"https://h/{HOSTILE}", HOSTILE: HOSTILE}
@@ -190,7 +190,7 @@ def test_a_hostile_batch_is_text_wherever_it_stands(sheet, tmp_path):
     page = sheet(
         line(1, extra=extra, **texts),
         line(2, HOSTILE, extra=extra, inputs=inputs, error=error, **texts),
-        summary={"batch": HOSTILE, "created_at": HOSTILE, "reused": HOSTILE},
+        summary={"batch": HOSTILE, "created_at": HOSTILE, "reused_rows": HOSTILE},
     )
     for tag in ("script", "style", "iframe"):
         assert len(page.all(tag)) == len(calm.all(tag))

@@ -1,0 +1,154 @@
+"""Pictures in the batch folder: named by their row, never outside it, never over another one."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.records import SavedPicture
+from jobs.results.lines import image_path
+
+PICTURE = SavedPicture(name="ab.jpg", url="u", sha256="ab", width=1, height=1, bytes=1)
+HOSTILE = ["", ".", "..", "../../etc/passwd", "/etc/passwd", "a/../b", "..\\..\\x", "CON", "nul.jpg", "a\0b", "\x1b[2J", "\u202egpj.exe",
+           "日本語" * 80, "é" * 300, "a" * 5000, "-rf", ".hidden", "x_0002", "x_0001-2", "a b\tc\nd", "%2e%2e%2f", "🦊" * 90, "images"]  # fmt: skip
+
+
+def test_hostile_skus_all_get_their_own_file_inside_the_batch_folder(books):
+    skus = [sku for sku in HOSTILE if "\0" not in sku]
+    header = "sku,person,upper\n"
+    rows = [f'"{sku}",https://a.example/p,https://a.example/{n}' for n, sku in enumerate(skus)]
+    batch = books.feed(header + "\n".join(rows) + "\n")
+    books.finish()
+    books.exporter.export(batch)
+    folder = books.out / batch
+    lines = books.lines(batch)
+    assert [line["status"] for line in lines] == ["succeeded"] * len(skus)
+    paths = [image["path"] for line in lines for image in line["images"]]
+    assert len({path.casefold() for path in paths}) == len(skus)
+    for path in paths:
+        assert (folder / path).resolve().parent == (folder / "images").resolve()
+        assert (folder / path).is_file()
+    assert {path.name for path in books.out.iterdir()} == {batch}
+    assert len(list((folder / "images").iterdir())) == len(skus)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**7), st.text(max_size=40) | st.sampled_from(HOSTILE), st.integers(0, 3)),
+        unique_by=lambda each: (each[0], each[2]),
+        max_size=30,
+    )
+)
+def test_no_two_rows_ever_share_a_name_whatever_their_skus_are(rows):
+    paths = [image_path(number, sku, index, PICTURE) for number, sku, index in rows]
+    assert len({path.casefold() for path in paths}) == len(rows)
+    for path in paths:
+        folder, _, name = path.partition("/")
+        assert folder == "images"
+        assert "/" not in name
+        assert "\0" not in name
+        assert not name.startswith((".", "-"))
+        assert len(os.fsencode(name)) <= 120
+        assert Path(path).suffix == ".jpg"
+
+
+def test_a_sku_as_long_as_a_line_may_be_is_shortened_at_once():
+    started = time.process_time()
+    assert len(image_path(1, "ü" * 900_000, 0, PICTURE)) < 100
+    assert time.process_time() - started < 1
+
+
+def test_two_rows_that_share_a_job_both_have_their_picture_and_it_is_bought_once(books):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/g\nb,https://a.example/p,https://a.example/g\n")
+    assert books.finish() == 1
+    books.exporter.export(batch)
+    first, second = books.lines(batch)
+    assert first["request_id"] == second["request_id"]
+    assert [line["images"][0]["path"] for line in (first, second)] == ["images/a_0001.jpg", "images/b_0002.jpg"]
+    folder = books.out / batch / "images"
+    assert (folder / "a_0001.jpg").read_bytes() == (folder / "b_0002.jpg").read_bytes()
+    assert books.summary(batch)["bought"] == 1
+    assert books.summary(batch)["duplicate_rows"] == 1
+
+
+def test_a_batch_whose_pairs_are_bought_already_has_its_pictures_and_says_reused(books):
+    books.feed("sku,person,upper\na,https://a.example/p,https://a.example/g\n")
+    books.finish()
+    batch = books.feed("sku,person,upper\nz,https://a.example/p,https://a.example/g\n", "tomorrow.csv")
+    assert books.finish() == 0
+    books.exporter.export(batch)
+    (line,) = books.lines(batch)
+    assert line["source"] == "reused"
+    assert (books.out / batch / line["images"][0]["path"]).is_file()
+    summary = books.summary(batch)
+    assert (summary["reused_rows"], summary["bought"], summary["pictures_by_source"]) == (1, 0, {"reused": 1})
+
+
+def test_a_file_of_somebody_else_under_a_rows_name_is_kept_and_the_picture_stands_beside_it(books):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/g\n")
+    books.finish()
+    images = books.out / batch / "images"
+    images.mkdir(parents=True)
+    (images / "a_0001.jpg").write_bytes(b"retouched by hand")
+    books.exporter.export(batch)
+    (image,) = books.lines(batch)[0]["images"]
+    assert (images / "a_0001.jpg").read_bytes() == b"retouched by hand"
+    told = (books.out / batch / image["path"]).read_bytes()
+    assert told == (books.store / image["sha256"][:2] / f"{image['sha256']}.jpg").read_bytes()
+    (images / Path(image["path"]).name).unlink()
+    (images / Path(image["path"]).name).write_bytes(b"that one too")
+    (books.out / batch / "results.jsonl").unlink()
+    books.exporter.export(batch)
+    (image,) = books.lines(batch)[0]["images"]
+    told = (books.out / batch / image["path"]).read_bytes()
+    assert told == (books.store / image["sha256"][:2] / f"{image['sha256']}.jpg").read_bytes()
+
+
+def test_pictures_are_links_to_the_store_and_copies_where_links_are_not_possible(books, monkeypatch):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/g\n")
+    books.finish()
+    books.exporter.export(batch)
+    (image,) = books.lines(batch)[0]["images"]
+    target = books.out / batch / image["path"]
+    stored = books.store / image["sha256"][:2] / f"{image['sha256']}.jpg"
+    assert target.samefile(stored)
+    target.unlink()
+
+    def refuse(*_args: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    books.exporter.export(batch, tables=True)
+    assert not target.samefile(stored)
+    assert target.read_bytes() == stored.read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_deleting_the_folder_and_exporting_rebuilds_every_byte(books):
+    rows = [f"s{n},https://a.example/p,https://a.example/{n % 3}" for n in range(5)]
+    batch = books.feed("sku,person,upper\n" + "\n".join([*rows, "bad,,"]) + "\n")
+    while books.finish(most=1):
+        books.exporter.export(batch)
+    books.exporter.export(batch, tables=True)
+    folder = books.out / batch
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    folder.rename(books.folder / "taken-away")
+    books.exporter.export(batch, tables=True)
+    after = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    jsonl = Path("results.jsonl")
+    assert sorted(before.pop(jsonl).splitlines()) == sorted(after.pop(jsonl).splitlines())
+    assert after == before
+    assert Path("report.html") in after
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_the_report_shows_every_picture_of_the_batch(books):
+    batch = books.feed("sku,person,upper\na,https://a.example/p,https://a.example/g\nb,https://a.example/p,https://a.example/h\n")
+    books.finish()
+    books.exporter.export(batch)
+    page = (books.out / batch / "report.html").read_text()
+    assert "a_0001.jpg" in page
+    assert "b_0002.jpg" in page
