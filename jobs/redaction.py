@@ -64,13 +64,18 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 #: Pictures; wrapped base64 too, as MIME encoders break it.
 _BASE64 = re.compile(rf"(?:[A-Za-z0-9+/_=-]|\r?\n(?=[A-Za-z0-9+/]{{40}})){{{_LONG + 1},}}")
 
+_LEAST = 6
+
 #: Values registered at run time, the longest first, so that no part of a longer one is left over.
 _secrets: list[str] = []
 
 
 def redact(secret: str) -> None:
-    """Makes a value unloggable in this process: it is replaced wherever it stands, whatever it stands in."""
-    if secret and secret not in _secrets:
+    """Makes a value unloggable in this process: it is replaced wherever it stands, whatever it stands in.
+
+    A value of fewer than 6 characters is no secret, and replacing it would blot out ordinary words.
+    """
+    if len(secret) >= _LEAST and secret not in _secrets:
         _secrets.append(secret)
         _secrets.sort(key=len, reverse=True)
 

@@ -38,8 +38,16 @@ def run(options: Options) -> None:
     for row in rows.values():
         if isinstance(naive, (int, float)) and isinstance(row["send_ms"], (int, float)):
             row["to_naive"] = row["send_ms"] / naive
-    note = f"{submits} submits, a person and a dress of 2 MB each as local files: 4 people x dresses, each dress on each person."
-    show("bodies", "Bodies with local pictures", note, COLUMNS, rows, every, options)
+    note = f"{submits} submits, a person and a dress of 2 MB each as local files; each dress on each of 4 people."
+    show(
+        "bodies",
+        "Bodies with local pictures",
+        note,
+        columns=COLUMNS,
+        rows=rows,
+        repeats=every,
+        options=options,
+    )
 
 
 def _once(way: str, submits: int) -> dict[str, Value]:

@@ -54,7 +54,7 @@ def run(options: Options) -> None:
         "From CSV to the queue. Ours and the floor also write a ledger record per row; the other tools' message is "
         "all they have. Peak resident memory of the producing process."
     )
-    show("enqueue", "Enqueue", note, COLUMNS, rows, every, options)
+    show("enqueue", "Enqueue", note, columns=COLUMNS, rows=rows, repeats=every, options=options)
 
 
 def _sizes(kind: type[Contender], options: Options) -> tuple[int, int]:

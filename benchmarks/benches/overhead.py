@@ -46,4 +46,13 @@ def run(options: Options) -> None:
         f"{load.jobs} jobs, a submit is answered in 100 ms, a task takes 100 ms. 64 jobs in hand (Celery prefork and RQ: "
         "32 processes; 64 were no faster and took 3 GB). Ours: one submit and one collect process."
     )
-    show("overhead", "Overhead without limits", note, COLUMNS, rows, every_repeat, options, load)
+    show(
+        "overhead",
+        "Overhead without limits",
+        note,
+        columns=COLUMNS,
+        rows=rows,
+        repeats=every_repeat,
+        options=options,
+        load=load,
+    )

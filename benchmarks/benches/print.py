@@ -14,6 +14,7 @@ def show(
     name: str,
     title: str,
     note: str,
+    *,
     columns: Sequence[tuple[str, str, str]],
     rows: Rows,
     repeats: Mapping[str, Any],

@@ -44,4 +44,13 @@ def _run(rate: int, options: Options) -> None:
     )
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     note = f"{load.jobs} jobs at {rate}/s, 4 submit processes, sliding windows of 1 s over every POST that arrived."
-    show(f"rate-{rate}", f"Rate {rate}/s", note, COLUMNS, rows, every_repeat, options, load)
+    show(
+        f"rate-{rate}",
+        f"Rate {rate}/s",
+        note,
+        columns=COLUMNS,
+        rows=rows,
+        repeats=every_repeat,
+        options=options,
+        load=load,
+    )

@@ -37,5 +37,14 @@ def run(options: Options) -> None:
     )
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     ceiling = 1.063 * median / (1.063 * median + 0.05)
-    note = f"{load.jobs} jobs, 10 slots, median {median:g} s, σ 0.35, 50 ms a submit; the ceiling is {ceiling:.3f}."
-    show("slots", "Slot utilisation", note, COLUMNS, rows, every_repeat, options, load)
+    note = f"{load.jobs} jobs, 10 slots, median {median:g} s, sigma 0.35, 50 ms a submit; the ceiling is {ceiling:.3f}."
+    show(
+        "slots",
+        "Slot utilisation",
+        note,
+        columns=COLUMNS,
+        rows=rows,
+        repeats=every_repeat,
+        options=options,
+        load=load,
+    )

@@ -7,13 +7,15 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-
-from redis import Redis
+from typing import TYPE_CHECKING
 
 from benchmarks.baselines.parts import DONE_KEY
 from benchmarks.baselines.site import Site
 from benchmarks.frame.load import Load
 from benchmarks.frame.processes import ROOT, BenchError, environment, run, start, stop, tail
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 BIN = Path(sys.executable).parent
 

@@ -3,20 +3,22 @@
 import json
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from benchmarks.frame.processes import ROOT, BenchError, environment, start, stop, tail
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ def table(columns: Sequence[tuple[str, str, str]], rows: Mapping[str, Mapping[st
 
 def _cell(value: Value, form: str) -> str:
     if value is None:
-        return "–"
+        return "-"
     return value if isinstance(value, str) else format(value, form)
 
 

@@ -83,7 +83,7 @@ def _length(fields: bytes) -> int | None:
 
 def _dechunk(buffer: bytearray, at: int) -> tuple[bytes, int]:
     """A chunked body that begins at `at`: the body and where it ends in the buffer, -1 when it is not all there."""
-    parts = []
+    parts: list[bytes] = []
     while (line := buffer.find(b"\r\n", at)) >= 0:
         size = int(bytes(buffer[at:line]).split(b";")[0], 16)
         at = line + 2 + size + 2
