@@ -14,13 +14,16 @@ ENOUGH_SAMPLES = 3
 GUESSED_SPREAD = 0.6
 #: A spread below this is an accident of few samples.
 LEAST_SPREAD = 0.04
-#: The first poll comes when about one task in twelve is over.
-FIRST_Z = -1.4
-#: Distance of polls where the end is likely, in standard deviations of the latency.
-DENSE = 0.16
-#: From here on (one task in forty is slower) the distance grows with the time waited.
-TAIL_Z = 2.0
-TAIL_GROWTH = 0.25
+#: The first poll comes when about one task in nine is over.
+FIRST_Z = -1.2
+#: What one poll may cost in idle slot time, as a share of the median latency. About 12 polls a task; with 8 the slots
+#: would be idle 1 % longer, and no limit on polls is known.
+POLL_COST = 0.0015
+#: From here on (one task in 160 is slower) the log-normal is no longer believed and the distance grows with the time waited.
+TAIL_Z = 2.5
+TAIL_GROWTH = 0.1
+#: Here the hazard's asymptote is as good as the formula, which runs out of digits.
+FAR_Z = 6.0
 #: With callbacks that arrive, polls only catch the lost ones.
 CALLBACK_Z = 2.6
 CALLBACK_GRACE_MS = 500
@@ -57,16 +60,26 @@ class PollSchedule:
     def next_ms(self, latency: Latency | None, elapsed_ms: float) -> int:
         """From a poll that found the task under way, `elapsed_ms` after acceptance, to the next one."""
         mean, spread = self._shape(latency)
-        dense = DENSE * math.exp(mean) * spread
-        tail = max(0.0, elapsed_ms - math.exp(mean + TAIL_Z * spread))
         until_plausible = math.exp(mean + FIRST_Z * spread) - elapsed_ms
-        wait = max(dense + TAIL_GROWTH * tail, until_plausible)
+        tail = max(0.0, elapsed_ms - math.exp(mean + TAIL_Z * spread))
+        # Keller's rule for inspections: their density goes with the root of the hazard rate.
+        likely = math.sqrt(2 * POLL_COST * math.exp(mean) / _hazard(max(1.0, elapsed_ms), mean, spread))
+        wait = max(until_plausible, likely, TAIL_GROWTH * tail)
         return int(min(LONGEST_POLL_MS, max(SHORTEST_POLL_MS, wait)))
 
     def _shape(self, latency: Latency | None) -> tuple[float, float]:
         if latency is None or latency.samples < ENOUGH_SAMPLES:
             return math.log(self.tasks.latency_s * 1000), GUESSED_SPREAD
         return latency.mean, max(LEAST_SPREAD, math.sqrt(latency.variance))
+
+
+def _hazard(at_ms: float, mean: float, spread: float) -> float:
+    """How likely a log-normal task ends in the next ms, having lasted `at_ms`."""
+    z = (math.log(at_ms) - mean) / spread
+    if z > FAR_Z:
+        return z / (spread * at_ms)
+    density = math.exp(-z * z / 2) / (at_ms * spread * math.sqrt(2 * math.pi))
+    return max(density / (math.erfc(z / math.sqrt(2)) / 2), 1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def run(options: Options) -> None:
         timeout_s=120,
     )
     rules = {"submit_delay_s": 0.1, "median_s": 0.1, "sigma": 0}
-    contenders = [Floor, Arq, CeleryThreads, Ours]
+    contenders = [Floor, Arq, Ours]
     if not options.quick:
         contenders = [Floor, Arq, CeleryThreads, CeleryPrefork, DramatiqThreads, RqPool, Ours]
     rows, every_repeat = compete(

@@ -39,9 +39,7 @@ def _run(rate: int, options: Options) -> None:
         "median_s": 0.1,
         "sigma": 0,
     }
-    contenders = options.chosen(
-        [CeleryThreads, Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours]
-    )
+    contenders = options.chosen([Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours])
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     note = f"{load.jobs} jobs at {rate}/s, 4 submit processes, sliding windows of 1 s over every POST that arrived."
     show(

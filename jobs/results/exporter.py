@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -165,9 +166,8 @@ class Exporter:
     def _link(self, folder: Path, path: str, sha256: str) -> str:
         """Puts a picture into the batch folder; one that is there already is never overwritten."""
         stored = self.picture(f"{sha256}.{path.rpartition('.')[2]}")
-        target = folder / path
-        if target.exists() and not _same(stored, target):
-            target = target.with_name(f"{target.stem}_{sha256[:8]}{target.suffix}")
+        names = _names(folder / path, sha256[:8])
+        target = next(name for name in names if not name.exists() or _same(stored, name))
         if not target.exists():
             if not stored.exists():
                 raise VtonError(f"the picture store has lost {stored.name}: restore {self._store}")
@@ -189,6 +189,14 @@ class Exporter:
 def _local_file(path: str) -> Path | None:
     found = Path(path)
     return found if found.is_file() else None
+
+
+def _names(wanted: Path, digest: str) -> Iterator[Path]:
+    """The name wanted, and those to take when somebody else has it."""
+    yield wanted
+    yield wanted.with_name(f"{wanted.stem}_{digest}{wanted.suffix}")
+    for number in count(2):
+        yield wanted.with_name(f"{wanted.stem}_{digest}-{number}{wanted.suffix}")
 
 
 def _same(stored: Path, target: Path) -> bool:

@@ -78,8 +78,7 @@ def image_path(number: int, sku: str, index: int, picture: SavedPicture) -> str:
     The row's number makes it the row's own whatever the SKU is; only letters, digits and `.-_` of the SKU stay.
     """
     stem = re.sub(r"[^\w.-]+", "_", sku).strip("._-")
-    while len(stem.encode()) > LONGEST_STEM:
-        stem = stem[:-1]
+    stem = stem.encode()[:LONGEST_STEM].decode(errors="ignore")
     extension = picture.name.rpartition(".")[2]
     more = f"-{index + 1}" if index else ""
     return f"images/{stem or 'row'}_{number:04d}{more}.{extension}"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
 from jobs.records import BatchStatus
 from jobs.results.lines import ResultLine, iso
 
@@ -25,6 +26,7 @@ STATUS_COLUMNS = (
 )
 #: A spreadsheet runs a cell that begins so.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
 
 
 def write_tables(folder: Path, columns: Sequence[str], lines: Iterable[ResultLine]) -> Counter[str]:
@@ -42,7 +44,7 @@ def write_tables(folder: Path, columns: Sequence[str], lines: Iterable[ResultLin
             own = [safe_cell(line["fields"].get(name, "")) for name in columns]
             all_rows.writerow([*own, *(safe_cell(cell) for cell in _status_cells(line))])
             if line["status"] != "succeeded":
-                gaps.writerow(own)
+                gaps.writerow(_again_cell(name, line["fields"].get(name, "")) for name in columns)
             counts[f"status:{line['status']}"] += 1
             if line["error"] and line["status"] != "succeeded":
                 counts[f"owner:{line['error']['owner']}"] += 1
@@ -96,6 +98,14 @@ def safe_cell(text: str) -> str:
     if text.startswith(FORMULA_STARTS) and not _is_number(text):
         return f"'{text}"
     return text
+
+
+def _again_cell(column: str, text: str) -> str:
+    """A cell of failed.csv: a picture's path must still lead to its picture when the file is run again."""
+    path = text.strip()
+    if column_of(column) in PICTURE_COLUMNS and path.startswith(FORMULA_STARTS):
+        return f"./{path}"
+    return safe_cell(text)
 
 
 def _is_number(text: str) -> bool:

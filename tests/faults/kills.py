@@ -219,7 +219,7 @@ def _stopped(folder: Path) -> Outcome:
     with Stage(folder, setup) as stage:
         victim = stage.crew.of("submit")[0]
         batch = stage.enqueue("night", range(20))
-        stage.until(lambda: stage.arrived(6), "submits have begun", step_s=0.01)
+        stage.until(lambda: len(stage.submitting()) == 4, "every thread is in a POST", step_s=0.01)
         with stopped([victim]):
             stage.until(lambda: _only_left(stage, batch), "the others have done the rest")
             stage.pass_time()
@@ -241,7 +241,7 @@ def _stopped_long(folder: Path) -> Outcome:
     with Stage(folder, Setup(submit=2, threads=2, submit_delay_s=0.6, submit_timeout_s=2)) as stage:
         victim = stage.crew.of("submit")[0]
         batch = stage.enqueue("night", range(20))
-        stage.until(lambda: stage.arrived(6), "submits have begun", step_s=0.01)
+        stage.until(lambda: len(stage.submitting()) == 4, "every thread is in a POST", step_s=0.01)
         with stopped([victim]):
             stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60)
             unknown = stage.status(batch).counts["unknown"]

@@ -1,5 +1,6 @@
 """A scenario, and what came of one run of it."""
 
+import shutil
 import tempfile
 import time
 import traceback
@@ -59,23 +60,18 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         keep: where the folder is left for people to look at; None: it goes.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="faults-", dir=keep, delete=keep is None) if _can_keep() else (
-        tempfile.TemporaryDirectory(prefix="faults-")
-    ) as folder:
-        try:
-            found = one.play(Path(folder))
-        except StuckError as error:
-            found = Outcome(verdict=Verdict(broken=[f"stuck: {error}"]), faults=0)
-        except Exception:  # noqa: BLE001 one broken scenario must not hide the others
-            found = Outcome(verdict=Verdict(broken=[traceback.format_exc(limit=-3)]), faults=0)
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=keep))
+    try:
+        found = one.play(folder)
+    except StuckError as error:
+        found = Outcome(verdict=Verdict(broken=[f"stuck: {error}"]), faults=0)
+    except Exception:  # noqa: BLE001 one broken scenario must not hide the others
+        found = Outcome(verdict=Verdict(broken=[traceback.format_exc(limit=-3)]), faults=0)
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
     return Outcome(
         verdict=found.verdict, faults=found.faults, recovery_s=found.recovery_s, note=found.note,
         broken=[*found.verdict.broken, *found.broken], took_s=time.monotonic() - began,
     )  # fmt: skip
 
-
-def _can_keep() -> bool:
-    """`delete=` came with Python 3.12."""
-    import sys
-
-    return sys.version_info >= (3, 12)

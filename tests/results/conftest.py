@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 
 from jobs.identity import batch_id as identify
 from jobs.ledger import Ledger, steps
@@ -23,10 +21,8 @@ from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.queue import Queue
 from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
-from jobs.redis_client import connect
-from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
-from jobs.settings import LimitSettings, PictureSettings, RedisSettings
+from jobs.settings import LimitSettings, PictureSettings
 from worker.gate import Gate
 
 _LIMITS = LimitSettings(in_flight=10_000, images_per_minute=1e9)
@@ -116,17 +112,6 @@ class Books:
         return json.loads((self.out / batch_id / "summary.json").read_text())
 
 
-@pytest.fixture(scope="session")
-def redis_of_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("results")) as server:
-        yield server.url
-
-
 @pytest.fixture
-def books(redis_of_results: str, tmp_path: Path) -> Iterator[Books]:
-    settings = RedisSettings(url=SecretStr(redis_of_results), prefix=f"t{uuid4().hex}")
-    ledger = connect(settings, db=1)
-    queue = connect(settings, db=0)
-    yield Books(folder=tmp_path, ledger=Ledger(ledger, settings.prefix), queue=Queue(queue, settings.prefix))
-    ledger.close()
-    queue.close()
+def books(ledger: Ledger, queue: Queue, tmp_path: Path) -> Books:
+    return Books(folder=tmp_path, ledger=ledger, queue=queue)

@@ -88,7 +88,7 @@ class Vendor:
         #: Pictures that may still be bought; None: no end.
         self.credits: int | None = None
         self.end_status: Callable[[dict[str, str]], int] = lambda _asked: 1
-        #: An answer in place of the usual one; after it None, `bought` tells whether the task is made all the same.
+        #: An answer in place of the usual one; None for the usual one.
         self.instead: Callable[[dict[str, str]], Answer | None] = lambda _asked: None
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
@@ -170,6 +170,11 @@ class Vendor:
             task.downloads += 1
             self._changed.notify_all()
         return Answer(200, picture(task.task_id), {"Content-Type": "image/jpeg"})
+
+    def make_unanswered(self, asked: dict[str, str]) -> Answer:
+        """Buys the task and says nothing of it that could be understood."""
+        self._make(asked)
+        return Answer(502, b"<html>bad gateway</html>", {"Content-Type": "text/html"})
 
     def _make(self, asked: dict[str, str]) -> Task:
         task = Task(

@@ -58,8 +58,8 @@ for _, item in ipairs(order) do
       counts[state] = (counts[state] or 0) + count
       for k, v in pairs(counts) do if v ~= 0 then redis.call('HINCRBY', b, 'n:' .. k, v) end end
       counts = {}
-      redis.call('HSET', job, 'batch', batch, 'task_failures', 0)
-      redis.call('HDEL', job, 'failure')
+      redis.call('HSET', job, 'batch', batch)
+      renew(rid)
       move(rid, 'queued')
       queued[#queued + 1] = rid
       state = nil

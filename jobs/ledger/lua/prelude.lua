@@ -82,6 +82,18 @@ local function move(rid, to)
   end)
 end
 
+-- What a former task left in its job; what it cost stays spent.
+local function forget_task(rid)
+  redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
+    'unanswered', 'hinted', 'paid_batch', 'paid_day')
+end
+
+-- A person or a new batch asks once more: the job is as if it had never been tried.
+local function renew(rid)
+  forget_task(rid)
+  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'task_failures', 'resubmitted')
+end
+
 -- Back among the waiting, at the front: it has waited already.
 local function back_to_queue(rid)
   redis.call('HDEL', key('job', rid), 'claim')

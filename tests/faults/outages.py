@@ -1,0 +1,167 @@
+"""Redis away, wiped, full, slow, cut off, its replies lost; clocks that are wrong."""
+
+import time
+from pathlib import Path
+
+from tests.faults.outcome import Outcome, scenario
+from tests.faults.pause import pause
+from tests.faults.stage import Setup, Stage, StuckError
+from tests.faults.verdict import judge
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
+
+def redis_down(folder: Path, down_s: float, *, jobs: int = 0, hurry: bool = False) -> Outcome:
+    """Redis is killed under load and comes back with its files after a while."""
+    jobs = jobs or int(60 + 6 * down_s)
+    with Stage(folder, Setup(collect=2, in_flight=20, submit_timeout_s=2)) as stage:
+        batch = stage.enqueue("night", range(jobs))
+        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
+        open_intents = len(stage.submitting())
+        stage.redis.kill()
+        pause(down_s)
+        stage.redis.start()
+        back = time.time()
+        going = stage.going_again(back, within_s=60)
+        if hurry:
+            stage.until(lambda: not stage.ledger.queued_total(), "all are submitted", within_s=60)
+        stage.finish(batch, within_s=240)
+        verdict = judge(stage, batch, unknown_at_most=setup_threads(stage))
+        return Outcome(
+            verdict=verdict, faults=1, recovery_s=going, broken=[] if going <= 30 else [f"went on only after {going:.0f} s"],
+            note=f"{open_intents} POSTs under way when it died",
+        )  # fmt: skip
+
+
+def setup_threads(stage: Stage) -> int:
+    """POSTs that can be under way at once: what may be unknown after one outage."""
+    return stage.setup.submit * stage.setup.threads
+
+
+for _down in (1, 5, 20):
+    scenario("Redis down", f"Redis killed, back after {_down} s")(lambda folder, down=_down: redis_down(folder, down))  # type: ignore[misc]
+
+
+@scenario("Redis down", "Redis killed and restarted ten times")
+def _redis_flaps(folder: Path) -> Outcome:
+    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
+        batch = stage.enqueue("night", range(300))
+        for round_ in range(10):
+            stage.until(lambda n=round_: stage.arrived(20 * n + 5), "submits go on", step_s=0.01)  # type: ignore[misc]
+            stage.redis.kill()
+            pause(0.5)
+            stage.redis.start()
+        going = stage.going_again(time.time())
+        stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch, unknown_at_most=10 * setup_threads(stage)), faults=10, recovery_s=going)
+
+
+@scenario("Redis wiped", "Redis wiped mid-run, workers restarted, manifest sent again")
+def _wiped(folder: Path) -> Outcome:
+    """Nothing may be bought again before a person has said so."""
+    with Stage(folder, Setup(in_flight=20)) as stage:
+        stage.enqueue("night", range(120))
+        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
+        stage.ledger.client.flushall()
+        wiped = time.time()
+        broken = []
+        pause(3)
+        for worker in stage.crew.of("submit"):
+            worker.kill()
+            worker.start()
+        stage.until(stage.ready, "the workers are back")
+        done = stage.vton("enqueue", str(stage.manifest("night", range(120))), "--batch", "night", check=False)
+        pause(6)
+        late = [at for at in stage.simulator.arrivals() if at > wiped + 1]
+        twice = len(stage.simulator.totals()["bought_twice"])
+        if done.returncode == 0:
+            broken.append("the same manifest is taken again by an empty ledger, without a word")
+        if late or twice:
+            broken.append(f"{len(late)} submits after the wipe, {twice} pairs bought twice")
+        verdict = judge_wiped(stage)
+        verdict.bought_twice = twice
+        return Outcome(verdict=verdict, faults=1, broken=broken,
+                       note=f"enqueue: exit {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")  # fmt: skip
+
+
+def judge_wiped(stage: Stage):  # type: ignore[no-untyped-def]
+    """After a wipe the books of the simulator are all there is."""
+    from tests.faults.verdict import Verdict
+
+    return Verdict(jobs=stage.simulator.totals()["tasks"])
+
+
+@scenario("Redis ill", "Redis out of memory for 5 s")
+def _out_of_memory(folder: Path) -> Outcome:
+    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
+        batch = stage.enqueue("night", range(150))
+        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
+        stage.ledger.client.config_set("maxmemory", "1mb")
+        pause(5)
+        stage.ledger.client.config_set("maxmemory", "0")
+        going = stage.going_again(time.time(), within_s=60)
+        stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going)
+
+
+@scenario("Redis ill", "Redis read-only for 5 s")
+def _read_only(folder: Path) -> Outcome:
+    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
+        batch = stage.enqueue("night", range(150))
+        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
+        stage.ledger.client.replicaof("127.0.0.1", "1")
+        pause(5)
+        stage.ledger.client.replicaof("NO", "ONE")
+        going = stage.going_again(time.time(), within_s=60)
+        stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going)
+
+
+@scenario("Redis ill", "200 ms between the workers and Redis")
+def _slow(folder: Path) -> Outcome:
+    with Stage(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as stage:
+        stage.redis_proxy.delay_s = 0.1
+        batch = stage.enqueue("night", range(80))
+        took = stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch), faults=1, note=f"80 jobs in {took:.0f} s")
+
+
+@scenario("Redis ill", "every connection to Redis reset, 40 times")
+def _resets(folder: Path) -> Outcome:
+    with Stage(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as stage:
+        batch = stage.enqueue("night", range(240))
+        for _ in range(40):
+            pause(0.25)
+            stage.crew.poll()
+            stage.redis_proxy.reset_all()
+        stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch), faults=stage.redis_proxy.resets, note="connections reset")
+
+
+def lost_replies(folder: Path, *, jobs: int, every: int) -> Outcome:
+    """The command has run, its reply is lost and the connection with it."""
+    with Stage(folder, Setup(redis_proxy=True, collect=1, threads=2, in_flight=20)) as stage:
+        stage.redis_proxy.lose_every = every
+        batch = stage.enqueue("night", range(jobs))
+        stage.finish(batch, within_s=300)
+        stage.redis_proxy.lose_every = 0
+        return Outcome(verdict=judge(stage, batch), faults=stage.redis_proxy.lost, note="replies lost")
+
+
+scenario("Redis ill", "every 15th reply of Redis lost after the command ran")(
+    lambda folder: lost_replies(folder, jobs=240, every=15)
+)
+
+
+@scenario("clocks", "worker clocks 90 s ahead and 90 s behind")
+def _skewed(folder: Path) -> Outcome:
+    if not FAKETIME.exists():
+        raise StuckError("libfaketime is not installed (apt-get install faketime)")
+    with Stage(folder, Setup(submit=2, collect=2, in_flight=5, started=False)) as stage:
+        for number, worker in enumerate(stage.crew.workers):
+            skew = "+90" if number % 2 else "-90"
+            worker.start(LD_PRELOAD=str(FAKETIME), FAKETIME=skew, FAKETIME_DONT_FAKE_MONOTONIC="1")
+        stage.until(stage.ready, "the workers are ready")
+        batch = stage.enqueue("night", range(100))
+        took = stage.finish(batch, within_s=240)
+        return Outcome(verdict=judge(stage, batch), faults=4, note=f"100 jobs in {took:.0f} s")

@@ -1,0 +1,158 @@
+"""How nights end: each with its own exit code, its words, and nothing bought that should not be."""
+
+import json
+
+import pytest
+
+from jobs.manifest import open_manifest
+from tests.runs.stub import picture
+
+CDN = "https://cdn.example"
+
+
+def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
+    shop.write("whole.jpg", picture("a garment of ours"))
+    shop.write("broken.jpg", picture("a garment of ours")[:200])
+    rows = [
+        f"A-1,{CDN}/p.jpg,whole.jpg,",
+        f"A-2,,{CDN}/g.png,",
+        f"A-3,{CDN}/p.jpg,{CDN}/g.png,{CDN}/d.png",
+        f"A-4,{CDN}/p.jpg,nowhere.jpg,",
+        f"A-5,{CDN}/p.jpg,broken.jpg,",
+        f"A-6,{CDN}/p.jpg,../../../etc/hosts,",
+        f"A-7,{CDN}/p.jpg",
+    ]
+    shop.write("night.csv", "sku,person,upper,dress\n" + "\n".join(rows) + "\n")
+    batch = shop.run("night.csv", code=6)
+    shop.agree(batch)
+    assert batch.statuses() == ["succeeded"] + ["invalid"] * 6
+    assert [line["error"]["owner"] for line in batch.lines[1:]] == ["merch"] * 6
+    assert batch.summary["gaps_by_class"] == {"row_invalid": 6}
+    assert len(shop.vendor.submits) == 1
+    assert [row.sku for row in open_manifest(str(batch.folder / "failed.csv")).rows()] == [f"A-{n}" for n in range(2, 8)]
+
+
+def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):
+    vendor = shop.vendor
+    ends = {"good": 1, "fails": 3, "moderated": 4}
+    vendor.end_status = lambda asked: ends[asked["upper_clothes"].rpartition("/")[2]]
+    shop.write("night.csv", "sku,person,upper\n" + "".join(f"{name},{CDN}/p,{CDN}/{name}\n" for name in ends))
+    batch = shop.run("night.csv", code=5, VTON_LIMITS__MAX_ATTEMPTS="2")
+    shop.agree(batch)
+    assert batch.statuses() == ["succeeded", "failed", "rejected"]
+    ids = {line["sku"]: line["request_id"] for line in batch.lines}
+    assert vendor.bought() == {ids["good"]: 1, ids["fails"]: 2, ids["moderated"]: 1}
+    assert [(line["error"]["owner"], line["error"]["retryable"]) for line in batch.lines[1:]] == [("vendor", True), ("merch", False)]
+
+    # Mended at the vendor's: `vton retry`, and the same command again.
+    ends["fails"] = 1
+    assert "1 jobs wait again" in shop.vton("retry", batch.folder.name).out
+    batch = shop.run("night.csv", code=6)
+    assert batch.statuses() == ["succeeded", "succeeded", "rejected"]
+    assert vendor.bought()[ids["fails"]] == 3
+
+
+@pytest.mark.parametrize("reason", ["token", "credits"])
+def test_an_account_that_only_a_person_can_mend_leaves_the_jobs_queued_for_the_next_run(shop, reason):
+    vendor = shop.vendor
+    manifest = shop.urls(6)
+    if reason == "token":
+        token, vendor.token = vendor.token, "sk-another"
+    else:
+        vendor.credits = 2
+    ended = shop.vton("run", manifest, "-o", "out")
+    assert ended.code == 7, ended.err
+    assert "ended early" in ended.out
+    assert reason in ended.out
+    batch = shop.only_batch()
+    have = 0 if reason == "token" else 2
+    assert batch.summary["status"] == {"queued": 6 - have} | ({"succeeded": have} if have else {})
+    assert len(vendor.tasks) == have
+    assert len(vendor.submits) <= have + 10 + 1  # those under way when it was refused, and a probe
+    vendor.credits = None
+    if reason == "token":
+        vendor.token = token
+    batch = shop.run(manifest)
+    shop.agree(batch)
+    assert batch.summary["status"] == {"succeeded": 6}
+    assert set(vendor.bought().values()) == {1}
+    assert len(vendor.tasks) == 6
+
+
+def test_a_budget_is_spent_to_the_picture_and_never_beyond(shop):
+    manifest = shop.urls(9)
+    batch = shop.run(manifest, code=8, VTON_LIMITS__MAX_IMAGES_PER_BATCH="4")
+    shop.agree(batch)
+    assert batch.summary["bought"] == len(shop.vendor.tasks) == len(shop.vendor.submits) == 4
+    assert batch.summary["status"] == {"queued": 5, "succeeded": 4}
+    batch = shop.run(manifest, code=8, VTON_LIMITS__MAX_IMAGES_PER_DAY="7")
+    assert len(shop.vendor.tasks) == 7
+    batch = shop.run(manifest)
+    assert batch.summary["status"] == {"succeeded": 9}
+    assert set(shop.vendor.bought().values()) == {1}
+
+
+def test_at_the_deadline_it_ends_and_the_next_run_completes(shop):
+    shop.vendor.latency_s = 0.5
+    manifest = shop.urls(40)
+    batch = shop.run(manifest, "--deadline", "2s", code=10, VTON_LIMITS__IN_FLIGHT="2")
+    shop.agree(batch)
+    assert not batch.summary["complete"]
+    assert len(shop.vendor.tasks) < 40
+    shop.vendor.latency_s = 0.05
+    batch = shop.run(manifest)
+    shop.agree(batch)
+    assert batch.summary["status"] == {"succeeded": 40}
+    assert set(shop.vendor.bought().values()) == {1}
+
+
+def test_a_paused_account_buys_nothing_until_it_is_resumed(shop):
+    manifest = shop.urls(3)
+    assert shop.vton("pause", "stocktaking").out == "paused\n"
+    batch = shop.run(manifest, "--deadline", "3s", code=10)
+    assert batch.summary["status"] == {"queued": 3}
+    assert not shop.vendor.submits
+    assert "stocktaking" in shop.vton("status").out
+    assert shop.vton("resume").out == "resumed\n"
+    shop.agree(shop.run(manifest))
+    assert len(shop.vendor.tasks) == 3
+
+
+def test_a_post_without_an_answer_is_unknown_and_bought_again_only_when_a_person_says_so(shop):
+    vendor = shop.vendor
+    lost = []
+
+    def silence(asked):
+        if asked["upper_clothes"].endswith("g1.png") and not lost:
+            lost.append(vendor.make_unanswered(asked))
+            return lost[0]
+        return None
+
+    vendor.instead = silence
+    manifest = shop.urls(3)
+    batch = shop.run(manifest, code=5)
+    shop.agree(batch)
+    assert batch.statuses() == ["succeeded", "unknown", "succeeded"]
+    assert batch.summary["bought"] == 3
+    batch = shop.run(manifest, code=5)
+    assert len(vendor.submits) == 3
+    assert "0 jobs" in shop.vton("retry", batch.folder.name).out
+    assert "1 jobs" in shop.vton("retry", batch.folder.name, "--unknown").out
+    batch = shop.run(manifest)
+    assert batch.statuses() == ["succeeded"] * 3
+    assert sorted(vendor.bought().values()) == [1, 1, 2]
+
+
+def test_failed_rows_with_local_pictures_run_again_from_where_failed_csv_lies(shop):
+    vendor = shop.vendor
+    shop.write("g.jpg", picture("a garment of ours"))
+    shop.write("night.csv", f"sku,person,upper\na,{CDN}/p.jpg,g.jpg\n")
+    vendor.end_status = lambda _asked: 4
+    batch = shop.run("night.csv", code=6)
+    vendor.end_status = lambda _asked: 1
+    failed = batch.folder / "failed.csv"
+    ended = shop.vton("plan", str(failed), "--json")
+    assert json.loads(ended.out)["invalid"] == 0
+    again = shop.vton("run", str(failed), "-o", "out", "--again", "second")
+    assert again.code == 0, again.err
+    assert len(vendor.tasks) == 2
