@@ -85,5 +85,6 @@ def _options(db: int) -> dict[str, Any]:
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": 3,
         "health_check_interval": 0,
-        "retry_on_error": [BusyLoadingError],
+        # Full or read-only, Redis refuses a write before it ran: an answer that was paid for is recorded as soon as it may.
+        "retry_on_error": [BusyLoadingError, OutOfMemoryError, ReadOnlyError],
     }

@@ -50,7 +50,9 @@ class Collection:
             if missing:
                 await self._again_later(job, missing, now_ms + int((time.monotonic() - started) * 1000))
                 return
-            if await self.ledger.run(steps.succeed(job.request_id, pictures, partial or job.failure)):
+            if await self.ledger.run(
+                steps.succeed(job.request_id, pictures, partial or job.failure, task_id=job.task_id)
+            ):
                 reach("picture_recorded")
                 for picture in pictures:
                     log.info("image.saved", sha256=picture.sha256, bytes=picture.bytes)
@@ -68,10 +70,10 @@ class Collection:
                 # No picture may be bought that cannot be kept; this one is asked for until there is room.
                 log.error("disk.full", reason=worst.reason)
                 await self.ledger.client.hset(f"{self.ledger.prefix}:gate", "paused", DISK_FULL)
-                await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms))
+                await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms, task_id=job.task_id))
             case Gone() | Transient() | Broken() if wait_ms is not None:
                 # The result is asked for once more, which brings a fresh address; nothing is generated again.
-                await self.ledger.run(steps.ask_again(job.request_id, wait_ms, now_ms))
+                await self.ledger.run(steps.ask_again(job.request_id, wait_ms, now_ms, task_id=job.task_id))
             case Gone() | Transient() | Broken():
                 await self._lose(
                     job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR
@@ -85,6 +87,6 @@ class Collection:
 
     async def _lose(self, job: Job, kind: str, message: str, owner: Owner) -> None:
         failure = Failure(kind=kind, message=message, retryable=True, owner=owner)
-        if await self.ledger.run(steps.fail(job.request_id, failure)):
+        if await self.ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
             log.error("task.lost", kind=kind, why=message)
             self.metrics.tasks.labels(status="lost").inc()

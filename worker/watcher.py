@@ -152,7 +152,7 @@ class Watcher:
             return
         answered = wait_ms is None
         wait_ms = self._schedule.next_ms(latency, elapsed_ms) if wait_ms is None else wait_ms
-        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=answered))
+        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=answered, task_id=job.task_id))
 
     async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, latency: Latency | None) -> None:
         log.warning("poll.failed", reason=failed.reason, polls=job.polls)
@@ -182,7 +182,7 @@ class Watcher:
                 if await self._ledger.run(steps.again(job.request_id, task_id, wait_ms)):
                     log.info("task.retried", why=failure.message, kind=failure.kind, wait_ms=wait_ms)
             case GiveUp(state=state, failure=failure):
-                if await self._ledger.run(steps.fail(job.request_id, failure, state)):
+                if await self._ledger.run(steps.fail(job.request_id, failure, state, task_id=task_id)):
                     event = "task.rejected" if state is JobState.REJECTED else "task.failed"
                     log.warning(event, kind=failure.kind, why=failure.message, owner=failure.owner)
                     self._metrics.tasks.labels(status=state.value).inc()
@@ -191,7 +191,7 @@ class Watcher:
 
     async def _lose(self, job: Job, kind: str, message: str) -> None:
         failure = Failure(kind=kind, message=message, retryable=True, owner=Owner.VENDOR)
-        if await self._ledger.run(steps.fail(job.request_id, failure)):
+        if await self._ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
             log.error("task.lost", kind=kind, why=message)
             self._metrics.tasks.labels(status="lost").inc()
 

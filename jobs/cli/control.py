@@ -8,6 +8,9 @@ from jobs.queue import Queue
 from jobs.records import BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
 
+#: In the gate's hash: the breaker's next probe is due, and nobody has sent it yet.
+PROBE_AT_ONCE = "0"
+
 
 def retry(
     ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool
@@ -50,6 +53,13 @@ def resume(ledger: Ledger) -> None:
         )  # fmt: skip
         ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
         ledger.client.ltrim(ledger.key("bell"), -64, -1)
+
+
+def probe_at_once(ledger: Ledger) -> None:
+    """Somebody has come and may have mended the account: an open breaker lets its next probe go now."""
+    with translated():
+        if ledger.client.hexists(ledger.key("gate"), "breaker"):
+            ledger.client.hset(ledger.key("gate"), "probe_at", PROBE_AT_ONCE)
 
 
 def _jobs(ledger: Ledger, batch_id: BatchId) -> Iterator[Job]:

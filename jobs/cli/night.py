@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jobs.child import Program
+from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station
@@ -76,6 +77,7 @@ class Night:
             environment = self._environment()
             if simulation is not None:
                 environment |= self._start_simulator(supervisor, simulation, environment)
+            probe_at_once(self._station.ledger)
             self._start_workers(supervisor, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
@@ -86,7 +88,11 @@ class Night:
                 code, why = ExitCode.INTERRUPTED, "interrupted; the same command goes on where it stood"
             supervisor.stop(timeout_s=self._settings.hidream.submit_timeout_s + 10)
             self._export()
-            return NightEnd(status=self._station.ledger.status(self._batch_id), code=code, why=why)
+            status = self._station.ledger.status(self._batch_id)
+            if status.complete and code is not ExitCode.INTERRUPTED:
+                # What was under way when it was stopped has ended well.
+                code, why = ExitCode.OK, ""
+            return NightEnd(status=status, code=code, why=why)
 
     def _export(self) -> None:
         """The files as they must be in the morning, unless a collect worker has just written them so."""
@@ -152,7 +158,7 @@ class Night:
         """What keeps the waiting jobs from ever going, once nothing is under way any more."""
         if status.counts.get("submitting", 0) + status.counts.get("submitted", 0):
             return None
-        if gate.get("breaker") in PERSONS:
+        if gate.get("breaker") in PERSONS and gate.get("probe_at") != PROBE_AT_ONCE:
             return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
         limits = self._settings.limits
         spent = int(self._station.ledger.batch_fields(self._batch_id).get("spent", 0))

@@ -147,10 +147,12 @@ class Ledger:
         with translated():
             return list(self.client.zrange(self.key("active"), 0, -1))
 
-    def deactivate(self, batch_id: BatchId) -> None:
-        """Everything of a complete batch has been exported."""
-        with translated():
-            self.client.zrem(self.key("active"), batch_id)
+    def deactivate(self, batch_id: BatchId, exported: str) -> bool:
+        """Puts a complete batch to rest whose outbox was exported up to the entry `exported` ("0" = none).
+
+        False when a job was reopened or something ended meanwhile: the batch stays active.
+        """
+        return self.run(Call(script("jobs.ledger", "deactivate"), (batch_id, exported), bool))
 
     # -- rows and jobs ---------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The steps of a job, each one idempotent script call; see docs/architecture.md for the arrows.
 
 Every function returns a Call. Steps answer True when the job stands where the caller wants it and False when the
-caller is fenced: somebody else has moved the job, and what the caller knows is out of date.
+caller is fenced: somebody else has moved the job, and what the caller knows is out of date. `claim` fences a permit's
+holder, `task_id` whoever speaks of one task: a job bought again has another one.
 """
 
 from collections.abc import Iterable
@@ -77,9 +78,11 @@ def hold(request_id: RequestId, claim: str, failure: Failure) -> Call[bool]:
     )
 
 
-def defer(request_id: RequestId, wait_ms: int, *, answered: bool = True) -> Call[bool]:
+def defer(
+    request_id: RequestId, wait_ms: int, *, answered: bool = True, task_id: TaskId | None = None
+) -> Call[bool]:
     """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed."""
-    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS, int(not answered)), bool)
+    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS, int(not answered), task_id or ""), bool)
 
 
 def ended(
@@ -96,22 +99,33 @@ def again(request_id: RequestId, task_id: TaskId, wait_ms: int) -> Call[bool]:
     return Call(_script("again"), (request_id, _token(), task_id, wait_ms), bool)
 
 
-def postpone(request_id: RequestId, wait_ms: int, now_ms: int) -> Call[bool]:
+def postpone(
+    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None
+) -> Call[bool]:
     """The pictures cannot be fetched now: they are due again in `wait_ms`."""
-    return _transition(request_id, "submitted", None, due=str(now_ms + wait_ms))
+    return _transition(request_id, "submitted", None, task=task_id, due=str(now_ms + wait_ms))
 
 
-def ask_again(request_id: RequestId, wait_ms: int, now_ms: int) -> Call[bool]:
+def ask_again(
+    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None
+) -> Call[bool]:
     """The picture addresses are no good: the result is due to be asked for in `wait_ms`."""
-    return _transition(request_id, "submitted", None, due=str(now_ms + wait_ms), urls="")
+    return _transition(request_id, "submitted", None, task=task_id, due=str(now_ms + wait_ms), urls="")
 
 
-def succeed(request_id: RequestId, pictures: Iterable[SavedPicture], failure: Failure | None) -> Call[bool]:
+def succeed(
+    request_id: RequestId,
+    pictures: Iterable[SavedPicture],
+    failure: Failure | None,
+    *,
+    task_id: TaskId | None = None,
+) -> Call[bool]:
     """submitted → succeeded; `failure` tells of sub-tasks that brought no picture."""
     return _transition(
         request_id,
         "submitted",
         JobState.SUCCEEDED,
+        task=task_id,
         release=True,
         due="-1",
         pictures=encode_pictures(pictures),
@@ -120,10 +134,23 @@ def succeed(request_id: RequestId, pictures: Iterable[SavedPicture], failure: Fa
     )
 
 
-def fail(request_id: RequestId, failure: Failure, state: JobState = JobState.FAILED) -> Call[bool]:
+def fail(
+    request_id: RequestId,
+    failure: Failure,
+    state: JobState = JobState.FAILED,
+    *,
+    task_id: TaskId | None = None,
+) -> Call[bool]:
     """submitted → failed | rejected."""
     return _transition(
-        request_id, "submitted", state, release=True, due="-1", urls="", failure=encode_failure(failure)
+        request_id,
+        "submitted",
+        state,
+        task=task_id,
+        release=True,
+        due="-1",
+        urls="",
+        failure=encode_failure(failure),
     )
 
 
@@ -201,6 +228,7 @@ def _transition(
     to: JobState | None,
     *,
     claim: str = "",
+    task: TaskId | None = None,
     release: bool = False,
     refund: bool = False,
     answered: bool = False,
@@ -218,6 +246,7 @@ def _transition(
         int(refund),
         int(answered),
         due,
+        task or "",
         *flat,
     )
     return Call(_script("transition"), args, lambda reply: reply[0] == 1)

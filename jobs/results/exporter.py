@@ -98,8 +98,8 @@ class Exporter:
                 batch_folder=folder,
                 pictures=_local_file,
             )
-        if status.complete and not self._ledger.outbox(batch_id, file.checkpoint() or "0", at_most=1):
-            self._ledger.deactivate(batch_id)
+        if status.complete:
+            self._ledger.deactivate(batch_id, file.checkpoint() or "0")
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
         return Exported(folder=folder, lines=lines, tables=tables)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from jobs.child import Program, _leashed
 from tests.faults.pause import pause
 
@@ -60,6 +62,15 @@ class Worker:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 (os.killpg if group else os.kill)(self._process.pid, signum)
+
+    def processes(self) -> list[psutil.Process]:
+        """Its master and what that has started."""
+        if self._process is None:
+            return []
+        with suppress(psutil.NoSuchProcess):
+            master = psutil.Process(self._process.pid)
+            return [master, *master.children(recursive=True)]
+        return []
 
     def kill(self) -> None:
         """Kill -9 for all of it at once."""

@@ -40,12 +40,14 @@ def judge(stage: Stage, *batches: BatchId, unknown_at_most: int = 0, may_fail: b
     """Judges a stage whose batches have ended.
 
     Args:
-        stage: still open.
+        stage: still open; its workers are ended.
         batches: all that were enqueued.
         unknown_at_most: jobs that may stand at `unknown`.
         may_fail: the faults end jobs whose picture was paid for (a task the vendor never ends, a lost picture).
         budget: pictures that may be bought; 0: as many as wanted.
     """
+    # Ended in order, nobody writes a file any more, and what a worker says last is judged too.
+    stage.crew.stop()
     verdict = Verdict()
     jobs: dict[str, Job] = {}
     for batch in batches:

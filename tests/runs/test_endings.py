@@ -34,15 +34,19 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
 
 def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):
     vendor = shop.vendor
-    ends = {"good": 1, "fails": 3, "moderated": 4}
-    vendor.end_status = lambda asked: ends[asked["upper_clothes"].rpartition("/")[2]]
-    shop.write("night.csv", "sku,person,upper\n" + "".join(f"{name},{CDN}/p,{CDN}/{name}\n" for name in ends))
+    shop.write("moderated.jpg", picture("a garment of ours"))
+    ends = {"good": 1, "fails": 3}
+    vendor.end_status = lambda asked: ends.get(asked["upper_clothes"].rpartition("/")[2], 4)
+    shop.write("night.csv", f"sku,person,upper\ngood,{CDN}/p,{CDN}/good\nfails,{CDN}/p,{CDN}/fails\nmod,{CDN}/p,moderated.jpg\n")
     batch = shop.run("night.csv", code=5, VTON_LIMITS__MAX_ATTEMPTS="2")
     shop.agree(batch)
     assert batch.statuses() == ["succeeded", "failed", "rejected"]
     ids = {line["sku"]: line["request_id"] for line in batch.lines}
-    assert vendor.bought() == {ids["good"]: 1, ids["fails"]: 2, ids["moderated"]: 1}
+    assert vendor.bought() == {ids["good"]: 1, ids["fails"]: 2, ids["mod"]: 1}
     assert [(line["error"]["owner"], line["error"]["retryable"]) for line in batch.lines[1:]] == [("vendor", True), ("merch", False)]
+    # failed.csv lies elsewhere than the pictures, and is a manifest all the same.
+    plan = json.loads(shop.vton("plan", str(batch.folder / "failed.csv"), "--json").out)
+    assert (plan["rows"], plan["invalid"]) == (2, 0)
 
     # Mended at the vendor's: `vton retry`, and the same command again.
     ends["fails"] = 1
@@ -86,9 +90,7 @@ def test_a_budget_is_spent_to_the_picture_and_never_beyond(shop):
     assert batch.summary["bought"] == len(shop.vendor.tasks) == len(shop.vendor.submits) == 4
     assert batch.summary["status"] == {"queued": 5, "succeeded": 4}
     batch = shop.run(manifest, code=8, VTON_LIMITS__MAX_IMAGES_PER_DAY="7")
-    assert len(shop.vendor.tasks) == 7
-    batch = shop.run(manifest)
-    assert batch.summary["status"] == {"succeeded": 9}
+    assert batch.summary["status"] == {"queued": 2, "succeeded": 7}
     assert set(shop.vendor.bought().values()) == {1}
 
 
@@ -109,7 +111,7 @@ def test_at_the_deadline_it_ends_and_the_next_run_completes(shop):
 def test_a_paused_account_buys_nothing_until_it_is_resumed(shop):
     manifest = shop.urls(3)
     assert shop.vton("pause", "stocktaking").out == "paused\n"
-    batch = shop.run(manifest, "--deadline", "3s", code=10)
+    batch = shop.run(manifest, "--deadline", "1s", code=10)
     assert batch.summary["status"] == {"queued": 3}
     assert not shop.vendor.submits
     assert "stocktaking" in shop.vton("status").out
@@ -134,25 +136,8 @@ def test_a_post_without_an_answer_is_unknown_and_bought_again_only_when_a_person
     shop.agree(batch)
     assert batch.statuses() == ["succeeded", "unknown", "succeeded"]
     assert batch.summary["bought"] == 3
-    batch = shop.run(manifest, code=5)
-    assert len(vendor.submits) == 3
     assert "0 jobs" in shop.vton("retry", batch.folder.name).out
     assert "1 jobs" in shop.vton("retry", batch.folder.name, "--unknown").out
     batch = shop.run(manifest)
     assert batch.statuses() == ["succeeded"] * 3
     assert sorted(vendor.bought().values()) == [1, 1, 2]
-
-
-def test_failed_rows_with_local_pictures_run_again_from_where_failed_csv_lies(shop):
-    vendor = shop.vendor
-    shop.write("g.jpg", picture("a garment of ours"))
-    shop.write("night.csv", f"sku,person,upper\na,{CDN}/p.jpg,g.jpg\n")
-    vendor.end_status = lambda _asked: 4
-    batch = shop.run("night.csv", code=6)
-    vendor.end_status = lambda _asked: 1
-    failed = batch.folder / "failed.csv"
-    ended = shop.vton("plan", str(failed), "--json")
-    assert json.loads(ended.out)["invalid"] == 0
-    again = shop.vton("run", str(failed), "-o", "out", "--again", "second")
-    assert again.code == 0, again.err
-    assert len(vendor.tasks) == 2

@@ -11,6 +11,7 @@ if (state ~= 'submitting' and state ~= 'unknown') or found[3] ~= claim then retu
 local function hold(id)
   redis.call('HSET', key('job', id), 'failure', cjson.encode({ kind = 'task_shared', retryable = false, owner = 'vendor',
     message = 'HiDream gave the task ' .. task .. ' to two jobs; its pictures cannot be told apart' }))
+  redis.call('HDEL', key('job', id), 'claim')
   redis.call('ZREM', key('due'), id)
   release(id)
   redis.call('ZADD', key('unknown'), now, id)

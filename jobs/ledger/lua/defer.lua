@@ -1,6 +1,8 @@
--- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer. Returns 1 or 0 (no longer under way).
+-- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer, task id ('' = any).
+-- Returns 1 or 0 (no longer under way).
 local rid = ARGV[1]
-if redis.call('HGET', key('job', rid), 'state') ~= 'submitted' then return 0 end
+local asked = redis.call('HMGET', key('job', rid), 'state', 'task_id')
+if asked[1] ~= 'submitted' or (ARGV[5] ~= '' and asked[2] ~= ARGV[5]) then return 0 end
 redis.call('HINCRBY', key('job', rid), 'polls', 1)
 if ARGV[4] == '1' then
   redis.call('HINCRBY', key('job', rid), 'unanswered', 1)

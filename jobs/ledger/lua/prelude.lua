@@ -77,8 +77,9 @@ local function move(rid, to)
     elseif ENDED[from] then
       redis.call('HINCRBY', b, 'open', count)
       redis.call('HDEL', b, 'completed_ms')
-      redis.call('ZADD', key('active'), now, batch)
     end
+    -- A batch at rest has something to export again.
+    if ENDED[from] then redis.call('ZADD', key('active'), now, batch) end
   end)
 end
 

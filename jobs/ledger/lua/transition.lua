@@ -1,17 +1,19 @@
 -- One step of one job. ARGV: request id, operation token, states it may be in ("a,b"), claim it must have ('' = any),
--- new state ('' = stays), 1 = release the lease, 1 = refund, 1 = the account has answered, due time ('' = as it is, '-1' = none, else ms), fields...
+-- new state ('' = stays), 1 = release the lease, 1 = refund, 1 = the account has answered, due time ('' = as it is, '-1' = none, else ms),
+-- task it must have ('' = any), fields...
 -- A field with the value '' is removed. Returns {1, state} when done (or done before by this token), else {0, state}.
 local rid, token, allowed, claim, to = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'op', 'claim')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'task_id')
 local state = found[1]
 if not state then return { 0, '' } end
 if found[2] == token then return { 1, state } end
 if not string.find(',' .. allowed .. ',', ',' .. state .. ',', 1, true) then return { 0, state } end
 if claim ~= '' and found[3] ~= claim then return { 0, state } end
+if ARGV[10] ~= '' and found[4] ~= ARGV[10] then return { 0, state } end
 
 redis.call('HSET', job, 'op', token)
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', job, ARGV[i])
   else redis.call('HSET', job, ARGV[i], ARGV[i + 1]) end
 end

@@ -1,0 +1,81 @@
+"""The table of docs/reliability.md, written from what was measured and from nothing else."""
+
+import platform
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.faults.outcome import SCENARIOS, Outcome
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def write(path: Path, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Puts the tables between their marks; the words around them stay."""
+    text = path.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    assert tail, f"{path} has lost its marks"
+    path.write_text(f"{head}{BEGIN}\n{tables(outcomes)}\n{END}{tail}", encoding="utf-8")
+
+
+def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """Totals, then one line a scenario, as Markdown."""
+    runs = [run for found in outcomes.values() for run in found]
+    jobs, faults = sum(run.verdict.jobs for run in runs), sum(run.faults for run in runs)
+    lost, twice = sum(run.verdict.lost for run in runs), sum(run.verdict.bought_twice for run in runs)
+    broken = sum(bool(run.broken) for run in runs)
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    total = (
+        f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {len(outcomes)} scenarios, {jobs:,} jobs, {faults:,} faults:"
+        f" {lost} lost, {twice} bought twice**, {sum(run.verdict.unknown for run in runs)} `unknown`,"
+        f" {sum(run.verdict.over_windows for run in runs)} windows over the limit, {broken} runs with a broken invariant."
+        f" {_bound('lost', lost, jobs)} {_bound('bought twice', twice, jobs)}"
+    )
+    areas: dict[str, list[str]] = defaultdict(list)
+    for name in outcomes:
+        areas[SCENARIOS[name].area].append(name)
+    lines = [
+        total, "",
+        "| fault | runs | jobs | faults | lost | bought twice | `unknown` | windows over | refused by limits | going again, s | held | seen |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for area, names in areas.items():
+        lines.append(f"| **{area}** | | | | | | | | | | | |")
+        lines += [_line(name, outcomes[name]) for name in names]
+    return "\n".join([*lines, "", *_failures(outcomes)]).rstrip()
+
+
+def _line(name: str, runs: Sequence[Outcome]) -> str:
+    def total(count: Iterable[int]) -> str:
+        return f"{sum(count):,}"
+
+    took = [run.recovery_s for run in runs if run.recovery_s is not None]
+    recovery = f"{max(took):.1f}" if took else ""
+    held = sum(not run.broken for run in runs)
+    cells = [
+        name, str(len(runs)), total(run.verdict.jobs for run in runs), total(run.faults for run in runs),
+        total(run.verdict.lost for run in runs), total(run.verdict.bought_twice for run in runs),
+        total(run.verdict.unknown for run in runs), total(run.verdict.over_windows for run in runs),
+        total(run.verdict.refused for run in runs), recovery, f"{held} of {len(runs)}", runs[-1].note.replace("|", "/"),
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _failures(outcomes: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    found = [f"- {name}: {line.splitlines()[-1][:300]}" for name, runs in outcomes.items() for run in runs for line in run.broken]
+    return ["Not held:", "", *found] if found else []
+
+
+def _bound(what: str, seen: int, n: int) -> str:
+    """A zero out of n has a 95 % upper bound of about 3/n."""
+    if seen or not n:
+        return ""
+    return f"None {what} in {n:,} jobs bounds the rate (95 %) below {3 / n:.2%} under these faults."
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,112 @@
+"""Callbacks are hints: they make a job due, resolve an unknown one, and are never believed."""
+
+import pytest
+
+from jobs.ledger import steps
+from jobs.records import BatchId, JobState, RequestId, TaskId
+from tests.heart import Heart, failure, rid
+
+
+@pytest.fixture
+def x(heart: Heart) -> RequestId:
+    heart.admit("a", ["x"], seal=True)
+    return rid("x")
+
+
+def test_a_hint_makes_the_task_due_now_and_wakes_the_watcher(heart: Heart, x: RequestId) -> None:
+    heart.submitted(task="t")
+    heart.ledger.client.delete(heart.ledger.key("watch"))
+    assert heart.ledger.run(steps.take_due(8)).jobs == ()
+    assert heart.ledger.run(steps.hint(x, "t"))
+    assert heart.ledger.client.llen(heart.ledger.key("watch")) == 1
+    due = heart.ledger.run(steps.take_due(8))
+    assert [(job.request_id, job.hinted) for job in due.jobs] == [(x, True)]
+    assert not heart.job(x).hinted, "what comes from here on is a newer hint"
+
+
+def test_a_hint_that_arrives_while_the_watcher_asks_is_followed_at_once(heart: Heart, x: RequestId) -> None:
+    heart.submitted(task="t")
+    heart.score("due", x, 0)
+    now_ms = heart.ledger.run(steps.take_due(8)).now_ms
+    assert heart.ledger.run(steps.hint(x, None))
+    assert heart.ledger.run(steps.defer(x, 30_000))
+    assert heart.members("due")[x] < now_ms + 10_000
+    assert heart.ledger.run(steps.defer(x, 30_000))
+    assert heart.members("due")[x] >= now_ms + 30_000, "once is enough"
+
+
+def test_a_hint_that_comes_before_the_submit_reply_is_kept(heart: Heart, x: RequestId) -> None:
+    permit = heart.submitting()
+    assert heart.ledger.run(steps.hint(x, "t"))
+    assert heart.state(x) is JobState.SUBMITTING
+    heart.ledger.run(steps.accept(x, permit.claim, TaskId("t"), [], first_poll_ms=60_000))
+    assert [job.request_id for job in heart.ledger.run(steps.take_due(8)).jobs] == [x]
+
+
+def test_a_hint_about_another_task_is_not_followed(heart: Heart, x: RequestId) -> None:
+    heart.submitted(task="second")
+    before = heart.snapshot()
+    assert heart.ledger.run(steps.hint(x, "first"))
+    assert heart.snapshot() == before
+
+
+def test_a_hint_does_not_disturb_a_job_whose_pictures_are_fetched(heart: Heart, x: RequestId) -> None:
+    heart.submitted(task="t")
+    heart.ledger.run(steps.ended(x, TaskId("t"), ["u"], "poll", None))
+    before = heart.snapshot()
+    assert heart.ledger.run(steps.hint(x, "t"))
+    assert heart.snapshot() == before
+
+
+def test_an_unknown_job_is_resolved_by_a_callback_that_names_its_task(heart: Heart, x: RequestId) -> None:
+    heart.unknown()
+    assert heart.ledger.run(steps.hint(x, "t"))
+    job = heart.job(x)
+    assert (job.state, job.task_id, job.attempts, job.failure) == (JobState.SUBMITTED, "t", 1, None)
+    assert heart.members("unknown") == {}
+    assert [each.request_id for each in heart.ledger.run(steps.take_due(8)).jobs] == [x]
+    status = heart.ledger.status(BatchId("a"))
+    assert (status.completed_ms, status.open) == (None, 1)
+    assert heart.spent("a") == 1, "it was counted when it was sent"
+    assert heart.ledger.run(steps.fail(x, failure(), task_id=TaskId("t")))
+    assert heart.ledger.status(BatchId("a")).complete
+
+
+def test_an_unknown_job_stays_unknown_without_a_task_to_ask_about(heart: Heart, x: RequestId) -> None:
+    heart.unknown()
+    before = heart.snapshot()
+    assert heart.ledger.run(steps.hint(x, None))
+    assert heart.snapshot() == before
+
+
+def test_a_callback_cannot_give_an_unknown_job_the_task_of_another(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    heart.submitted(task="t")
+    heart.unknown()
+    before = heart.snapshot()
+    assert heart.ledger.run(steps.hint(rid("y"), "t"))
+    assert heart.snapshot() == before
+
+
+def test_a_job_handed_out_is_hidden_from_the_other_processes(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    jobs = [heart.submitted().request_id for _ in range(2)]
+    for job in jobs:
+        heart.score("due", job, 0)
+        heart.score("leases", job, 9)
+    first = heart.ledger.run(steps.take_due(1))
+    second = heart.ledger.run(steps.take_due(8))
+    third = heart.ledger.run(steps.take_due(8))
+    assert sorted(job.request_id for due in (first, second) for job in due.jobs) == sorted(jobs)
+    assert third.jobs == ()
+    assert third.next_ms is not None
+    assert third.next_ms >= first.now_ms + steps.HOLD_MS
+    assert all(score > 9 for score in heart.members("leases").values()), "their slots are theirs meanwhile"
+
+
+def test_nothing_due_and_nothing_learnt_is_told_so(heart: Heart) -> None:
+    due = heart.ledger.run(steps.take_due(8))
+    assert (due.jobs, due.next_ms, due.latency) == ((), None, None)
+    heart.ledger.client.zadd(heart.ledger.key("due"), {"gone": 0})
+    assert heart.ledger.run(steps.take_due(8)).jobs == ()
+    assert heart.members("due") == {}, "a job that is no more is not asked for for ever"

@@ -1,0 +1,453 @@
+"""Any order of steps, right and wrong claims, lost replies and dead holders: the ledger stays what the model says."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from jobs.ledger import Ledger, steps
+from jobs.ledger.script import Call
+from jobs.records import BatchId, JobState, TaskId
+from tests.conftest import flush
+from tests.heart import Heart, failure, picture, rid, row
+from tests.ledger.model import ENDED, Model, Twin
+
+NAMES = tuple("vwxyz")
+BATCHES = ("a", "b")
+CAP = 3
+SETS = ("leases", "posting", "due", "retry", "unknown")
+NAME_OF = {rid(name): name for name in NAMES}
+
+chunks = st.lists(st.sampled_from([*NAMES, None]), min_size=1, max_size=4)
+names = st.sampled_from(NAMES)
+batches = st.sampled_from(BATCHES)
+#: Whose news it is: the holder's own, a former holder's, a stranger's.
+claims = st.sampled_from(["own", "own", "own", "former", "stranger"])
+flags = st.booleans()
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Two batches, five pairs, an account of three parallel tasks."""
+
+    ledger: Ledger
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heart = Heart(Ledger(self.ledger.client, f"{self.ledger.prefix}-{uuid4().hex[:8]}"))
+        self.model = Model(batches=BATCHES)
+        #: What was run with a token, to be run again at any time.
+        self.history: list[Call[Any]] = []
+        self.claims: dict[str, list[str]] = {name: [] for name in NAMES}
+        self.former_tasks: dict[str, list[str]] = {name: [] for name in NAMES}
+        self.admitted: list[tuple[str, int, list[str | None]]] = []
+        self.serial = 0
+        self.budget = 0
+        #: Leases over the cap: tasks that a late worker or a callback told us of.
+        self.adopted = 0
+
+    def teardown(self) -> None:
+        flush(self.heart.ledger.client, self.heart.ledger.prefix)
+
+    @initialize(budget=st.sampled_from([0, 0, 4]))
+    def open(self, budget: int) -> None:
+        self.budget = budget
+        for batch in BATCHES:
+            self.heart.ledger.open_batch(BatchId(batch))
+
+    # -- the producer ------------------------------------------------------------------------------------
+
+    @rule(batch=batches, chunk=chunks)
+    def admit(self, batch: str, chunk: list[str | None]) -> None:
+        if batch in self.model.sealed:
+            return
+        first = self.model.rows.get(batch, 0) + 1
+        reused = self.model.reused.get(batch, 0)
+        expected = self.model.admit(batch, first, chunk)
+        admitted = self._admit(batch, first, chunk)
+        assert list(admitted.queued) == [rid(name) for name in expected]
+        assert (admitted.rows, admitted.reused) == (len(chunk), self.model.reused.get(batch, 0) - reused)
+        self.admitted.append((batch, first, chunk))
+
+    @precondition(lambda self: self.admitted)
+    @rule(data=st.data())
+    def admit_again(self, data: st.DataObject) -> None:
+        batch, first, chunk = data.draw(st.sampled_from(self.admitted))
+        before = self.heart.snapshot()
+        assert self._admit(batch, first, chunk).rows == 0
+        assert self.heart.snapshot() == before
+
+    def _admit(self, batch: str, first: int, chunk: list[str | None]) -> Any:
+        rows = [row(number, name) for number, name in enumerate(chunk, first)]
+        return self.heart.ledger.admit(BatchId(batch), rows)
+
+    @rule(batch=batches)
+    def seal(self, batch: str) -> None:
+        self.heart.ledger.seal(BatchId(batch))
+        self.model.sealed.add(batch)
+
+    # -- the gate ----------------------------------------------------------------------------------------
+
+    @rule(replay=flags)
+    def permit(self, replay: bool) -> None:
+        self.serial += 1
+        claim = f"claim-{self.serial}"
+        ring = self.heart.ledger.client.llen(self.heart.ledger.key("ring"))
+        call = self.heart.ask_call(claim, in_flight=CAP, batch_budget=self.budget)
+        answer = self.heart.ledger.run(call)
+        leases = len(self.model.members("leases"))
+        if not ring:
+            assert answer.kind == "empty"
+        elif leases >= CAP:
+            assert answer.reason == "slots"
+        elif not (grantable := self.model.grantable(self.budget)):
+            over = any(twin.line for twin in self.model.jobs.values())
+            assert (answer.kind, answer.detail) == (("wait", "batch") if over else ("empty", ""))
+        else:
+            name = NAME_OF[answer.request_id or rid("")]
+            assert name in grantable
+            assert leases < CAP
+            self.model.grant(name, claim)
+            self.claims[name].append(claim)
+            self.history.append(call)
+            if replay:
+                before = self.heart.snapshot()
+                assert self.heart.ledger.run(call).request_id == answer.request_id
+                assert self.heart.snapshot() == before
+
+    @rule(name=names, whose=claims)
+    def begin(self, name: str, whose: str) -> None:
+        twin, claim = self._twin(name), self._claim(name, whose)
+        ours = twin is not None and twin.claim == claim and twin.state in {"queued", "submitting"}
+        assert self.heart.begin(rid(name), claim) == ("go" if ours else "fenced")
+        if twin is not None and ours:
+            twin.state = "submitting"
+
+    @rule(name=names, whose=claims, replay=flags)
+    def give_back(self, name: str, whose: str, replay: bool) -> None:
+        twin, claim = self._twin(name), self._claim(name, whose)
+        ours = twin is not None and twin.claim == claim
+        ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
+        reply = self._run(self.heart.give_back_call(rid(name), claim), replay=replay)
+        assert reply[0] == int(ours)
+        if twin is not None and ours:
+            self.model.refund(twin)
+            self.model.queue(twin)
+            twin.release()
+            twin.sets.discard("unknown")
+
+    # -- the submit worker -------------------------------------------------------------------------------
+
+    @rule(name=names, whose=claims, replay=flags, shares=st.sampled_from([False, False, False, True]), data=st.data())
+    def accept(self, name: str, whose: str, replay: bool, shares: bool, data: st.DataObject) -> None:
+        twin, claim = self._twin(name), self._claim(name, whose)
+        self.serial += 1
+        task = f"task-{self.serial}"
+        if shares and self.model.tasks:
+            task = data.draw(st.sampled_from(sorted(self.model.tasks)))
+        call = steps.accept(rid(name), claim, TaskId(task), ["s"], first_poll_ms=60_000)
+        taken = self._run(call, replay=replay)
+        if twin is None or twin.claim != claim or twin.state not in {"submitting", "unknown"}:
+            assert (taken.recorded, taken.shared_with) == (False, None)
+            return
+        before = len(self.model.members("leases"))
+        if self.model.accept(name, task) == "recorded":
+            assert taken.recorded
+            self.former_tasks[name].append(task)
+            self.adopted += int(len(self.model.members("leases")) > max(before, CAP))
+        elif not replay:
+            assert taken.shared_with == rid(self.model.tasks[task])
+
+    @rule(name=names, whose=claims, replay=flags)
+    def hold(self, name: str, whose: str, replay: bool) -> None:
+        twin, claim = self._twin(name), self._claim(name, whose)
+        ours = twin is not None and twin.claim == claim and twin.state == "submitting"
+        assert self._run(steps.hold(rid(name), claim, failure()), replay=replay) == ours
+        if twin is not None and ours:
+            self.model.hold(twin)
+
+    @rule(name=names, whose=claims, retryable=flags, replay=flags)
+    def refuse(self, name: str, whose: str, retryable: bool, replay: bool) -> None:
+        twin, claim = self._twin(name), self._claim(name, whose)
+        ours = twin is not None and twin.claim == claim
+        ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
+        call = steps.refuse(rid(name), claim, failure(retryable=retryable), answered=True)
+        assert self._run(call, replay=replay) == ours
+        if twin is not None and ours:
+            self.model.refund(twin)
+            self.model.end(twin, "failed", retryable=retryable)
+
+    # -- the watcher and the collection ------------------------------------------------------------------
+
+    @rule(name=names, former=flags)
+    def defer(self, name: str, former: bool) -> None:
+        task = self._task(name, former)
+        assert self.heart.ledger.run(steps.defer(rid(name), 60_000, task_id=task)) == self._has(name, task)
+        if self._has(name, task):
+            self.model.jobs[name].hinted = False
+
+    @rule(name=names, former=flags, replay=flags)
+    def ended(self, name: str, former: bool, replay: bool) -> None:
+        task = self._task(name, former)
+        call = steps.ended(rid(name), task, ["u"], "poll", 12_000)
+        assert self.heart.ledger.run(call) == self._has(name, task)
+        if replay:
+            assert self.heart.ledger.run(call) == self._has(name, task)
+        if self._has(name, task):
+            self.model.jobs[name].release()
+
+    @rule(name=names, former=flags, replay=flags)
+    def again(self, name: str, former: bool, replay: bool) -> None:
+        task = self._task(name, former)
+        ours = self._has(name, task)
+        assert self._run(steps.again(rid(name), task, 60_000), replay=replay) == ours
+        if ours:
+            twin = self.model.jobs[name]
+            twin.state, twin.claim, twin.task, twin.paid = "queued", None, None, None
+            twin.failures += 1
+            twin.release()
+            twin.sets = twin.sets - {"due"} | {"retry"}
+
+    @rule(name=names, former=flags, replay=flags, partial=flags)
+    def succeed(self, name: str, former: bool, replay: bool, partial: bool) -> None:
+        task = self._task(name, former)
+        ours = self._has(name, task)
+        call = steps.succeed(rid(name), [picture()], failure() if partial else None, task_id=task)
+        assert self._run(call, replay=replay) == ours
+        if ours:
+            self.model.end(self.model.jobs[name], "succeeded")
+
+    @rule(name=names, former=flags, replay=flags, state=st.sampled_from(["failed", "rejected"]), retryable=flags)
+    def fail(self, name: str, former: bool, replay: bool, state: str, retryable: bool) -> None:
+        task = self._task(name, former)
+        ours = self._has(name, task)
+        call = steps.fail(rid(name), failure(retryable=retryable), JobState(state), task_id=task)
+        assert self._run(call, replay=replay) == ours
+        if ours:
+            self.model.end(self.model.jobs[name], state, retryable=retryable)
+
+    @rule(name=names, kind=st.sampled_from(["new", "own", "none"]))
+    def hint(self, name: str, kind: str) -> None:
+        self.serial += 1
+        twin = self._twin(name)
+        own = twin.task if twin is not None else None
+        task = {"new": f"task-{self.serial}", "own": own, "none": None}[kind]
+        assert self.heart.ledger.run(steps.hint(rid(name), task)) == (twin is not None)
+        if twin is not None and twin.state == "unknown" and task and task not in self.model.tasks:
+            self.model.tasks[task] = name
+            self.former_tasks[name].append(task)
+            twin.state, twin.task = "submitted", task
+            twin.attempts += 1
+            twin.sets = twin.sets - {"unknown"} | {"due"}
+
+    @rule()
+    def take_due(self) -> None:
+        for name in self.model.members("due"):
+            self.heart.score("due", rid(name), 0)
+        due = self.heart.ledger.run(steps.take_due(16))
+        assert {NAME_OF[job.request_id] for job in due.jobs} == self.model.members("due")
+        assert all(job.state is JobState.SUBMITTED for job in due.jobs)
+        assert self.heart.ledger.run(steps.take_due(16)).jobs == ()
+
+    # -- persons and time --------------------------------------------------------------------------------
+
+    @rule(name=names, state=st.sampled_from(["failed", "rejected", "unknown", "cancelled"]))
+    def reopen(self, name: str, state: str) -> None:
+        twin = self._twin(name)
+        ours = twin is not None and twin.state == state
+        call = steps.reopen(rid(name), JobState(state))
+        assert self.heart.ledger.run(call) == ours
+        assert not self.heart.ledger.run(call)
+        if twin is not None and ours:
+            twin.renew()
+            self.model.queue(twin)
+            twin.sets.discard("unknown")
+
+    @rule(name=names, batch=batches)
+    def cancel(self, name: str, batch: str) -> None:
+        twin = self._twin(name)
+        ours = twin is not None and twin.state == "queued" and twin.claim is None and batch in twin.refs
+        call = steps.cancel(batch, rid(name))
+        assert self.heart.ledger.run(call) == ours
+        assert not self.heart.ledger.run(call)
+        if twin is not None and ours:
+            self.model.cancel(batch, twin)
+
+    @rule(policy=st.sampled_from(["hold", "resubmit"]), dead=st.sets(names), ripe=st.sets(names), old=st.sets(names))
+    def reconcile(self, policy: str, dead: set[str], ripe: set[str], old: set[str]) -> None:
+        for kind, which in (("posting", dead), ("retry", ripe), ("unknown", old)):
+            for name in which:
+                self.heart.score(kind, rid(name), 0)
+        found = self.heart.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
+        redriven, unknown = self._bury(dead & self.model.members("posting"))
+        for name in ripe & self.model.members("retry"):
+            self.model.jobs[name].sets.discard("retry")
+            self.model.queue(self.model.jobs[name])
+            redriven.add(name)
+        resubmitted = self._resubmit(old & self.model.members("unknown")) if policy == "resubmit" else set()
+        assert {NAME_OF[each] for each in found.redriven} == redriven
+        assert {NAME_OF[each] for each in found.unknown} == unknown
+        assert {NAME_OF[each] for each in found.resubmitted} == resubmitted
+        assert found.queued == sum(twin.line is not None for twin in self.model.jobs.values())
+
+    def _bury(self, dead: set[str]) -> tuple[set[str], set[str]]:
+        redriven, unknown = set(), set()
+        for name in dead:
+            twin = self.model.jobs[name]
+            twin.release()
+            if twin.state == "queued":
+                self.model.refund(twin)
+                self.model.queue(twin)
+                redriven.add(name)
+            else:
+                self.model.hold(twin)
+                unknown.add(name)
+        return redriven, unknown
+
+    def _resubmit(self, old: set[str]) -> set[str]:
+        resubmitted = set()
+        for name in old:
+            twin = self.model.jobs[name]
+            twin.sets.discard("unknown")
+            if twin.state == "unknown" and not twin.shared and not twin.resubmitted:
+                twin.resubmitted, twin.paid = True, None
+                self.model.queue(twin)
+                resubmitted.add(name)
+        return resubmitted
+
+    @precondition(lambda self: self.history)
+    @rule(data=st.data())
+    def an_old_script_comes_late(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(self.history))
+        before = self.heart.snapshot()
+        self.heart.ledger.run(call)
+        assert self.heart.snapshot() == before
+
+    # -- what is always so -------------------------------------------------------------------------------
+
+    @invariant()
+    def jobs_stand_where_they_should(self) -> None:
+        found = self.heart.ledger.jobs(rid(name) for name in NAMES)
+        assert {NAME_OF[request_id] for request_id in found} == self.model.jobs.keys()
+        for request_id, job in found.items():
+            twin = self.model.jobs[NAME_OF[request_id]]
+            assert (job.state, job.task_id) == (twin.state, twin.task), NAME_OF[request_id]
+            assert (job.attempts, job.task_failures) == (twin.attempts, twin.failures)
+            assert {batch: list(numbers) for batch, numbers in job.refs.items()} == twin.refs
+            assert self.heart.raw(request_id).get("claim") == twin.claim
+
+    @invariant()
+    def every_job_is_in_the_places_it_belongs_to(self) -> None:
+        for kind in SETS:
+            assert {NAME_OF[each] for each in self.heart.members(kind)} == self.model.members(kind), kind
+        ring = self.heart.ledger.client.lrange(self.heart.ledger.key("ring"), 0, -1)
+        assert len(ring) == len(set(ring))
+        waiting: list[str] = []
+        for batch in BATCHES:
+            line = [NAME_OF[each] for each in self.heart.line(batch)]
+            assert {name for name, twin in self.model.jobs.items() if twin.line == batch} == set(line)
+            assert batch in ring or not line
+            waiting += line
+        assert len(waiting) == len(set(waiting)), "in one line at most, and once"
+        for name in waiting:
+            assert not self.model.jobs[name].sets
+
+    @invariant()
+    def the_cap_is_kept(self) -> None:
+        assert len(self.heart.members("leases")) <= CAP + self.adopted
+
+    @invariant()
+    def counters_are_what_a_recount_says(self) -> None:
+        for batch in BATCHES:
+            try:
+                status = self.heart.ledger.status(BatchId(batch))
+            except KeyError:
+                return
+            assert status.counts == self.model.counts(batch)
+            assert status.rows == self.model.rows.get(batch, 0) == sum(status.counts.values())
+            assert status.reused == self.model.reused.get(batch, 0)
+            assert status.duplicate == self.model.duplicate.get(batch, 0)
+            fields = self.heart.ledger.batch_fields(BatchId(batch))
+            assert int(fields["open"]) == status.open == self.model.open(batch)
+            complete = batch in self.model.sealed and self.model.open(batch) == 0
+            assert (status.completed_ms is not None) == status.complete == complete
+
+    @invariant()
+    def what_was_spent_is_what_was_granted_and_not_taken_back(self) -> None:
+        for batch in BATCHES:
+            assert self.heart.spent(batch) == self.model.spent.get(batch, 0)
+            assert self.budget == 0 or self.heart.spent(batch) <= self.budget
+        assert self.heart.spent_on() == sum(self.model.spent.values())
+
+    @invariant()
+    def every_end_is_told_to_every_batch_that_waits_for_it(self) -> None:
+        ended = {name: twin for name, twin in self.model.jobs.items() if twin.state in ENDED}
+        jobs = self.heart.ledger.jobs(rid(name) for name in ended)
+        for batch in BATCHES:
+            outbox = self.heart.ledger.outbox(BatchId(batch), "0")
+            told = {(entry.request_id, entry.version) for entry in outbox}
+            for name, twin in ended.items():
+                assert batch not in twin.refs or (rid(name), jobs[rid(name)].version) in told
+            rows = [entry.row for entry in outbox if entry.row]
+            assert len(rows) == len(set(rows)) == self.model.bad.get(batch, 0) + self.model.left.get(batch, 0)
+
+    # -- small things ------------------------------------------------------------------------------------
+
+    def _twin(self, name: str) -> Twin | None:
+        return self.model.jobs.get(name)
+
+    def _claim(self, name: str, whose: str) -> str:
+        twin = self._twin(name)
+        match whose:
+            case "own" if twin is not None and twin.claim:
+                return twin.claim
+            case "former" if self.claims[name]:
+                return self.claims[name][0]
+            case _:
+                return "stranger"
+
+    def _task(self, name: str, former: bool) -> TaskId:
+        twin = self._twin(name)
+        if former and self.former_tasks[name]:
+            return TaskId(self.former_tasks[name][0])
+        return TaskId((twin.task if twin is not None else None) or "no-task")
+
+    def _has(self, name: str, task: str) -> bool:
+        twin = self._twin(name)
+        return twin is not None and twin.state == "submitted" and twin.task == task
+
+    def _run(self, call: Call[Any], *, replay: bool) -> Any:
+        """Runs a step with a token; its reply may be lost, so that it runs twice."""
+        reply = self.heart.ledger.run(call)
+        self.history.append(call)
+        if replay:
+            before = self.heart.snapshot()
+            self.heart.ledger.run(call)
+            assert self.heart.snapshot() == before
+        return reply
+
+
+@pytest.fixture
+def machine(ledger: Ledger) -> Iterator[type[LedgerMachine]]:
+    LedgerMachine.ledger = ledger
+    yield LedgerMachine
+    del LedgerMachine.ledger
+
+
+def test_any_order_of_steps_leaves_the_ledger_as_the_model_says(machine: type[LedgerMachine]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=60, stateful_step_count=60, suppress_health_check=list(HealthCheck), report_multiple_bugs=False
+        ),
+    )

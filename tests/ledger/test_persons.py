@@ -1,0 +1,131 @@
+"""What a person changes: cancel, retry; and what several batches that share a job see of it."""
+
+import pytest
+
+from jobs.ledger import steps
+from jobs.records import BatchId, JobState, TaskId
+from tests.heart import Heart, failure, rid
+
+
+def test_cancelling_takes_a_waiting_job_out_of_the_line(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"], seal=True)
+    assert heart.ledger.run(steps.cancel("a", rid("x")))
+    assert heart.line("a") == [rid("y")]
+    assert heart.state(rid("x")) is JobState.CANCELLED
+    assert heart.job(rid("x")).finished_ms is not None
+    assert heart.counts("a") == {"cancelled": 1, "queued": 1}
+    assert heart.ledger.run(steps.cancel("a", rid("y")))
+    assert heart.ledger.status(BatchId("a")).complete
+    assert heart.ask().kind == "empty"
+
+
+def test_a_cancelled_batch_leaves_shared_jobs_to_the_others(heart: Heart) -> None:
+    heart.admit("a", ["x", "x"], seal=True)
+    heart.admit("b", ["x"], seal=True)
+    assert heart.ledger.run(steps.cancel("a", rid("x")))
+    assert heart.state(rid("x")) is JobState.QUEUED
+    assert heart.job(rid("x")).refs == {"b": (1,)}
+    assert (heart.line("a"), heart.line("b")) == ([], [rid("x")])
+    assert heart.ledger.left_rows(BatchId("a")) == {1: "cancelled", 2: "cancelled"}
+    assert [each.row for each in heart.ledger.outbox(BatchId("a"), "0")] == [1, 2]
+    assert heart.ledger.status(BatchId("a")).complete
+    assert heart.counts("b") == {"queued": 1}
+    heart.succeeded()
+    assert heart.counts("a") == {"cancelled": 2}
+    assert heart.counts("b") == {"succeeded": 1}
+    assert heart.spent("b") == 1, "who still wants it pays"
+
+
+def test_the_batch_that_joined_may_leave_without_moving_the_job(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    heart.admit("b", ["x"])
+    assert heart.ledger.run(steps.cancel("b", rid("x")))
+    assert (heart.line("a"), heart.line("b")) == ([rid("x")], [])
+    assert not heart.ledger.run(steps.cancel("b", rid("x")))
+
+
+def test_a_job_under_way_is_finished_since_it_is_bought(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.granted()
+    assert not heart.ledger.run(steps.cancel("a", rid("x"))), "a permit is out"
+    assert heart.begin(rid("x"), permit.claim) == "go"
+    assert not heart.ledger.run(steps.cancel("a", rid("x")))
+
+
+def test_a_job_that_waits_for_its_next_task_can_be_cancelled(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    heart.submitted(task="t")
+    heart.ledger.run(steps.again(rid("x"), TaskId("t"), 0))
+    assert heart.ledger.run(steps.cancel("a", rid("x")))
+    assert heart.members("retry") == {}
+    heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert heart.ask().kind == "empty"
+
+
+def test_a_job_waiting_for_its_next_task_goes_to_the_batch_that_is_left(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    heart.admit("b", ["x"])
+    heart.submitted(task="t")
+    heart.ledger.run(steps.again(rid("x"), TaskId("t"), 0))
+    assert heart.ledger.run(steps.cancel("a", rid("x")))
+    heart.score("retry", rid("x"), 0)
+    heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert heart.line("b") == [rid("x")]
+
+
+@pytest.mark.parametrize("state", ["failed", "rejected", "unknown", "cancelled"])
+def test_reopening_puts_the_job_first_in_the_line_as_if_never_tried(heart: Heart, state: str) -> None:
+    heart.admit("a", ["x", "y"], seal=True)
+    if state == "cancelled":
+        heart.ledger.run(steps.cancel("a", rid("x")))
+    elif state == "unknown":
+        heart.unknown()
+    else:
+        job = heart.submitted()
+        heart.ledger.run(steps.fail(job.request_id, failure(), JobState(state)))
+    wrong = JobState.SUCCEEDED
+    assert not heart.ledger.run(steps.reopen(rid("x"), wrong))
+    assert heart.ledger.run(steps.reopen(rid("x"), JobState(state)))
+    assert not heart.ledger.run(steps.reopen(rid("x"), JobState(state)))
+    job = heart.job(rid("x"))
+    assert (job.state, job.failure, job.task_id, job.finished_ms) == (JobState.QUEUED, None, None, None)
+    assert heart.line("a") == [rid("x"), rid("y")]
+    assert heart.members("unknown") == {}
+    assert heart.granted().request_id == rid("x")
+
+
+def test_a_complete_batch_is_open_and_exported_again_when_a_job_is_reopened(heart: Heart) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.failed(retryable=True)
+    entries = heart.ledger.outbox(BatchId("a"), "0")
+    assert heart.ledger.deactivate(BatchId("a"), entries[-1].entry_id)
+    assert heart.ledger.active_batches() == []
+    heart.ledger.run(steps.reopen(rid("x"), JobState.FAILED))
+    assert heart.ledger.active_batches() == ["a"]
+    assert heart.ledger.status(BatchId("a")).completed_ms is None
+    heart.succeeded()
+    told = heart.ledger.outbox(BatchId("a"), "0")
+    assert [each.version for each in told] == sorted({each.version for each in told})
+    assert told[-1].version == heart.job(rid("x")).version
+
+
+def test_a_batch_with_something_new_is_not_put_to_rest(heart: Heart) -> None:
+    heart.admit("a", ["x", None])
+    told = heart.ledger.outbox(BatchId("a"), "0")[-1].entry_id
+    assert not heart.ledger.deactivate(BatchId("a"), told), "it is not complete"
+    heart.ledger.seal(BatchId("a"))
+    heart.failed(retryable=True)
+    assert not heart.ledger.deactivate(BatchId("a"), told), "its last row is not exported"
+    last = heart.ledger.outbox(BatchId("a"), "0")[-1].entry_id
+    heart.ledger.run(steps.reopen(rid("x"), JobState.FAILED))
+    assert not heart.ledger.deactivate(BatchId("a"), last), "somebody reopened it meanwhile"
+    assert heart.ledger.active_batches() == ["a"]
+
+
+def test_an_unknown_job_that_turns_out_refused_is_exported(heart: Heart) -> None:
+    heart.admit("a", ["x"], seal=True)
+    permit = heart.unknown()
+    last = heart.ledger.outbox(BatchId("a"), "0")[-1].entry_id
+    assert heart.ledger.deactivate(BatchId("a"), last)
+    assert heart.ledger.run(steps.refuse(rid("x"), permit.claim, failure(), answered=True))
+    assert heart.ledger.active_batches() == ["a"]
