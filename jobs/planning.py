@@ -28,7 +28,7 @@ class Planner:
         """`folder`: where local pictures are looked for, kept with the batch."""
         self._source = source
         self.folder = folder
-        self._epoch = epoch
+        self.epoch = epoch
 
     def plan(self, row: Row | BadRow) -> Planned | BadRow:
         """The job of a row; a picture that cannot be used makes the row a bad one."""
@@ -48,7 +48,7 @@ class Planner:
                     fields=row.fields,
                 )
         pair = Pair(**sources)
-        return Planned(row=row, request_id=request_id(pair, self._epoch), pair=pair)
+        return Planned(row=row, request_id=request_id(pair, self.epoch), pair=pair)
 
 
 def admission(planned: Planned | BadRow) -> Admission:

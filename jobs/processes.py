@@ -31,15 +31,19 @@ class Supervisor:
     (Linux tells a child of its parent's death when the *thread* that started it ends.)
     """
 
-    def __init__(self, log_dir: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log_dir: Path, *, stop_s: float = 10, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             log_dir: gets `<name>.log` for each child, and `<name>.log.1` for what it wrote before.
+            stop_s: how long children may take to end when the `with` block is left.
             clock: seconds, for the times between restarts.
         """
         self._log_dir = log_dir
         self._clock = clock
+        self._stop_s = stop_s
         self._children: dict[str, Child] = {}
         #: Groups whose leader has died and whose members may still be ending.
         self._left: set[int] = set()
@@ -50,7 +54,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(timeout_s=10)
+        self.stop(timeout_s=self._stop_s)
 
     def start(self, program: Program) -> None:
         """Starts a child.

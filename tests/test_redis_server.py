@@ -288,3 +288,19 @@ def test_a_folder_that_cannot_be_made_is_a_setting_to_mend(tmp_path: Path) -> No
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match="cannot be made"):
         EmbeddedRedis(tmp_path / "file").start()
+
+
+def test_the_servers_own_package_is_found_last_so_that_an_activated_environment_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, system = tmp_path / "env" / "bin", tmp_path / "system"
+    for folder in (own, system):
+        folder.mkdir(parents=True)
+        server = folder / "redis-server"
+        server.write_text("#!/bin/sh\n")
+        server.chmod(0o755)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    monkeypatch.setenv("PATH", f"{own}{os.pathsep}{system}")
+    assert find_server() == system / "redis-server"
+    monkeypatch.setenv("PATH", str(own))
+    assert find_server() == own / "redis-server"

@@ -11,6 +11,7 @@ import structlog
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
 from jobs.records import Failure, Job, Owner, SavedPicture
+from worker.gate import count_lost, pause
 from worker.images import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
 from worker.metrics import Metrics
 from worker.policy import refetch_ms
@@ -69,7 +70,7 @@ class Collection:
             case DiskFull():
                 # No picture may be bought that cannot be kept; this one is asked for until there is room.
                 log.error("disk.full", reason=worst.reason)
-                await self.ledger.client.hset(f"{self.ledger.prefix}:gate", "paused", DISK_FULL)
+                await self.ledger.run(pause(DISK_FULL))
                 await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms, task_id=job.task_id))
             case Gone() | Transient() | Broken() if wait_ms is not None:
                 # The result is asked for once more, which brings a fresh address; nothing is generated again.
@@ -78,6 +79,11 @@ class Collection:
                 await self._lose(
                     job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR
                 )
+            case Refused() if wait_ms is not None:
+                # A setting (hidream.image_hosts) mends it: nothing more is bought, and this one waits to be fetched.
+                if await self.ledger.run(pause(f"a picture was refused: {worst.reason}")):
+                    log.error("gate.paused", reason=worst.reason)
+                await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms, task_id=job.task_id))
             case Refused():
                 await self._lose(
                     job, "picture_refused", f"its picture was not fetched: {worst.reason}", Owner.OPS
@@ -90,3 +96,5 @@ class Collection:
         if await self.ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
             log.error("task.lost", kind=kind, why=message)
             self.metrics.tasks.labels(status="lost").inc()
+            if await self.ledger.run(count_lost(message)):
+                log.error("gate.paused", reason=message)

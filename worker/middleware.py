@@ -94,8 +94,8 @@ class LoopServices(Middleware):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._services = [make() for make in self._make]
         try:
+            self._services = [make() for make in self._make]
             await asyncio.gather(*(service.run() for service in self._services))
         except Exception:
             # A loop that is gone would leave a process that looks alive: it ends, and its supervisor starts it again.

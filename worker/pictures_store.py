@@ -39,6 +39,10 @@ class Spool:
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
 
+    def fileno(self) -> int:
+        """The open file's descriptor."""
+        return self._fd
+
     @property
     def sha256(self) -> str:
         """Hex digest of what was written so far."""
@@ -104,6 +108,18 @@ class PictureStore:
     def path(self, name: str) -> Path:
         """Where a picture of that name stands."""
         return place(self.root, name)
+
+    def takes(self, size: int) -> bool:
+        """Whether the disk really takes so many bytes now: quota, inodes and rights are asked by writing."""
+        block = bytes(1_000_000)
+        try:
+            with self.spool() as spool:
+                for _ in range(max(1, size // len(block))):
+                    spool.write(block)
+                os.fsync(spool.fileno())
+        except (StoreFullError, OSError):
+            return False
+        return True
 
     def sweep(self, *, older_than_s: float = 3600, now_s: float | None = None) -> int:
         """Removes what a killed process left under way; returns how many files."""

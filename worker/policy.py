@@ -24,8 +24,9 @@ TAIL_Z = 2.5
 TAIL_GROWTH = 0.1
 #: Here the hazard's asymptote is as good as the formula, which runs out of digits.
 FAR_Z = 6.0
-#: With callbacks that arrive, polls only catch the lost ones.
+#: With callbacks that arrive, polls only catch the lost ones; they are relied on while they tell so many of the ends.
 CALLBACK_Z = 2.6
+RELIABLE = 0.6
 CALLBACK_GRACE_MS = 500
 #: Bounds of the distance between two polls, ms.
 SHORTEST_POLL_MS = 40
@@ -53,9 +54,13 @@ class PollSchedule:
     def first_ms(self, latency: Latency | None, *, callbacks: bool) -> int:
         """From acceptance to the first poll."""
         mean, spread = self._shape(latency)
-        if callbacks:
+        if callbacks and self.relies_on_callbacks(latency):
             return int(math.exp(mean + CALLBACK_Z * spread)) + CALLBACK_GRACE_MS
         return max(SHORTEST_POLL_MS, int(math.exp(mean + FIRST_Z * spread)))
+
+    def relies_on_callbacks(self, latency: Latency | None) -> bool:
+        """Whether callbacks have proven to arrive; until then, and when they stop, polls go on as if there were none."""
+        return latency is not None and latency.samples >= ENOUGH_SAMPLES and latency.told >= RELIABLE
 
     def next_ms(self, latency: Latency | None, elapsed_ms: float) -> int:
         """From a poll that found the task under way, `elapsed_ms` after acceptance, to the next one."""

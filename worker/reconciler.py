@@ -1,8 +1,6 @@
 """The reconciler: what the ledger says is due and nobody does, is done again. One at a time over all hosts, by lease."""
 
 import asyncio
-import shutil
-from pathlib import Path
 from uuid import uuid4
 
 import structlog
@@ -14,11 +12,13 @@ from jobs.queue import Queue
 from jobs.redis_client import translated
 from jobs.settings import Settings
 from worker.collection import DISK_FULL
+from worker.gate import unpause
+from worker.pictures_store import PictureStore
 
 log = structlog.get_logger()
 
-#: Free bytes of the data folder at which a pause for a full disk ends.
-ROOM_BYTES = 200_000_000
+#: Bytes the picture store must take, really written and synced, before a pause for a full disk ends.
+ROOM_BYTES = 20_000_000
 
 
 class Reconciler:
@@ -94,10 +94,8 @@ class Reconciler:
         return True
 
     def _end_disk_pause(self) -> None:
-        gate = self._ledger.key("gate")
-        if self._ledger.client.hget(gate, "paused") != DISK_FULL:
+        if self._ledger.client.hget(self._ledger.key("gate"), "paused") != DISK_FULL:
             return
-        folder = self._settings.data_dir if self._settings.data_dir.exists() else Path()
-        if shutil.disk_usage(folder).free > ROOM_BYTES:
-            self._ledger.client.hdel(gate, "paused")
-            log.info("gate.resumed", why="the disk has room again")
+        store = PictureStore(self._settings.data_dir.absolute())
+        if store.takes(ROOM_BYTES) and self._ledger.run(unpause(DISK_FULL)):
+            log.info("gate.resumed", why="the disk takes pictures again")

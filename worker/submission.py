@@ -4,6 +4,7 @@ The intent is durable before the first byte is sent; a worker that dies after it
 blind second POST. Whatever is surely not bought gives its permit back and waits again with the same request id.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -16,6 +17,7 @@ from jobs.records import Failure, Owner, RequestId
 from worker.bodies import Bodies, PictureUnusableError
 from worker.gate import Gate, Permit
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
+from worker.hidream.replies import UNLISTED
 from worker.hidream.wire import Body
 from worker.metrics import Metrics
 from worker.policy import PollSchedule
@@ -81,7 +83,12 @@ class Submission:
         if not self.gate.sleep_until_go(permit):
             self.gate.give_back(permit)
             return
+        begun = time.monotonic()
         match self.gate.begin(permit):
+            case "go" if time.monotonic() - begun > self.gate.patience_s:
+                # This process stood still meanwhile; others may believe it dead. Nothing was sent.
+                self.gate.give_back(permit)
+                return
             case "go":
                 reach("intent_written")
             case "closed":
@@ -103,7 +110,10 @@ class Submission:
             case Accepted():
                 self._accept(permit, outcome)
             case Refused(failure=failure):
-                self._refuse(permit, failure, answered=True)
+                self._refuse(permit, failure, answered=failure.kind != UNLISTED)
+                if failure.kind == UNLISTED:
+                    # One may be the job's own fault; a run of them is the account's.
+                    self.gate.count_bad_answer("vendor", failure.message)
             case Busy(reason=reason, retry_after_s=wait_s, throttled=throttled):
                 log.info("submit.busy", reason=reason, retry_after_s=wait_s)
                 self.gate.close(permit, reason, wait_s, throttled=throttled)
@@ -111,7 +121,7 @@ class Submission:
                 self.gate.trip(permit, reason, message)
             case NotSent(reason=reason):
                 log.warning("submit.not_sent", reason=reason)
-                self.gate.close(permit, f"not sent: {reason}", None, throttled=False)
+                self.gate.unsent(permit, f"not sent: {reason}")
             case Unknown(reason=reason):
                 self._hold(permit, reason)
             case never:

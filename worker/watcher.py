@@ -13,10 +13,10 @@ import structlog
 from jobs.errors import RedisDownError
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
-from jobs.records import Failure, Job, JobState, Latency, Owner, TaskId
+from jobs.records import Failure, Job, JobState, Latency, Owner, RequestId, TaskId
 from jobs.settings import Settings
 from worker.collection import Collection
-from worker.gate import open_breaker
+from worker.gate import count_lost, open_breaker
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
 from worker.metrics import Metrics
 from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, unanswered_ms
@@ -27,6 +27,10 @@ log = structlog.get_logger()
 CAPACITY = 256
 #: Longest sleep without looking at the ledger; a bell ends it early.
 LONGEST_SLEEP_S = 2.0
+#: Polls in a row that say 404 before a task is lost; and without any answer before it is given up. One bad answer
+#: after a night's pause says nothing about a task that is paid.
+SURE = 3
+VERY_SURE = 20
 #: After a Redis outage, between two tries.
 OUTAGE_S = 1.0
 
@@ -56,6 +60,7 @@ class Watcher:
         self._schedule = PollSchedule(tasks=settings.tasks)
         self._metrics = metrics
         self._under_way: set[asyncio.Task[None]] = set()
+        self._attended: set[RequestId] = set()
         self._pace = _Pace(settings.limits.polls_per_second)
         self._stopping = asyncio.Event()
 
@@ -81,6 +86,10 @@ class Watcher:
             return
         due = await self._ledger.run(steps.take_due(min(room, 64)))
         for job in due.jobs:
+            if job.request_id in self._attended:
+                # Still at it: its hold ran out, nobody else should need to.
+                continue
+            self._attended.add(job.request_id)
             task = asyncio.create_task(self._guarded(job, due.now_ms, due.latency))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -117,6 +126,8 @@ class Watcher:
                 log.warning("redis.waiting", why=str(error))
             except Exception:
                 log.exception("actor.failed", what="watcher")
+            finally:
+                self._attended.discard(job.request_id)
 
     async def _attend(self, job: Job, now_ms: int, latency: Latency | None) -> None:
         if job.state is not JobState.SUBMITTED or job.task_id is None or job.submitted_ms is None:
@@ -139,38 +150,43 @@ class Watcher:
                 await self._unanswered(job, outcome, now_ms, latency)
             case Ended():
                 self._metrics.polls.labels(outcome="final").inc()
-                await self._end(job, job.task_id, outcome, now_ms)
+                await self._end(job, job.task_id, outcome, now_ms, latency)
             case never:
                 assert_never(never)
 
     async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, wait_ms: int | None) -> None:
         elapsed_ms = now_ms - (job.submitted_ms or now_ms)
-        if elapsed_ms > self._settings.tasks.give_up_s * 1000:
+        answered = wait_ms is None
+        if answered and elapsed_ms > self._settings.tasks.give_up_s * 1000:
             await self._lose(
                 job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s"
             )
             return
-        answered = wait_ms is None
         wait_ms = self._schedule.next_ms(latency, elapsed_ms) if wait_ms is None else wait_ms
         await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=answered, task_id=job.task_id))
 
     async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, latency: Latency | None) -> None:
         log.warning("poll.failed", reason=failed.reason, polls=job.polls)
         elapsed_ms = now_ms - (job.submitted_ms or now_ms)
-        if failed.missing and elapsed_ms > self._settings.tasks.lost_after_s * 1000:
+        unanswered = job.unanswered + 1
+        if failed.missing and unanswered >= SURE and elapsed_ms > self._settings.tasks.lost_after_s * 1000:
             await self._lose(job, "task_lost", "HiDream does not know the task any more")
+            return
+        overdue = elapsed_ms > self._settings.tasks.give_up_s * 1000
+        if overdue and unanswered >= VERY_SURE and not failed.auth:
+            await self._lose(job, "task_timeout", f"HiDream has not answered for long: {failed.reason}")
             return
         if failed.auth:
             await self._ledger.run(open_breaker("token", failed.reason))
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
         await self._put_off(job, now_ms, latency, wait_ms)
 
-    async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int) -> None:
+    async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int, latency: Latency | None) -> None:
         source = "callback" if job.hinted else "poll"
         verdict = after_task(
             end, task_failures=job.task_failures, max_attempts=self._settings.limits.max_attempts
         )
-        latency_ms = _latency_ms(job, now_ms)
+        latency_ms = _latency_ms(job, now_ms, relied=self._schedule.relies_on_callbacks(latency))
         match verdict:
             case Collect(picture_urls=urls, failure=failure):
                 if not await self._ledger.run(steps.ended(job.request_id, task_id, urls, source, latency_ms)):
@@ -194,6 +210,8 @@ class Watcher:
         if await self._ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
             log.error("task.lost", kind=kind, why=message)
             self._metrics.tasks.labels(status="lost").inc()
+            if await self._ledger.run(count_lost(message)):
+                log.error("gate.paused", reason=message)
 
 
 class _Pace:
@@ -211,15 +229,18 @@ class _Pace:
             await asyncio.sleep(at - now)
 
 
-def _latency_ms(job: Job, now_ms: int) -> float | None:
+def _latency_ms(job: Job, now_ms: int, *, relied: bool) -> float | None:
     """The task's time: the middle of the span in which it must have ended; a callback tells it at once.
 
-    None when polls went unanswered: the span would teach nothing.
+    None when the span would teach nothing: polls went unanswered, nobody knows when the task began, or callbacks were
+    `relied` on and this one was lost: what would be learnt is our own patience, and patience would grow with it.
     """
     if job.submitted_ms is None or job.unanswered:
         return None
     if job.hinted:
         return float(now_ms - job.submitted_ms)
+    if relied and job.polled_ms is None:
+        return None
     earliest = job.polled_ms or job.submitted_ms
     return (earliest + now_ms) / 2 - job.submitted_ms
 

@@ -15,7 +15,7 @@ from jobs.cli.memory import check_ledger, remember_ledger
 from jobs.cli.night import Night, Simulation, simulated
 from jobs.cli.plan import plan_of, print_plan
 from jobs.cli.show import print_batches, print_end, print_status, watch_status
-from jobs.cli.station import Station, command_settings, station
+from jobs.cli.station import Station, command_settings, make_output_dir, station
 from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.identity import batch_id as identify
@@ -84,7 +84,7 @@ def run(
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
     source = open_manifest(manifest)
-    with station(settings) as opened:
+    with station(settings, patient=True) as opened:
         check_ledger(opened, accept_new=accept_new_ledger)
         producer = Producer(
             opened.ledger,
@@ -92,8 +92,9 @@ def run(
             _planner(opened, manifest, source, again),
             file_name=Path(manifest).name,
         )
-        producer.check(source, strict=strict)
-        night = Night(opened, source, producer, _batch_id(source, batch, again))
+        batch_id = _batch_id(source, batch, again)
+        producer.check(source, batch_id, strict=strict)
+        night = Night(opened, source, producer, batch_id)
         end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
         summary = json.loads((settings.output_dir / end.status.batch_id / "summary.json").read_text())
         code = ended(summary) if end.code is ExitCode.OK else end.code
@@ -114,7 +115,7 @@ def enqueue(
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
     source = open_manifest(manifest)
-    with station(settings) as opened:
+    with station(settings, patient=True) as opened:
         check_ledger(opened, accept_new=accept_new_ledger)
         producer = Producer(
             opened.ledger,
@@ -122,8 +123,9 @@ def enqueue(
             _planner(opened, manifest, source, again),
             file_name=Path(manifest).name,
         )
-        producer.check(source, strict=strict)
-        produced = producer.feed(source, _batch_id(source, batch, again))
+        batch_id = _batch_id(source, batch, again)
+        producer.check(source, batch_id, strict=strict)
+        produced = producer.feed(source, batch_id)
         remember_ledger(opened)
     sys.stdout.write(
         f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
@@ -182,6 +184,7 @@ def results(
 ) -> None:
     """Write a batch's files anew from the ledger."""
     settings = command_settings(config, output=output, simulate=simulate)
+    make_output_dir(settings)
     with station(settings) as opened:
         exported = opened.exporter.export(BatchId(batch), tables=True)
     if exported is None:

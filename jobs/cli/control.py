@@ -32,6 +32,10 @@ def retry(
 
 def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     """Takes a batch's waiting jobs out of the line; returns how many. Raises NotFoundError."""
+    ledger.batch_fields(batch_id)
+    with translated():
+        # From here on nothing that was under way comes back into its line.
+        ledger.client.hset(ledger.key("batch", batch_id), "cancelled", 1)
     queued = [job.request_id for job in _jobs(ledger, batch_id) if job.state is JobState.QUEUED]
     count = sum(ledger.run(steps.cancel(batch_id, request_id)) for request_id in queued)
     queue.export(batch_id)

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from jobs.child import Program
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
-from jobs.cli.station import Station
+from jobs.cli.station import Station, make_output_dir
 from jobs.errors import ConfigError, LedgerLostError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
@@ -68,25 +69,33 @@ class Night:
 
         Raises:
             ManifestError: the manifest has no valid row; nothing was recorded.
-            ConfigError: no token.
+            ConfigError: no token, or no folder for the results.
         """
         if simulation is None and not read_credentials():
             raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
+        make_output_dir(self._settings)
+        # A POST that is cut off is a job nobody can account for: it may take its time.
+        stop_s = self._settings.hidream.submit_timeout_s + 10
         log_dir = self._settings.data_dir.absolute() / "logs"
-        with _terminable(), Supervisor(log_dir) as supervisor:
+        # The simulator is the world outside: it ends after the last worker, or the POSTs under way would be cut.
+        with (
+            _terminable(),
+            Supervisor(log_dir, stop_s=5) as world,
+            Supervisor(log_dir, stop_s=stop_s) as supervisor,
+        ):
             environment = self._environment()
             if simulation is not None:
-                environment |= self._start_simulator(supervisor, simulation, environment)
+                environment |= self._start_simulator(world, simulation, environment)
             probe_at_once(self._station.ledger)
             self._start_workers(supervisor, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
             try:
                 with Progress(self._batch_id) as progress:
-                    code, why = self._watch(supervisor, progress, deadline)
+                    code, why = self._watch((world, supervisor), progress, deadline)
             except KeyboardInterrupt:
                 code, why = ExitCode.INTERRUPTED, "interrupted; the same command goes on where it stood"
-            supervisor.stop(timeout_s=self._settings.hidream.submit_timeout_s + 10)
+            supervisor.stop(timeout_s=stop_s)
             self._export()
             status = self._station.ledger.status(self._batch_id)
             if status.complete and code is not ExitCode.INTERRUPTED:
@@ -117,12 +126,13 @@ class Night:
             self._fed.set()
 
     def _watch(
-        self, supervisor: Supervisor, progress: Progress, deadline: datetime | None
+        self, supervisors: Iterable[Supervisor], progress: Progress, deadline: datetime | None
     ) -> tuple[ExitCode, str]:
         stuck_since: float | None = None
         ledger_id = None
         while True:
-            supervisor.poll()
+            for supervisor in supervisors:
+                supervisor.poll()
             if self._feeding_failed is not None:
                 raise self._feeding_failed
             current = self._station.ledger.ledger_id()
@@ -156,10 +166,18 @@ class Night:
 
     def _stopped_by(self, status: BatchStatus, gate: dict[str, str]) -> tuple[ExitCode, str] | None:
         """What keeps the waiting jobs from ever going, once nothing is under way any more."""
+        if gate.get("breaker") == "token" and gate.get("probe_at") != PROBE_AT_ONCE:
+            # Without a token nothing under way can be asked for either.
+            return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
+        if gate.get("paused", "").startswith(("no results", "a picture was refused")):
+            return ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume"
         if status.counts.get("submitting", 0) + status.counts.get("submitted", 0):
             return None
         if gate.get("breaker") in PERSONS and gate.get("probe_at") != PROBE_AT_ONCE:
             return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+        return self._budget_reached()
+
+    def _budget_reached(self) -> tuple[ExitCode, str] | None:
         limits = self._settings.limits
         spent = int(self._station.ledger.batch_fields(self._batch_id).get("spent", 0))
         if limits.max_images_per_batch and spent >= limits.max_images_per_batch:
@@ -196,7 +214,7 @@ class Night:
         """Starts the simulator; returns what the workers must know of it."""
         limits = self._settings.limits
         argv = [
-            sys.executable, "-m", "worker.simulator", "--port", "0",
+            sys.executable, "-m", "worker.simulator", "--port", str(_simulator_port(self._settings.data_dir)),
             "--state", str(self._settings.data_dir.absolute() / "simulator.sqlite"),
             "--images-per-minute", str(int(limits.images_per_minute)),
             "--in-flight", str(limits.in_flight),
@@ -234,6 +252,23 @@ def simulated(settings: Settings) -> Settings:
     if settings.limits.model_dump() != LimitSettings().model_dump():
         return settings
     return settings.model_copy(update={"limits": settings.limits.model_copy(update=SIMULATED_LIMITS)})
+
+
+def _simulator_port(data_dir: Path) -> int:
+    """The port of this folder's simulator: kept, since the addresses of the pictures it has made hold it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    note = data_dir / "simulator.port"
+    known = int(note.read_text()) if note.exists() else 0
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            free.bind(("127.0.0.1", known))
+        except OSError:
+            # Somebody else has it by now; pictures made before are bought anew, which costs nothing here.
+            return 0
+        if not known:
+            note.write_text(f"{free.getsockname()[1]}\n")
+        return int(free.getsockname()[1])
 
 
 @contextmanager

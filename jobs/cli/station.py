@@ -1,6 +1,7 @@
 """The station: what every command opens first — settings, a Redis (its own when none is configured), ledger and queue."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from jobs import logs
 from jobs.errors import ConfigError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.queue import Queue
-from jobs.redis_client import connect
+from jobs.redis_client import connect, translated
 from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
-from jobs.settings import Settings, read_credentials, read_settings, secrets_of
+from jobs.settings import RedisSettings, Settings, read_credentials, read_settings, secrets_of
 
+#: How long a command that only looks waits for a Redis that is away, s.
+IMPATIENT_S = 2.0
 #: Simulated jobs live apart from real ones: a drawn picture must never be taken for a bought one.
 SIMULATED = "simulated"
 
@@ -27,6 +30,8 @@ class Station:
     redis_url: str
     ledger: Ledger
     queue: Queue
+    #: Starts our own Redis again if it has died; nothing for a configured one.
+    revive: Callable[[], None]
 
     @property
     def exporter(self) -> Exporter:
@@ -50,9 +55,25 @@ def command_settings(config: Path | None, *, output: Path | None = None, simulat
     return settings.model_copy(update=update)
 
 
+def make_output_dir(settings: Settings) -> None:
+    """Makes the folder of all results, before anything is bought that could not be put there.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    try:
+        settings.output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{settings.output_dir}: cannot be the output folder: {error.strerror}") from None
+    if not os.access(settings.output_dir, os.W_OK | os.X_OK):
+        raise ConfigError(f"{settings.output_dir}: cannot be the output folder: not writable")
+
+
 @contextmanager
-def station(settings: Settings) -> Iterator[Station]:
+def station(settings: Settings, *, patient: bool = False) -> Iterator[Station]:
     """Opens ledger and queue; without `redis.url` the Redis of the data folder serves, started if need be.
+
+    `patient`: outlast `redis.patience_s` of outage once it has answered; else seconds.
 
     Raises:
         RedisDownError: the configured Redis does not answer.
@@ -60,17 +81,37 @@ def station(settings: Settings) -> Iterator[Station]:
     """
     with ExitStack() as stack:
         url = settings.redis.url.get_secret_value()
+        revive: Callable[[], None] = _nothing
         if not url:
-            url = stack.enter_context(EmbeddedRedis(settings.data_dir)).url
+            embedded = stack.enter_context(EmbeddedRedis(settings.data_dir))
+            url, revive = embedded.url, embedded.ensure_running
         redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
-        client = connect(redis, db=redis.ledger_db, patience_s=2)
+        _ask(redis)
+        patience_s = redis.patience_s if patient else IMPATIENT_S
+        client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
         stack.callback(client.close)
-        ledger = Ledger(client, redis.prefix)
-        try:
-            ledger.ledger_id()
-        except RedisDownError as error:
-            raise ConfigError(f"redis.url: {error}") from None
-        queue_client = connect(redis, db=redis.queue_db, patience_s=2)
+        queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
         stack.callback(queue_client.close)
-        queue = Queue(queue_client, redis.prefix)
-        yield Station(settings=settings, redis_url=url, ledger=ledger, queue=queue)
+        yield Station(
+            settings=settings,
+            redis_url=url,
+            ledger=Ledger(client, redis.prefix),
+            queue=Queue(queue_client, redis.prefix),
+            revive=revive,
+        )
+
+
+def _ask(redis: RedisSettings) -> None:
+    """Finds out at once whether Redis is there at all."""
+    client = connect(redis, db=redis.ledger_db, patience_s=IMPATIENT_S)
+    try:
+        with translated():
+            client.ping()
+    except RedisDownError as error:
+        raise ConfigError(f"redis.url: {error}") from None
+    finally:
+        client.close()
+
+
+def _nothing() -> None:
+    """A configured Redis is somebody else's to start."""

@@ -66,7 +66,10 @@ class OutboxEntry:
     entry_id: str
     request_id: RequestId | None
     version: int
+    #: A row without a job.
     row: int | None
+    #: Of the job's rows only these are new; empty: all of them.
+    rows: tuple[int, ...] = ()
 
 
 class Ledger:
@@ -210,6 +213,7 @@ class Ledger:
                 request_id=fields.get("job"),
                 version=int(fields.get("v", 0)),
                 row=int(fields["row"]) if "row" in fields else None,
+                rows=tuple(int(number) for number in fields["rows"].split(",")) if "rows" in fields else (),
             )
             for entry_id, fields in found
         ]

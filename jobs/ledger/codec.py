@@ -101,11 +101,16 @@ def _ms(fields: Mapping[str, str], name: str) -> int | None:
 
 
 def decode_latency(reply: Sequence[str | None]) -> Latency | None:
-    """What the gate's hash has learnt: mean, variance, samples."""
-    mean, variance, samples = reply
+    """What the gate's hash has learnt: mean, variance, samples, and the share that callbacks told if it is asked for."""
+    mean, variance, samples, *told = reply
     if mean is None or variance is None or samples is None:
         return None
-    return Latency(mean=float(mean), variance=float(variance), samples=int(samples))
+    return Latency(
+        mean=float(mean),
+        variance=float(variance),
+        samples=int(samples),
+        told=float(told[0] or 0) if told else 0.0,
+    )
 
 
 def decode_refs(text: str) -> dict[str, tuple[int, ...]]:

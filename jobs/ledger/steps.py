@@ -193,7 +193,7 @@ def take_due(at_most: int) -> Call[Due]:
             jobs=tuple(decode_job(fields["request_id"], fields) for fields in pairs),
         )
 
-    return Call(_script("take_due"), (at_most, HOLD_MS, LEASE_MS), read)
+    return Call(_script("take_due"), (at_most, HOLD_MS, LEASE_MS, _token()), read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,8 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +11,12 @@ import structlog
 from jobs.errors import VtonError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, OutboxEntry
-from jobs.records import BatchId, Job
+from jobs.records import BatchId, BatchStatus, Job
 from jobs.redis_client import translated
 from jobs.report import write_report
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lines import ResultLine, result_line, written
+from jobs.results.pictures import BatchPictures
 from jobs.results.tables import summary, write_json, write_tables
 
 log = structlog.get_logger()
@@ -28,7 +26,34 @@ LEASE_MS = 30_000
 #: Rows in one round trip.
 CHUNK = 500
 
-_DROP_LEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+_DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class _LeaseLostError(VtonError):
+    """Another exporter has taken the batch over."""
+
+
+class _Lease:
+    """One exporter at a time per batch; it must say often that it is alive."""
+
+    def __init__(self, ledger: Ledger, batch_id: BatchId) -> None:
+        self._client = ledger.client
+        self._key = ledger.key("exporting", batch_id)
+        self._token = uuid4().hex
+
+    def take(self) -> bool:
+        with translated():
+            return bool(self._client.set(self._key, self._token, nx=True, px=LEASE_MS))
+
+    def renew(self) -> None:
+        with translated():
+            if not self._client.eval(_RENEW, 1, self._key, self._token, LEASE_MS):
+                raise _LeaseLostError("another exporter has taken the batch over")
+
+    def drop(self) -> None:
+        with translated():
+            self._client.eval(_DROP, 1, self._key, self._token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,73 +87,74 @@ class Exporter:
             OSError: the disk is full; results.jsonl is mended by the next export.
         """
         fields = self._ledger.batch_fields(batch_id)
-        key, token = self._ledger.key("exporting", batch_id), uuid4().hex
-        with translated():
-            if not self._ledger.client.set(key, token, nx=True, px=LEASE_MS):
-                return None
+        lease = _Lease(self._ledger, batch_id)
+        if not lease.take():
+            return None
         try:
-            return self._export(batch_id, fields, tables=tables)
+            return self._export(batch_id, fields, lease, tables=tables)
+        except _LeaseLostError:
+            return None
         finally:
-            with translated():
-                self._ledger.client.eval(_DROP_LEASE, 1, key, token)
+            lease.drop()
 
-    def picture(self, name: str) -> Path:
-        """Where the store keeps a picture."""
-        return self._store / name[:2] / name
-
-    def _export(self, batch_id: BatchId, fields: dict[str, str], *, tables: bool) -> Exported:
+    def _export(self, batch_id: BatchId, fields: dict[str, str], lease: _Lease, *, tables: bool) -> Exported:
         folder = self._output_dir / batch_id
         (folder / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
+        pictures = BatchPictures(self._store, folder)
         status = self._ledger.status(batch_id)
-        created_ms = status.created_ms
         file = ResultsFile(folder / "results.jsonl", self._ledger.ledger_id() or "")
-        lines = self._bring_up(file, folder, batch_id, created_ms)
+        lines = self._bring_up(file, pictures, status, lease)
         tables = tables or status.complete
         if tables:
-            columns = self._columns(batch_id, fields)
-            counts = write_tables(
-                folder, columns, self._linked(folder, self._all_lines(batch_id, created_ms))
-            )
-            told = summary(status, counts, self._ledger.batch_fields(batch_id))
-            write_json(folder / "summary.json", told)
-            write_report(
-                folder / "report.html",
-                summary=told,
-                lines=self._linked(folder, self._all_lines(batch_id, created_ms)),
-                batch_folder=folder,
-                pictures=_local_file,
-            )
+            self._write_tables(folder, pictures, fields, status, lease)
         if status.complete:
             self._ledger.deactivate(batch_id, file.checkpoint() or "0")
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
         return Exported(folder=folder, lines=lines, tables=tables)
 
-    def _bring_up(self, file: ResultsFile, folder: Path, batch_id: BatchId, created_ms: int) -> int:
+    def _write_tables(
+        self,
+        folder: Path,
+        pictures: BatchPictures,
+        fields: dict[str, str],
+        status: BatchStatus,
+        lease: _Lease,
+    ) -> None:
+        """Everything but results.jsonl, from the rows as they stand now."""
+        columns = self._columns(status.batch_id, fields)
+        counts = write_tables(folder, columns, pictures.linked(self._all_lines(status, lease)))
+        told = summary(status, counts, self._ledger.batch_fields(status.batch_id))
+        write_json(folder / "summary.json", told)
+        write_report(
+            folder / "report.html",
+            summary=told,
+            lines=pictures.linked(self._all_lines(status, lease)),
+            batch_folder=folder,
+            pictures=_local_file,
+        )
+
+    def _bring_up(
+        self, file: ResultsFile, pictures: BatchPictures, status: BatchStatus, lease: _Lease
+    ) -> int:
         """Adds what has ended since the checkpoint; a file without one is made anew."""
         checkpoint = file.checkpoint()
         if checkpoint is None:
             file.write_anew([], "0")
             checkpoint = "0"
         added = 0
-        while entries := self._ledger.outbox(batch_id, checkpoint, at_most=CHUNK):
-            lines = list(self._linked(folder, self._ended_lines(batch_id, entries, created_ms)))
-            self._renew(batch_id)
+        while entries := self._ledger.outbox(status.batch_id, checkpoint, at_most=CHUNK):
+            lines = list(pictures.linked(self._ended_lines(entries, status)))
+            lease.renew()
             checkpoint = entries[-1].entry_id
             reach("exporting")
             file.append((written(line) for line in lines), checkpoint)
             added += len(lines)
         return added
 
-    def _renew(self, batch_id: BatchId) -> None:
-        with translated():
-            self._ledger.client.pexpire(self._ledger.key("exporting", batch_id), LEASE_MS)
-
-    def _ended_lines(
-        self, batch_id: BatchId, entries: Iterable[OutboxEntry], created_ms: int
-    ) -> Iterator[ResultLine]:
+    def _ended_lines(self, entries: Sequence[OutboxEntry], status: BatchStatus) -> Iterator[ResultLine]:
         """The lines of outbox entries that still hold: an older version of a job will be told by its newer entry."""
-        entries = list(entries)
+        batch_id = status.batch_id
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
         left = self._ledger.left_rows(batch_id) if any(entry.row for entry in entries) else {}
         wanted: dict[int, Job | None] = {}
@@ -137,42 +163,26 @@ class Exporter:
                 wanted[entry.row] = None
             elif entry.request_id and jobs[entry.request_id].version == entry.version:
                 ended = jobs[entry.request_id]
-                wanted.update(dict.fromkeys(ended.refs.get(batch_id, ()), ended))
+                wanted.update(dict.fromkeys(entry.rows or ended.refs.get(batch_id, ()), ended))
         rows = self._ledger.rows_at(batch_id, wanted)
         for number, job in wanted.items():
+            created_ms = status.created_ms
             yield result_line(
                 batch_id, number, rows[number], job, left=left.get(number), created_ms=created_ms
             )
 
-    def _all_lines(self, batch_id: BatchId, created_ms: int) -> Iterator[ResultLine]:
+    def _all_lines(self, status: BatchStatus, lease: _Lease) -> Iterator[ResultLine]:
         """Every row in order, as it stands now."""
+        batch_id, created_ms = status.batch_id, status.created_ms
         left = self._ledger.left_rows(batch_id)
         for rows in self._ledger.rows(batch_id):
-            self._renew(batch_id)
+            lease.renew()
             jobs = self._ledger.jobs(
                 row["job"] for number, row in rows.items() if "job" in row and number not in left
             )
             for number, row in rows.items():
                 job = None if number in left else jobs.get(row.get("job", ""))
                 yield result_line(batch_id, number, row, job, left=left.get(number), created_ms=created_ms)
-
-    def _linked(self, folder: Path, lines: Iterable[ResultLine]) -> Iterator[ResultLine]:
-        """The same lines, their pictures lying in the batch folder before they are told of."""
-        for line in lines:
-            for image in line["images"]:
-                image["path"] = self._link(folder, image["path"], image["sha256"])
-            yield line
-
-    def _link(self, folder: Path, path: str, sha256: str) -> str:
-        """Puts a picture into the batch folder; one that is there already is never overwritten."""
-        stored = self.picture(f"{sha256}.{path.rpartition('.')[2]}")
-        names = _names(folder / path, sha256[:8])
-        target = next(name for name in names if not name.exists() or _same(stored, name))
-        if not target.exists():
-            if not stored.exists():
-                raise VtonError(f"the picture store has lost {stored.name}: restore {self._store}")
-            _link_or_copy(stored, target)
-        return f"images/{target.name}"
 
     def _columns(self, batch_id: BatchId, fields: dict[str, str]) -> list[str]:
         """The manifest's columns in their order; those of its rows in order of first sight when it has no header."""
@@ -189,30 +199,3 @@ class Exporter:
 def _local_file(path: str) -> Path | None:
     found = Path(path)
     return found if found.is_file() else None
-
-
-def _names(wanted: Path, digest: str) -> Iterator[Path]:
-    """The name wanted, and those to take when somebody else has it."""
-    yield wanted
-    yield wanted.with_name(f"{wanted.stem}_{digest}{wanted.suffix}")
-    for number in count(2):
-        yield wanted.with_name(f"{wanted.stem}_{digest}-{number}{wanted.suffix}")
-
-
-def _same(stored: Path, target: Path) -> bool:
-    """Whether the target is this very picture: one file by two names, or a copy as long as it."""
-    if not stored.exists():
-        return False
-    return stored.samefile(target) or stored.read_bytes() == target.read_bytes()
-
-
-def _link_or_copy(stored: Path, target: Path) -> None:
-    try:
-        os.link(stored, target)
-    except FileExistsError:
-        return
-    except OSError:
-        # Another file system, or one without links.
-        new = target.with_name(target.name + ".tmp")
-        shutil.copyfile(stored, new)
-        new.replace(target)

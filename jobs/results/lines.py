@@ -149,7 +149,7 @@ def _timings(job: Job | None) -> dict[str, Any]:
 def _source(job: Job | None, created_ms: int) -> str | None:
     if job is None or job.state is not JobState.SUCCEEDED:
         return None
-    if job.finished_ms is not None and job.finished_ms < created_ms:
+    if job.finished_ms is not None and job.finished_ms <= created_ms:
         return "reused"
     return job.source or "poll"
 

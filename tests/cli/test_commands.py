@@ -8,7 +8,16 @@ CDN = "https://cdn.example"
 def test_a_plan_counts_every_row_and_records_nothing(shop):
     rows = [f"a,{CDN}/p,{CDN}/1", f"b,{CDN}/p,{CDN}/2", f"c,{CDN}/p,{CDN}/1", f"d,,{CDN}/3"]
     shop.write("night.csv", "sku,person,upper\n" + "\n".join(rows) + "\n")
-    ended = shop.vton("plan", "night.csv", "--json", "--deadline", "8h", VTON_LIMITS__IMAGES_PER_MINUTE="20", VTON_LIMITS__IN_FLIGHT="1", VTON_TASKS__LATENCY_S="30")
+    ended = shop.vton(
+        "plan",
+        "night.csv",
+        "--json",
+        "--deadline",
+        "8h",
+        VTON_LIMITS__IMAGES_PER_MINUTE="20",
+        VTON_LIMITS__IN_FLIGHT="1",
+        VTON_TASKS__LATENCY_S="30",
+    )
     assert ended.code == 0
     plan = json.loads(ended.out)
     assert {name: plan[name] for name in ("rows", "new", "duplicate", "invalid", "reused")} == {
@@ -27,9 +36,18 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     first = shop.vton("enqueue", manifest)
     batch_id = first.out.partition(":")[0]
     assert first.out == f"{batch_id}: 3 rows, 3 to submit, 0 reused, 0 duplicate, 0 invalid\n"
-    assert shop.vton("enqueue", manifest).out == f"{batch_id}: 3 rows, 0 to submit, 0 reused, 0 duplicate, 0 invalid (resumed)\n"
+    assert (
+        shop.vton("enqueue", manifest).out
+        == f"{batch_id}: 3 rows, 0 to submit, 0 reused, 0 duplicate, 0 invalid (resumed)\n"
+    )
     status = json.loads(shop.vton("status", batch_id, "--json").out)
-    assert (status["rows"], status["counts"], status["open"], status["complete"], status["gate"]) == (3, {"queued": 3}, 3, False, "open")
+    assert (status["rows"], status["counts"], status["open"], status["complete"], status["gate"]) == (
+        3,
+        {"queued": 3},
+        3,
+        False,
+        "open",
+    )
     assert json.loads(shop.vton("plan", manifest, "--json").out)["waiting"] == 3
     assert shop.vton("cancel", batch_id).out == f"{batch_id}: 3 jobs cancelled\n"
     assert shop.vton("cancel", batch_id).out == f"{batch_id}: 0 jobs cancelled\n"
@@ -38,7 +56,8 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     assert shop.vton("results", batch_id, "-o", "files").out.strip().endswith(batch_id)
     summary = json.loads((shop.folder / "files" / batch_id / "summary.json").read_text())
     assert (summary["status"], summary["bought"]) == ({"cancelled": 3}, 0)
-    assert (shop.folder / "files" / batch_id / "failed.csv").read_text() == (shop.folder / manifest).read_text().replace("\n", "\r\n")
+    failed = (shop.folder / "files" / batch_id / "failed.csv").read_bytes()
+    assert failed == (shop.folder / manifest).read_bytes().replace(b"\n", b"\r\n")
     assert shop.vton("retry", batch_id).out == f"{batch_id}: 3 jobs wait again\n"
     listed = json.loads(shop.vton("status", "--json").out)
     assert [(each["batch_id"], each["counts"]) for each in listed["batches"]] == [(batch_id, {"queued": 3})]

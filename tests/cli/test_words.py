@@ -34,9 +34,11 @@ def test_a_batch_that_is_not_there_is_not_found(shop, command):
     assert "nothing-00000000" in one_line(ended)
 
 
-@pytest.mark.parametrize("words", [("run",), ("enqueue",), ("run", "--strict")], ids=" ".join)
+@pytest.mark.parametrize("words", [("run",), ("enqueue", "--strict")], ids=" ".join)
 def test_a_manifest_without_a_valid_row_is_refused_with_every_reason(shop, words):
-    shop.write("night.csv", "sku,person,upper\na,,https://cdn.example/g\nb,nowhere.jpg,https://cdn.example/g\n")
+    shop.write(
+        "night.csv", "sku,person,upper\na,,https://cdn.example/g\nb,nowhere.jpg,https://cdn.example/g\n"
+    )
     ended = shop.vton(words[0], "night.csv", *words[1:])
     assert ended.code == 2
     assert "night.csv:2: person: " in ended.err
@@ -85,8 +87,18 @@ def test_a_key_that_config_yaml_does_not_know_or_must_not_hold_is_named(shop):
     assert "hidream.token" in one_line(ended)
 
 
-@pytest.mark.parametrize("words", [("fly",), ("run",), ("run", "night.csv", "--speed", "9"), ("run", "night.csv", "--deadline", "soon"),
-                                   ("run", "night.csv", "--batch", "../x"), ("run", "night.csv", "--faults", "x.yaml")], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fly",),
+        ("run",),
+        ("run", "night.csv", "--speed", "9"),
+        ("run", "night.csv", "--deadline", "soon"),
+        ("run", "night.csv", "--batch", "../x"),
+        ("run", "night.csv", "--faults", "x.yaml"),
+    ],
+    ids=" ".join,
+)
 def test_wrong_words_end_with_two(shop, words):
     shop.write("night.csv", ROW)
     assert shop.vton(*words).code == 2

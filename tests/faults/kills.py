@@ -22,7 +22,7 @@ COLLECTING = NAMES[NAMES.index("polling") :]
 
 def at_failpoint(folder: Path, name: str, *, jobs: int = 24, hurry: bool = False) -> Outcome:
     """One process dies once at a named place; with `hurry` its deadlines are passed by hand."""
-    setup = Setup(submit=2, collect=1, threads=1, started=False, latency_s=0.3)
+    setup = Setup(submit=1 if hurry else 2, collect=1, threads=1, started=False, latency_s=0.3)
     with Stage(folder, setup) as stage:
         victim = stage.crew.of("collect" if name in COLLECTING else "submit")[0]
         victim.start(**{ARMED_BY: f"{name}:{2 if name == 'exporting' else 4}"})
@@ -103,13 +103,15 @@ class Storm:
             pause(0.02)
 
 
-def kill_storm(folder: Path, *, jobs: int, kills: int, per_minute: int, seed: int = 1, hurry: bool = False) -> Outcome:
-    """Four submit and two collect workers, one of them killed every 0.1 to 0.3 s as long as any is up."""
-    setup = Setup(submit=4, collect=2, threads=4, per_minute=per_minute, in_flight=20, latency_s=0.4, wires=True)
+def kill_storm(
+    folder: Path, *, jobs: int, kills: int, per_minute: int, submit: int = 4, collect: int = 2, hurry: bool = False
+) -> Outcome:
+    """Some workers, one of them killed every 0.1 to 0.3 s as long as any is up."""
+    setup = Setup(submit=submit, collect=collect, threads=4, per_minute=per_minute, in_flight=20, latency_s=0.4, wires=True)
     with Stage(folder, setup) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(3), "submits have begun")
-        storm = Storm(stage, seed)
+        storm = Storm(stage, seed=1)
 
         def over() -> bool:
             storm.turn()
@@ -137,9 +139,9 @@ def _storm(folder: Path) -> Outcome:
     return kill_storm(folder, jobs=2400, kills=120, per_minute=1200)
 
 
-def sigterm(folder: Path, *, jobs: int = 80) -> Outcome:
+def sigterm(folder: Path, *, jobs: int = 80, collect: int = 2) -> Outcome:
     """Every worker is asked to end under load, and others begin."""
-    with Stage(folder, Setup(submit=2, collect=2, in_flight=20, submit_delay_s=0.3, latency_s=0.5)) as stage:
+    with Stage(folder, Setup(submit=2, collect=collect, in_flight=20, submit_delay_s=0.3, latency_s=0.5)) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.02)
         began = time.monotonic()

@@ -11,10 +11,10 @@ from tests.faults.verdict import judge
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
-def redis_down(folder: Path, down_s: float, *, jobs: int = 0, hurry: bool = False) -> Outcome:
+def redis_down(folder: Path, down_s: float, *, jobs: int = 0, collect: int = 2) -> Outcome:
     """Redis is killed under load and comes back with its files after a while."""
     jobs = jobs or int(60 + 6 * down_s)
-    with Stage(folder, Setup(collect=2, in_flight=20, submit_timeout_s=2)) as stage:
+    with Stage(folder, Setup(collect=collect, in_flight=20)) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
         open_intents = len(stage.submitting())
@@ -23,8 +23,6 @@ def redis_down(folder: Path, down_s: float, *, jobs: int = 0, hurry: bool = Fals
         stage.redis.start()
         back = time.time()
         going = stage.going_again(back, within_s=60)
-        if hurry:
-            stage.until(lambda: not stage.ledger.queued_total(), "all are submitted", within_s=60)
         stage.finish(batch, within_s=240)
         verdict = judge(stage, batch, unknown_at_most=setup_threads(stage))
         return Outcome(
@@ -138,9 +136,9 @@ def _resets(folder: Path) -> Outcome:
         return Outcome(verdict=judge(stage, batch), faults=stage.redis_proxy.resets, note="connections reset")
 
 
-def lost_replies(folder: Path, *, jobs: int, every: int) -> Outcome:
+def lost_replies(folder: Path, *, jobs: int, every: int, submit: int = 2) -> Outcome:
     """The command has run, its reply is lost and the connection with it."""
-    with Stage(folder, Setup(redis_proxy=True, collect=1, threads=2, in_flight=20)) as stage:
+    with Stage(folder, Setup(submit=submit, redis_proxy=True, collect=1, threads=2, in_flight=20)) as stage:
         stage.redis_proxy.lose_every = every
         batch = stage.enqueue("night", range(jobs))
         stage.finish(batch, within_s=300)

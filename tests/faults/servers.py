@@ -95,8 +95,9 @@ class Simulator:
 
     def start(self) -> None:
         """Starts it, or starts it again with the same books on the same port."""
-        state = str(self._folder / "state.db")
-        argv = [sys.executable, "-m", "worker.simulator", "--port", str(self.port), "--state", state, *self._words]
+        # Pictures are fetched here, whichever proxy a submit came through.
+        own = ("--port", str(self.port), "--state", str(self._folder / "state.db"), "--pictures-base", f"{self.address}/image/")
+        argv = [sys.executable, "-m", "worker.simulator", *own, *self._words]
         with (self._folder / "simulator.log").open("ab") as log:
             self._process = subprocess.Popen(
                 argv, env=dict(self._env), stdout=subprocess.PIPE, stderr=log, start_new_session=True

@@ -1,11 +1,13 @@
 """The short form of the fault harness: the most telling faults, each in a few seconds; `make faults` plays all of them."""
 
+import contextlib
+import socket
+
 import pytest
 
 from tests.faults import kills, outages
 from tests.faults.outcome import Outcome
 from tests.faults.proxy import Proxy
-from tests.faults.servers import free_port
 
 
 def held(outcome: Outcome) -> bool:
@@ -14,42 +16,38 @@ def held(outcome: Outcome) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["claimed", "body_sent", "replied", "picture_renamed"])
+@pytest.mark.parametrize("name", ["body_sent", "replied", "picture_renamed"])
 def test_a_worker_killed_at_a_failpoint_loses_nothing_and_buys_nothing_twice(tmp_path, name):
-    assert held(kills.at_failpoint(tmp_path, name, jobs=12, hurry=True))
+    assert held(kills.at_failpoint(tmp_path, name, jobs=8, hurry=True))
 
 
 def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path):
-    assert held(kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, hurry=True))
+    assert held(kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True))
 
 
 def test_sigterm_under_load_leaves_nothing_unknown(tmp_path):
-    assert held(kills.sigterm(tmp_path, jobs=40))
+    assert held(kills.sigterm(tmp_path, jobs=40, collect=1))
 
 
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path):
-    assert held(outages.redis_down(tmp_path, 1, jobs=40))
+    assert held(outages.redis_down(tmp_path, 1, jobs=40, collect=1))
 
 
 def test_a_script_whose_reply_is_lost_has_run_once(tmp_path):
-    outcome = outages.lost_replies(tmp_path, jobs=30, every=20)
+    outcome = outages.lost_replies(tmp_path, jobs=20, every=40, submit=1)
     assert held(outcome)
     assert outcome.faults > 3
 
 
 def test_the_proxy_counts_requests_whose_client_died_unanswered():
-    import socket
-
-    from tests.faults.pause import pause
-
-    with socket.create_server(("127.0.0.1", free_port())) as server, Proxy(server.getsockname()[1]) as proxy:
-        with socket.create_connection(("127.0.0.1", proxy.port)) as client:
-            client.sendall(b"POST")
-            upstream, _ = server.accept()
-            with upstream:
-                assert upstream.recv(10) == b"POST"
-        for _ in range(200):
-            if proxy.orphaned:
-                break
-            pause(0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server, Proxy(server.getsockname()[1]) as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port))
+        client.sendall(b"POST")
+        upstream, _ = server.accept()
+        with upstream:
+            assert upstream.recv(10) == b"POST"
+            client.close()
+            # The proxy closes this end when it has seen the other one go.
+            with contextlib.suppress(ConnectionResetError):
+                assert upstream.recv(10) == b""
         assert (proxy.orphaned, proxy.lost) == (1, 0)

@@ -29,15 +29,18 @@ def test_a_job_goes_from_the_line_to_its_picture(heart: Heart, x: RequestId) -> 
     assert (heart.state(x), heart.line("a")) == (JobState.QUEUED, [])
     assert heart.begin(x, permit.claim) == "go"
     assert heart.state(x) is JobState.SUBMITTING
-    taken = heart.ledger.run(
-        steps.accept(x, permit.claim, TaskId("t"), ["s1", "s2"], first_poll_ms=9_000)
-    )
+    taken = heart.ledger.run(steps.accept(x, permit.claim, TaskId("t"), ["s1", "s2"], first_poll_ms=9_000))
     assert (taken.recorded, taken.shared_with) == (True, None)
     job = heart.job(x)
-    assert (job.state, job.task_id, job.sub_task_ids, job.attempts) == (JobState.SUBMITTED, "t", ("s1", "s2"), 1)
+    assert (job.state, job.task_id, job.sub_task_ids, job.attempts) == (
+        JobState.SUBMITTED,
+        "t",
+        ("s1", "s2"),
+        1,
+    )
     assert job.submitted_ms is not None
     assert heart.members("due")[x] == job.submitted_ms + 9_000
-    assert heart.members("leases")[x] == job.submitted_ms + LEASE_MS
+    assert heart.members("leases")[x] == job.submitted_ms + 9_000 + LEASE_MS
     assert heart.members("posting") == {}
     assert heart.ledger.run(steps.ended(x, TaskId("t"), ["https://x/1", "https://x/2"], "callback", 8_000))
     assert heart.members("leases") == {}, "the slot is free before the pictures are fetched"
@@ -76,7 +79,8 @@ def test_an_unanswered_post_is_held_and_stays_counted_as_spent(heart: Heart, x: 
     heart.unknown()
     assert heart.state(x) is JobState.UNKNOWN
     assert heart.members("unknown").keys() == {x}
-    assert heart.members("leases") == heart.members("posting") == {}
+    assert heart.members("posting") == {}
+    assert heart.members("leases").keys() == {x}, "a task may be running: its slot stays taken for a while"
     assert (heart.spent("a"), heart.spent_on()) == (1, 1)
     assert heart.ledger.status(BatchId("a")).complete
 
@@ -110,7 +114,7 @@ def test_deferring_renews_the_lease_and_counts_the_poll(heart: Heart, x: Request
     assert job.polled_ms is not None
     assert (job.polls, job.unanswered) == (1, 0)
     assert heart.members("due")[x] == job.polled_ms + 7_000
-    assert heart.members("leases")[x] == job.polled_ms + LEASE_MS
+    assert heart.members("leases")[x] == job.polled_ms + 7_000 + LEASE_MS
 
 
 def test_polls_without_an_answer_are_counted_until_there_is_one(heart: Heart, x: RequestId) -> None:
@@ -122,11 +126,11 @@ def test_polls_without_an_answer_are_counted_until_there_is_one(heart: Heart, x:
     assert (heart.job(x).unanswered, heart.job(x).polls) == (0, 3)
 
 
-def test_deferring_brings_no_lost_lease_back(heart: Heart, x: RequestId) -> None:
+def test_deferring_brings_a_lost_lease_back_since_the_task_runs(heart: Heart, x: RequestId) -> None:
     heart.submitted()
     heart.ledger.client.zrem(heart.ledger.key("leases"), x)
     assert heart.ledger.run(steps.defer(x, 7_000))
-    assert heart.members("leases") == {}
+    assert heart.members("leases").keys() == {x}
 
 
 def test_pictures_that_cannot_be_fetched_now_are_due_later(heart: Heart, x: RequestId) -> None:
@@ -257,7 +261,7 @@ def _replayed(heart: Heart, call: Call[Any]) -> Any:
 def _settled(snapshot: dict[str, Any]) -> dict[str, Any]:
     settled = {}
     for key, content in snapshot.items():
-        kind = key.split(":")[1]
+        kind = key.partition(":")[0]
         if kind in {"bell", "watch"}:
             continue
         if kind in {"due", "leases", "posting"}:

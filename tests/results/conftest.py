@@ -58,7 +58,9 @@ class Books:
         Producer(self.ledger, self.queue, planner, file_name=name).feed(manifest, batch_id)
         return batch_id
 
-    def finish(self, outcome: Callable[[Job], JobState] = lambda _job: JobState.SUCCEEDED, *, most: int = 10**6) -> int:
+    def finish(
+        self, outcome: Callable[[Job], JobState] = lambda _job: JobState.SUCCEEDED, *, most: int = 10**6
+    ) -> int:
         """Brings waiting jobs to their end, at most so many; returns how many."""
         gate = Gate(self.ledger, _LIMITS, submit_timeout_s=60)
         for done in range(most):
@@ -77,7 +79,9 @@ class Books:
         task = TaskId(f"t{next(self._tasks)}")
         self.ledger.run(steps.accept(job.request_id, claim, task, [f"{task}-0"], first_poll_ms=10))
         if state is JobState.SUCCEEDED:
-            assert self.ledger.run(steps.ended(job.request_id, task, ["https://cdn.example/x.jpg"], "poll", 100.0))
+            assert self.ledger.run(
+                steps.ended(job.request_id, task, ["https://cdn.example/x.jpg"], "poll", 100.0)
+            )
             assert self.ledger.run(steps.succeed(job.request_id, [self.saved(task)], None))
         elif state is JobState.REJECTED:
             moderated = Failure(kind="moderated", message="nudity", retryable=False, owner=Owner.MERCH)
@@ -95,12 +99,19 @@ class Books:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         return SavedPicture(
-            name=target.name, url=f"https://cdn.example/{text}.jpg", sha256=digest, width=64, height=64, bytes=len(content)
+            name=target.name,
+            url=f"https://cdn.example/{text}.jpg",
+            sha256=digest,
+            width=64,
+            height=64,
+            bytes=len(content),
         )
 
     def lines(self, batch_id: BatchId) -> list[dict[str, Any]]:
         """results.jsonl without its checkpoint, by row."""
-        found = [json.loads(line) for line in (self.out / batch_id / "results.jsonl").read_text().splitlines()]
+        found = [
+            json.loads(line) for line in (self.out / batch_id / "results.jsonl").read_text().splitlines()
+        ]
         assert "checkpoint" in found[-1]
         return sorted(found[:-1], key=lambda line: line["row"])
 

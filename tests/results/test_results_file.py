@@ -35,7 +35,9 @@ def test_a_file_that_is_absent_or_of_another_ledger_has_no_checkpoint(tmp_path):
     assert ResultsFile(path, "a" * 32).checkpoint() is None
 
 
-@pytest.mark.parametrize("new", [['{"row": 3, "sku": "x"}', '{"row": 4}'], []], ids=["two lines", "only a newer checkpoint"])
+@pytest.mark.parametrize(
+    "new", [['{"row": 3, "sku": "x"}', '{"row": 4}'], []], ids=["two lines", "only a newer checkpoint"]
+)
 def test_a_write_torn_at_any_byte_never_leaves_a_checkpoint_that_promises_more_than_is_there(tmp_path, new):
     path = tmp_path / "results.jsonl"
     file = ResultsFile(path, LEDGER)
@@ -58,7 +60,9 @@ def test_a_write_torn_at_any_byte_never_leaves_a_checkpoint_that_promises_more_t
 
 
 def test_a_file_torn_at_any_byte_is_made_anew_without_loss_or_double(books):
-    batch = books.feed("sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4)))
+    batch = books.feed(
+        "sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4))
+    )
     books.finish(most=2)
     books.exporter.export(batch)
     path = books.out / batch / "results.jsonl"
@@ -70,7 +74,12 @@ def test_a_file_torn_at_any_byte_is_made_anew_without_loss_or_double(books):
     assert [line["row"] for line in whole] == [1, 2, 3, 4]
     start = before.rindex(b"\n", 0, -1) + 1
     # Every byte that matters is tried above on the file alone; here the ends of both and some between.
-    offsets = [*range(start, start + 24, 3), *range(start + 40, len(after), 211), len(after) - 2, len(after) - 1]
+    offsets = [
+        *range(start, start + 24, 3),
+        *range(start + 40, len(after), 211),
+        len(after) - 2,
+        len(after) - 1,
+    ]
     for end in offsets:
         path.write_bytes(after[:end] + before[end:])
         books.exporter.export(batch)
@@ -88,7 +97,9 @@ def test_a_file_of_another_ledger_is_made_anew(books):
 
 
 def test_exports_while_a_batch_runs_add_up_to_one_line_a_row(books):
-    batch = books.feed("sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(9)))
+    batch = books.feed(
+        "sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(9))
+    )
     while books.finish(most=2):
         books.exporter.export(batch)
         books.exporter.export(batch)
@@ -118,14 +129,22 @@ def test_any_lines_in_any_chunks_are_read_back_in_their_order(tmp_path_factory, 
 
 def test_every_state_is_told_in_its_line(books):
     batch = books.feed(
-        "sku,person,upper\n" + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4)) + "bad,,\n"
+        "sku,person,upper\n"
+        + "".join(f"s{n},https://a.example/p,https://a.example/{n}\n" for n in range(4))
+        + "bad,,\n"
     )
     states = iter([JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN])
     books.finish(lambda _job: next(states))
     books.exporter.export(batch)
     lines = books.lines(batch)
     assert [line["status"] for line in lines] == ["succeeded", "failed", "rejected", "unknown", "invalid"]
-    assert [line["error"] and line["error"]["owner"] for line in lines] == [None, "vendor", "merch", "vendor", "merch"]
+    assert [line["error"] and line["error"]["owner"] for line in lines] == [
+        None,
+        "vendor",
+        "merch",
+        "vendor",
+        "merch",
+    ]
     assert [bool(line["images"]) for line in lines] == [True, False, False, False, False]
     assert all(
         line.keys()

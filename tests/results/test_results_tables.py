@@ -12,7 +12,9 @@ from jobs.records import BadRow, JobState
 from jobs.results.tables import FORMULA_STARTS, STATUS_COLUMNS, safe_cell
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
-HOSTILE = st.sampled_from(["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-12.5", "'=x", '"', ",", "\n", ""])
+HOSTILE = st.sampled_from(
+    ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-12.5", "'=x", '"', ",", "\n", ""]
+)
 
 
 def neutral(text):
@@ -31,7 +33,9 @@ def neutral(text):
 def test_any_cells_are_read_back_as_they_were_but_for_the_quote(rows):
     out = io.StringIO(newline="")
     csv.writer(out).writerows([safe_cell(cell) for cell in row] for row in rows)
-    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [[neutral(cell) for cell in row] for row in rows]
+    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [
+        [neutral(cell) for cell in row] for row in rows
+    ]
 
 
 @given(TEXT | HOSTILE)
@@ -62,7 +66,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(books):
 
 
 def test_a_chinese_manifest_in_gb18030_keeps_its_words(books):
-    batch = books.feed("货号,模特,连衣裙,备注\n裙-1,https://a.example/p,https://a.example/g,红色\n".encode("gb18030"))
+    batch = books.feed(
+        "货号,模特,连衣裙,备注\n裙-1,https://a.example/p,https://a.example/g,红色\n".encode("gb18030")
+    )
     books.finish()
     books.exporter.export(batch)
     head, row = books.table(batch)
@@ -73,21 +79,32 @@ def test_a_chinese_manifest_in_gb18030_keeps_its_words(books):
 
 def test_the_rows_without_a_picture_are_a_manifest_again(books):
     rows = [f"s{n},note {n},https://a.example/p,https://a.example/{n}" for n in range(5)]
-    batch = books.feed("sku,note,model,top\n" + "\n".join([*rows, "s5,no garment,https://a.example/p,"]) + "\n")
-    states = iter([JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN, JobState.SUCCEEDED])
+    batch = books.feed(
+        "sku,note,model,top\n" + "\n".join([*rows, "s5,no garment,https://a.example/p,"]) + "\n"
+    )
+    states = iter(
+        [JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN, JobState.SUCCEEDED]
+    )
     books.finish(lambda _job: next(states))
     books.exporter.export(batch)
     again = list(open_manifest(str(books.out / batch / "failed.csv")).rows())
     assert [row.sku for row in again] == ["s1", "s2", "s3", "s5"]
     assert [isinstance(row, BadRow) for row in again] == [False, False, False, True]
     assert [row.fields for row in again if not isinstance(row, BadRow)] == [
-        {"sku": f"s{n}", "note": f"note {n}", "model": "https://a.example/p", "top": f"https://a.example/{n}"} for n in (1, 2, 3)
+        {"sku": f"s{n}", "note": f"note {n}", "model": "https://a.example/p", "top": f"https://a.example/{n}"}
+        for n in (1, 2, 3)
     ]
 
 
 def test_rows_whose_cells_look_like_formulas_ask_for_the_same_pair_when_they_are_run_again(books):
-    batch = books.feed("sku,person,upper\n-A1,https://a.example/p,https://a.example/1\n=B2,https://a.example/p,https://a.example/2\n")
-    asked = {line["request_id"] for rows in books.ledger.rows(batch) for line in [{"request_id": row["job"]} for row in rows.values()]}
+    batch = books.feed(
+        "sku,person,upper\n-A1,https://a.example/p,https://a.example/1\n=B2,https://a.example/p,https://a.example/2\n"
+    )
+    asked = {
+        line["request_id"]
+        for rows in books.ledger.rows(batch)
+        for line in [{"request_id": row["job"]} for row in rows.values()]
+    }
     books.finish(lambda _job: JobState.REJECTED)
     books.exporter.export(batch)
     failed = (books.out / batch / "failed.csv").read_text()
@@ -126,7 +143,10 @@ matrix: {people: [ines], garments: [shirt, skirt]}
     assert table[0]["season"] == "SS"
     (again,) = open_manifest(str(books.out / batch / "failed.csv")).rows()
     assert not isinstance(again, BadRow)
-    assert again.inputs == {"person": "https://a.example/ines.jpg", "lower_clothes": "https://a.example/skirt.png"}
+    assert again.inputs == {
+        "person": "https://a.example/ines.jpg",
+        "lower_clothes": "https://a.example/skirt.png",
+    }
 
 
 def test_the_summary_adds_up_to_the_rows_at_every_moment(books):
@@ -140,7 +160,9 @@ def test_the_summary_adds_up_to_the_rows_at_every_moment(books):
         assert sum(summary["status"].values()) == summary["rows"] == 10
         gaps = summary["rows"] - summary["status"].get("succeeded", 0)
         waiting = summary["status"].get("queued", 0)
-        assert sum(summary["gaps_by_owner"].values()) == sum(summary["gaps_by_class"].values()) == gaps - waiting
+        assert (
+            sum(summary["gaps_by_owner"].values()) == sum(summary["gaps_by_class"].values()) == gaps - waiting
+        )
         if not done:
             break
     assert summary["complete"]

@@ -83,6 +83,9 @@ class Shop:
         return name
 
     def start(self, *words: str, stdin: Path | None = None, **env: str) -> "subprocess.Popen[str]":
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # Tests that were started in the background would hand this on, and Ctrl-C would be nothing.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with ExitStack() as stack:
             source = stack.enter_context(stdin.open("rb")) if stdin else subprocess.DEVNULL
             process = subprocess.Popen(

@@ -227,7 +227,9 @@ class Vendor:
 def picture(task_id: str) -> bytes:
     """A whole JPEG whose bytes no other task has."""
     out = io.BytesIO()
-    Image.new("RGB", (96, 128), (len(task_id) * 40 % 256, 90, 120)).save(out, "JPEG", comment=task_id.encode())
+    Image.new("RGB", (96, 128), (len(task_id) * 40 % 256, 90, 120)).save(
+        out, "JPEG", comment=task_id.encode()
+    )
     return out.getvalue()
 
 

@@ -29,7 +29,9 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
     assert [line["error"]["owner"] for line in batch.lines[1:]] == ["merch"] * 6
     assert batch.summary["gaps_by_class"] == {"row_invalid": 6}
     assert len(shop.vendor.submits) == 1
-    assert [row.sku for row in open_manifest(str(batch.folder / "failed.csv")).rows()] == [f"A-{n}" for n in range(2, 8)]
+    assert [row.sku for row in open_manifest(str(batch.folder / "failed.csv")).rows()] == [
+        f"A-{n}" for n in range(2, 8)
+    ]
 
 
 def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):
@@ -37,13 +39,19 @@ def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_fin
     shop.write("moderated.jpg", picture("a garment of ours"))
     ends = {"good": 1, "fails": 3}
     vendor.end_status = lambda asked: ends.get(asked["upper_clothes"].rpartition("/")[2], 4)
-    shop.write("night.csv", f"sku,person,upper\ngood,{CDN}/p,{CDN}/good\nfails,{CDN}/p,{CDN}/fails\nmod,{CDN}/p,moderated.jpg\n")
+    shop.write(
+        "night.csv",
+        f"sku,person,upper\ngood,{CDN}/p,{CDN}/good\nfails,{CDN}/p,{CDN}/fails\nmod,{CDN}/p,moderated.jpg\n",
+    )
     batch = shop.run("night.csv", code=5, VTON_LIMITS__MAX_ATTEMPTS="2")
     shop.agree(batch)
     assert batch.statuses() == ["succeeded", "failed", "rejected"]
     ids = {line["sku"]: line["request_id"] for line in batch.lines}
     assert vendor.bought() == {ids["good"]: 1, ids["fails"]: 2, ids["mod"]: 1}
-    assert [(line["error"]["owner"], line["error"]["retryable"]) for line in batch.lines[1:]] == [("vendor", True), ("merch", False)]
+    assert [(line["error"]["owner"], line["error"]["retryable"]) for line in batch.lines[1:]] == [
+        ("vendor", True),
+        ("merch", False),
+    ]
     # failed.csv lies elsewhere than the pictures, and is a manifest all the same.
     plan = json.loads(shop.vton("plan", str(batch.folder / "failed.csv"), "--json").out)
     assert (plan["rows"], plan["invalid"]) == (2, 0)

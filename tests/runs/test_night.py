@@ -14,7 +14,10 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     header = "sku,person,upper_clothes,lower_clothes,dress\n"
     outfit = "OUT-1,https://cdn.example/p.png?x=1&y=2,https://cdn.example/upper.jpg,https://cdn.example/lower.jpg,\n"
     dress = "DRS-2,https://cdn.example/模特.png,,,https://cdn.example/dress.jpg\n"
-    shop.write("night.csv", header + outfit + dress + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\nDUP-4" + dress[5:])
+    shop.write(
+        "night.csv",
+        header + outfit + dress + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\nDUP-4" + dress[5:],
+    )
     first = shop.run("night.csv")
     assert first.statuses() == ["succeeded"] * 4
     shop.agree(first)
@@ -43,7 +46,7 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     for submit in vendor.submits:
         assert submit.headers["content-type"] == "application/json"
         assert int(submit.headers["content-length"]) == len(submit.body)
-        assert list(json.loads(submit.body))[0] == "person"
+        assert next(iter(json.loads(submit.body))) == "person"
     assert vendor.download_headers
     assert not any("authorization" in headers for headers in vendor.download_headers)
 
@@ -52,7 +55,13 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     assert again.folder == first.folder
     assert len(vendor.submits) == 3
 
-    shop.write("night.csv", header + outfit + dress.replace("dress.jpg", "other.jpg") + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\n")
+    shop.write(
+        "night.csv",
+        header
+        + outfit
+        + dress.replace("dress.jpg", "other.jpg")
+        + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\n",
+    )
     edited = shop.run("night.csv")
     shop.agree(edited)
     assert edited.folder != first.folder
@@ -101,28 +110,28 @@ def test_a_manifest_from_standard_input_runs(shop):
     assert batch.folder.name.startswith("stdin-")
 
 
-def test_with_callbacks_every_task_is_asked_for_about_once(shop, free_port):
+def test_with_callbacks_every_task_is_asked_for_once(shop, free_port):
     vendor = shop.vendor
-    vendor.latency_s = 0.6
+    # All are submitted before the first has ended, and by the guess nobody would ask for a minute.
+    vendor.latency_s = 1.5
     secret = {
         "VTON_CALLBACKS__PUBLIC_URL": f"http://127.0.0.1:{free_port}/hooks",
         "VTON_CALLBACKS__PORT": str(free_port),
         "VTON_CALLBACKS__SECRET": SECRET,
-        "VTON_TASKS__LATENCY_S": "0.6",
+        "VTON_TASKS__LATENCY_S": "20",
     }
     batch = shop.run(shop.urls(8), **secret)
     shop.agree(batch)
     assert [line["source"] for line in batch.lines] == ["callback"] * 8
     assert all(task.called_back[-1] == 200 for task in vendor.tasks.values())
-    assert sum(task.polls for task in vendor.tasks.values()) <= 8 + 1
+    assert [task.polls for task in vendor.tasks.values()] == [1] * 8
     for submit in vendor.submits:
         address = submit.asked["notify_url"]
-        assert address.startswith(f"http://127.0.0.1:{free_port}/hooks/callbacks/{submit.asked['request_id']}/")
+        assert address.startswith(
+            f"http://127.0.0.1:{free_port}/hooks/callbacks/{submit.asked['request_id']}/"
+        )
         assert SECRET not in address
     assert len({submit.asked["notify_url"] for submit in vendor.submits}) == 8
-    assert submit_free_of(shop, [submit.asked["notify_url"] for submit in vendor.submits])
-
-
-def submit_free_of(shop, addresses):
-    """Keyed addresses stand in no log."""
-    return not any(address in shop.logs() for address in addresses)
+    # Keyed addresses stand in no log.
+    logs = shop.logs()
+    assert not any(submit.asked["notify_url"].rpartition("/")[2] in logs for submit in vendor.submits)

@@ -36,6 +36,8 @@ LONGEST_WAIT_MS = 5_000
 PROBE_MS = (5_000, 300_000)
 #: Answers in a row that say nothing good before the breaker opens by itself.
 STREAK = 5
+#: Paid tasks lost without a picture in between before the account is paused.
+LOST = 3
 #: Longest closing when the vendor does not say how long, ms.
 LONGEST_CLOSE_MS = 60_000
 
@@ -83,6 +85,8 @@ class Gate:
         self._ledger = ledger
         self._limits = limits
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
+        #: A process that took longer than this to write its intent has been stopped; it must not send, s.
+        self.patience_s = GRACE_MS / 2000
         self._ledger_id = ""
         self._stopping = threading.Event()
         #: Only this process listens here, so that it can wake its own waiters when it stops.
@@ -132,6 +136,10 @@ class Gate:
     def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""
         self._give_back(permit, "none", "", ms=(0, 0))
+
+    def unsent(self, permit: Permit, why: str) -> None:
+        """HiDream was not reached: everybody waits a little, unless only this job has the trouble."""
+        self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
 
     def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
@@ -229,6 +237,21 @@ class Gate:
 def open_breaker(reason: str, why: str, *, enough: int = 1) -> Call[bool]:
     """Counts a bad answer that came outside a permit, e.g. to a poll; True when the breaker opens with it."""
     return Call(script("worker.gate", "streak"), (reason, why, enough, *PROBE_MS), bool)
+
+
+def pause(why: str) -> Call[bool]:
+    """Pauses the account; a pause that is there already stays as it is. True when this one is new."""
+    return Call(script("worker.gate", "pause"), (why,), bool)
+
+
+def unpause(why: str) -> Call[bool]:
+    """Takes back a pause that was made with this reason; a person's own stays."""
+    return Call(script("worker.gate", "unpause"), (why,), bool)
+
+
+def count_lost(why: str) -> Call[bool]:
+    """A paid task is lost; after LOST of them without a picture in between the account is paused: a person must look."""
+    return Call(script("worker.gate", "lost"), (why, LOST), bool)
 
 
 def _read(reply: list[Any], token: str) -> Permit | Wait | Empty:

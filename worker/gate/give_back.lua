@@ -1,6 +1,6 @@
 -- Nothing was bought: the job waits again, at the front, and no attempt is burnt. What it means for the account:
 -- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, refund.
--- Effects: 'none' | 'close' (ms, or a doubling wait when 0; shrinks nothing) | 'throttle' (close and shrink the rate)
+-- Effects: 'none' | 'unsent' (close, but not for one job's sake while others are accepted) | 'close' (ms, or a doubling wait when 0; shrinks nothing) | 'throttle' (close and shrink the rate)
 -- | 'trip' (open the breaker; ms = first wait for a probe).
 -- Returns {1, closed until or 0, opened} or {0, 0, 0} (fenced).
 local rid, token, claim, effect, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -11,9 +11,25 @@ if found[3] ~= claim or (found[1] ~= 'queued' and found[1] ~= 'submitting' and f
 redis.call('HSET', job, 'op', token)
 redis.call('ZREM', key('unknown'), rid)
 redis.call('HDEL', job, 'failure')
-refund(rid)
-back_to_queue(rid)
 local was_probe = redis.call('HGET', gate, 'probe') == rid
+refund(rid)
+if effect == 'unsent' then
+  local times = redis.call('HINCRBY', job, 'not_sent', 1)
+  if times == 1 then redis.call('HSET', job, 'unsent_ms', now) end
+  local since = tonumber(redis.call('HGET', job, 'unsent_ms'))
+  local others_go = tonumber(redis.call('HGET', gate, 'last_accept') or '0') > since
+  if others_go and times >= 5 then
+    redis.call('HSET', job, 'finished_ms', now, 'failure', cjson.encode({ kind = 'not_sent', retryable = true, owner = 'ops',
+      message = 'It could not be sent though others could: ' .. why }))
+    release(rid)
+    move(rid, 'failed')
+    return { 1, 0, 0 }
+  end
+  back_to_queue(rid, times > 1)
+  effect = others_go and 'none' or 'close'
+else
+  back_to_queue(rid)
+end
 
 local closed, opened = 0, 0
 if effect == 'throttle' or effect == 'close' then

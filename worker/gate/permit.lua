@@ -8,7 +8,7 @@ if ARGV[2] ~= '' and id ~= ARGV[2] then return { 'lost' } end
 
 local function grant(rid, go, probe)
   return { 'granted', rid, go, now, probe, redis.call('HGETALL', key('job', rid)),
-    redis.call('HMGET', gate, 'lat_mean', 'lat_var', 'lat_n') }
+    redis.call('HMGET', gate, 'lat_mean', 'lat_var', 'lat_n', 'told') }
 end
 
 -- The reply of the first sending was lost: it is the same permit.
@@ -64,7 +64,13 @@ while waiting > 0 do
   batch = redis.call('LINDEX', key('ring'), 0)
   if not batch then break end
   local b = key('batch', batch)
-  if batch_budget > 0 and tonumber(redis.call('HGET', b, 'spent') or '0') >= batch_budget then
+  local wants = redis.call('HMGET', b, 'spent', 'cancelled')
+  if wants[2] then
+    -- Its jobs were cancelled or stand in another batch's line.
+    redis.call('DEL', key('queued', batch))
+    redis.call('LREM', key('ring'), 0, batch)
+    waiting = waiting - 1
+  elseif batch_budget > 0 and tonumber(wants[1] or '0') >= batch_budget then
     turn(batch)
     over = over + 1
     waiting = waiting - 1
@@ -74,9 +80,11 @@ while waiting > 0 do
       redis.call('LREM', key('ring'), 0, batch)
       waiting = waiting - 1
     else
-      local found = redis.call('HMGET', key('job', rid), 'state', 'claim')
+      local found = redis.call('HMGET', key('job', rid), 'state', 'claim', 'refs')
       if found[1] == 'queued' and not found[2] then
         turn(batch)
+        -- Who still wants it pays.
+        if not string.find(';' .. found[3], ';' .. batch .. '=', 1, true) then batch = home(rid) or batch end
         break
       end
       rid = nil
@@ -90,7 +98,9 @@ end
 
 redis.call('HSET', gate, 'tat', string.format('%.3f', go + interval))
 go = math.ceil(go)
-redis.call('HSET', key('job', rid), 'claim', token, 'paid_batch', batch, 'paid_day', ARGV[7])
+redis.call('ZREM', key('retry'), rid)
+redis.call('HDEL', key('job', rid), 'was')
+redis.call('HSET', key('job', rid), 'batch', batch, 'claim', token, 'paid_batch', batch, 'paid_day', ARGV[7])
 redis.call('HINCRBY', key('batch', batch), 'spent', 1)
 redis.call('HINCRBY', key('spent'), ARGV[7], 1)
 redis.call('ZADD', key('leases'), go + lease, rid)

@@ -27,6 +27,8 @@ _OK = HTTPStatus.OK
 _REDIRECT = HTTPStatus.MULTIPLE_CHOICES
 _CLIENT_ERROR = HTTPStatus.BAD_REQUEST
 _SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
+#: The kind of a refusal whose code stands in no table.
+UNLISTED = "refused"
 _THROTTLED = HTTPStatus.TOO_MANY_REQUESTS
 _OVERLOADED = HTTPStatus.SERVICE_UNAVAILABLE
 _AUTH = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -125,7 +127,7 @@ def _answered(reply: Reply, envelope: Envelope | None, by_code: SubmitOutcome | 
         return Unknown(reason="code 0 without a task_id")
     if task_id is not None:
         return Unknown(reason=f"code {code} and yet a task_id")
-    return by_code or _refusal("refused", code, envelope)
+    return by_code or _refusal(UNLISTED, code, envelope)
 
 
 def _sub_task_ids(envelope: Envelope) -> tuple[str, ...]:
@@ -174,7 +176,7 @@ def _turned_away(
             return _refusal("picture_too_large", status, envelope, said)
         case _:
             code = envelope.code if envelope is not None and envelope.code else status
-            return by_code or _refusal("refused", code, envelope)
+            return by_code or _refusal(UNLISTED, code, envelope)
 
 
 def _refusal(
@@ -183,7 +185,9 @@ def _refusal(
     theirs = envelope.message if envelope else ""
     owner = Owner.MERCH if kind.startswith(_MERCH_KINDS) else Owner.OPS
     message = f"{said} ({code})" + (f": {theirs}" if theirs else "")
-    return Refused(failure=Failure(kind=kind, code=code, message=message, retryable=False, owner=owner))
+    # A code that stands in no table may have been about the account or the hour: it is worth another try.
+    retryable = kind == UNLISTED
+    return Refused(failure=Failure(kind=kind, code=code, message=message, retryable=retryable, owner=owner))
 
 
 def _said(ours: str, status: int, envelope: Envelope | None) -> str:

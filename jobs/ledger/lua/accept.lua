@@ -1,12 +1,14 @@
 -- HiDream has taken the job. ARGV: request id, token, claim, task id, sub-task ids, first poll in ms, lease ms.
--- A worker that was away may come late: it is adopted while the claim is still its own.
+-- A worker that was away may come late: it is heard while nobody else has taken the job.
 -- Returns {1, now, breaker closed} | {0, state, 0} fenced | {2, other request id, 0} the task id is another job's: both are held.
 local rid, token, claim, task = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hinted')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hinted', 'was')
 local state = found[1]
 if found[2] == token then return { 1, now, 0 } end
-if (state ~= 'submitting' and state ~= 'unknown') or found[3] ~= claim then return { 0, state or '', 0 } end
+local mine = (state == 'submitting' or state == 'unknown') and found[3] == claim
+local waits_again = state == 'queued' and not found[3] and found[5] == claim
+if not mine and not waits_again then return { 0, state or '', 0 } end
 
 local function hold(id)
   redis.call('HSET', key('job', id), 'failure', cjson.encode({ kind = 'task_shared', retryable = false, owner = 'vendor',
@@ -29,11 +31,13 @@ if redis.call('HSETNX', key('tasks'), task, rid) == 0 then
   end
 end
 redis.call('HSET', job, 'task_id', task, 'subs', ARGV[5], 'submitted_ms', now, 'polls', 0)
-redis.call('HDEL', job, 'failure', 'hinted')
+redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms')
+redis.call('HSET', key('gate'), 'last_accept', now)
+redis.call('ZREM', key('retry'), rid)
 redis.call('HINCRBY', job, 'attempts', 1)
 redis.call('ZREM', key('posting'), rid)
 redis.call('ZREM', key('unknown'), rid)
-redis.call('ZADD', key('leases'), now + ARGV[7], rid)
+redis.call('ZADD', key('leases'), now + ARGV[6] + ARGV[7], rid)
 redis.call('ZADD', key('due'), found[4] and now or now + ARGV[6], rid)
 ring('watch', 8)
 move(rid, 'submitted')

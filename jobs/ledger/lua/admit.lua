@@ -25,13 +25,14 @@ for i = 2, #ARGV, 4 do
   end
 end
 
-local counts, reused, duplicate, open, queued = {}, 0, 0, 0, {}
+local counts, reused, duplicate, open, queued, also = {}, 0, 0, 0, {}, {}
 for _, item in ipairs(order) do
   local rid, numbers = item[1], groups[item[1]]
   local job, count = key('job', rid), #numbers
   local text = table.concat(numbers, ',')
   local found = redis.call('HMGET', job, 'state', 'refs', 'failure')
   local state = found[1]
+  local known = false
   duplicate = duplicate + count - 1
   if not state then
     state = 'queued'
@@ -39,7 +40,7 @@ for _, item in ipairs(order) do
       'batch', batch, 'queued_ms', now)
     queued[#queued + 1] = rid
   else
-    local refs, known = found[2] or '', false
+    local refs = found[2] or ''
     for name in string.gmatch(refs, '([^=;]+)=') do known = known or name == batch end
     if known then
       -- ';' on both sides makes the batch's own segment findable without patterns.
@@ -65,8 +66,12 @@ for _, item in ipairs(order) do
       state = nil
     elseif ENDED[state] then
       if state == 'succeeded' and not known then reused = reused + count end
-      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'))
+      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'), 'rows', text)
     end
+  end
+  if state == 'queued' and found[1] and not known and not redis.call('ZSCORE', key('retry'), rid) then
+    -- It waits in another batch's line already; in ours too, should that batch be over its budget.
+    also[#also + 1] = rid
   end
   if state then
     counts[state] = (counts[state] or 0) + count
@@ -81,8 +86,17 @@ redis.call('HINCRBY', b, 'open', open)
 redis.call('HINCRBY', b, 'reused', reused)
 redis.call('HINCRBY', b, 'duplicate', duplicate)
 if fresh > 0 then redis.call('HDEL', b, 'completed_ms') end
-for first = 1, #queued, 1000 do
-  redis.call('RPUSH', key('queued', batch), unpack(queued, first, math.min(first + 999, #queued)))
+for _, line in ipairs({ queued, also }) do
+  for first = 1, #line, 1000 do
+    redis.call('RPUSH', key('queued', batch), unpack(line, first, math.min(first + 999, #line)))
+  end
+  if #line > 0 and not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
 end
-if #queued > 0 and not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
+if redis.call('HGET', b, 'cancelled') then
+  for _, rid in ipairs(queued) do
+    redis.call('HSET', key('job', rid), 'finished_ms', now)
+    move(rid, 'cancelled')
+  end
+  queued = {}
+end
 return { fresh, reused, duplicate, unpack(queued) }

@@ -18,5 +18,5 @@ if hinted then
 else
   redis.call('ZADD', key('due'), 'XX', now + ARGV[2], rid)
 end
-redis.call('ZADD', key('leases'), 'XX', now + ARGV[3], rid)
+redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid)
 return 1

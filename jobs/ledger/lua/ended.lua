@@ -11,6 +11,9 @@ redis.call('ZADD', key('due'), now + ARGV[6], rid)
 release(rid)
 if found[3] then return 1 end
 redis.call('HSET', job, 'ended_ms', now)
+-- How far callbacks can be relied on, over about 16 ends.
+local told = tonumber(redis.call('HGET', key('gate'), 'told') or '0')
+redis.call('HSET', key('gate'), 'told', string.format('%.4f', told + ((ARGV[4] == 'callback' and 1 or 0) - told) / 16))
 local latency = tonumber(ARGV[5])
 if latency then
   -- Mean and variance of ln(ms), forgetting slowly: 1/n at first, then a window of about 64 tasks.

@@ -7,17 +7,12 @@ local state = found[1]
 if not state then return 0 end
 if state == 'submitting' then
   redis.call('HSET', job, 'hinted', 1)
+  if task ~= '' then redis.call('HSET', job, 'hint_task', task) end
 elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]) then
   redis.call('HSET', job, 'hinted', 1)
   redis.call('ZADD', key('due'), 'XX', now, rid)
   ring('watch', 8)
-elseif state == 'unknown' and task ~= '' and redis.call('HSETNX', key('tasks'), task, rid) == 1 then
-  redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1)
-  redis.call('HDEL', job, 'failure')
-  redis.call('HINCRBY', job, 'attempts', 1)
-  redis.call('ZREM', key('unknown'), rid)
-  redis.call('ZADD', key('due'), now, rid)
-  move(rid, 'submitted')
-  ring('watch', 8)
+elseif state == 'unknown' or (state == 'queued' and not redis.call('HGET', job, 'claim')) then
+  adopt(rid, task)
 end
 return 1

@@ -7,5 +7,6 @@ if new == 1 then
   redis.call('HSET', b, 'open', 0, 'rows', 0, unpack(ARGV, 3))
   redis.call('ZADD', key('batches'), now, ARGV[1])
 end
+redis.call('HDEL', b, 'cancelled')
 redis.call('ZADD', key('active'), now, ARGV[1])
 return { new, redis.call('HGET', key('meta'), 'id') }

@@ -40,17 +40,33 @@ local function refund(rid)
   redis.call('HINCRBY', key('spent'), paid[2], -1)
 end
 
+-- Nobody knows whether a task runs: its slot stays taken for as long as one would take.
+local function release_later(rid)
+  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+  redis.call('ZREM', key('posting'), rid)
+  local learnt = redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var')
+  local wait = 5000
+  if learnt[1] then wait = math.exp(learnt[1] + math.sqrt(math.max(0, tonumber(learnt[2])))) end
+  redis.call('ZADD', key('leases'), 'XX', math.floor(now + math.min(wait, 300000)), rid)
+end
+
 local function enqueue(rid, batch, at_front)
   redis.call(at_front and 'LPUSH' or 'RPUSH', key('queued', batch), rid)
   if not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
 end
 
--- The batch a job waits in: its home if that still has it, else any other that refers to it.
+-- The batch a job waits in: its home if that still wants it, else any other that does; nil when all were cancelled.
 local function home(rid)
   local found = redis.call('HMGET', key('job', rid), 'batch', 'refs')
   local first, same
-  each_ref(found[2], function(batch) first = first or batch; same = same or batch == found[1] end)
-  local batch = same and found[1] or first or found[1]
+  each_ref(found[2], function(batch)
+    if not redis.call('HGET', key('batch', batch), 'cancelled') then
+      first = first or batch
+      same = same or batch == found[1]
+    end
+  end)
+  local batch = same and found[1] or first
+  if not batch then return nil end
   if batch ~= found[1] then redis.call('HSET', key('job', rid), 'batch', batch) end
   return batch
 end
@@ -86,7 +102,7 @@ end
 -- What a former task left in its job; what it cost stays spent.
 local function forget_task(rid)
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'hinted', 'paid_batch', 'paid_day')
+    'unanswered', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'paid_batch', 'paid_day')
 end
 
 -- A person or a new batch asks once more: the job is as if it had never been tried.
@@ -95,11 +111,48 @@ local function renew(rid)
   redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'task_failures', 'resubmitted')
 end
 
--- Back among the waiting, at the front: it has waited already.
-local function back_to_queue(rid)
-  redis.call('HDEL', key('job', rid), 'claim')
-  if redis.call('HGET', key('job', rid), 'state') ~= 'queued' then move(rid, 'queued') end
-  enqueue(rid, home(rid), true)
+-- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
+local function back_to_queue(rid, at_back)
+  local job = key('job', rid)
+  local found = redis.call('HMGET', job, 'state', 'claim')
+  if found[2] then
+    -- The holder's late word is still worth hearing until somebody else takes the job.
+    redis.call('HDEL', job, 'claim')
+    redis.call('HSET', job, 'was', found[2])
+  end
+  local batch = home(rid)
+  if not batch then
+    redis.call('HSET', job, 'finished_ms', now)
+    move(rid, 'cancelled')
+    return
+  end
+  if found[1] ~= 'queued' then move(rid, 'queued') end
+  enqueue(rid, batch, not at_back)
+end
+
+-- A callback named the task of a job that nobody can account for: HiDream is asked about it. False: the task is known.
+local function adopt(rid, task)
+  if not task or task == '' or redis.call('HSETNX', key('tasks'), task, rid) == 0 then return false end
+  local job = key('job', rid)
+  -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
+  redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
+  redis.call('HDEL', job, 'failure', 'hint_task')
+  redis.call('HINCRBY', job, 'attempts', 1)
+  for _, set in ipairs({ 'posting', 'unknown', 'retry' }) do redis.call('ZREM', key(set), rid) end
+  redis.call('ZADD', key('leases'), now + 120000, rid)
+  redis.call('ZADD', key('due'), now, rid)
+  move(rid, 'submitted')
+  ring('watch', 8)
+  return true
+end
+
+-- It may have been bought; a callback that came meanwhile settles it at once. True when it became `unknown`.
+local function to_unknown(rid)
+  release_later(rid)
+  if adopt(rid, redis.call('HGET', key('job', rid), 'hint_task')) then return false end
+  redis.call('ZADD', key('unknown'), now, rid)
+  move(rid, 'unknown')
+  return true
 end
 
 -- The account answers: a run of bad answers is over, an open breaker closes.

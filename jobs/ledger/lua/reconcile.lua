@@ -6,23 +6,24 @@ local redriven, unknown, resubmitted = {}, {}, {}
 -- Holders that died: without intent nothing was sent, with it nobody knows.
 for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'LIMIT', 0, most)) do
   local state = redis.call('HGET', key('job', rid), 'state')
-  release(rid)
   if state == 'queued' then
+    release(rid)
     refund(rid)
     back_to_queue(rid)
     redriven[#redriven + 1] = rid
   elseif state == 'submitting' then
     redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = true, owner = 'ops',
       message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
-    redis.call('ZADD', key('unknown'), now, rid)
-    move(rid, 'unknown')
-    unknown[#unknown + 1] = rid
+    if to_unknown(rid) then unknown[#unknown + 1] = rid end
+  else
+    release(rid)
   end
 end
 
 for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('retry'), '-inf', now, 'LIMIT', 0, most)) do
   redis.call('ZREM', key('retry'), rid)
-  if redis.call('HGET', key('job', rid), 'state') == 'queued' then
+  local waiting = redis.call('HMGET', key('job', rid), 'state', 'claim')
+  if waiting[1] == 'queued' and not waiting[2] then
     back_to_queue(rid)
     redriven[#redriven + 1] = rid
   end

@@ -17,15 +17,18 @@ for i = 11, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', job, ARGV[i])
   else redis.call('HSET', job, ARGV[i], ARGV[i + 1]) end
 end
+if to == 'unknown' then
+  return { 1, to_unknown(rid) and 'unknown' or 'submitted' }
+end
 if ARGV[6] == '1' then release(rid) end
 if ARGV[7] == '1' then refund(rid) end
 if ARGV[8] == '1' then account_answers() end
 if ARGV[9] == '-1' then redis.call('ZREM', key('due'), rid)
 elseif ARGV[9] ~= '' then redis.call('ZADD', key('due'), ARGV[9], rid) end
-if to == 'unknown' then redis.call('ZADD', key('unknown'), now, rid)
-elseif to ~= '' then redis.call('ZREM', key('unknown'), rid) end
 if to ~= '' then
-  if ENDED[to] and to ~= 'unknown' then redis.call('HSET', job, 'finished_ms', now) end
+  redis.call('ZREM', key('unknown'), rid)
+  if ENDED[to] then redis.call('HSET', job, 'finished_ms', now) end
+  if to == 'succeeded' then redis.call('HDEL', key('gate'), 'lost') end
   move(rid, to)
 end
 return { 1, to ~= '' and to or state }

@@ -1,0 +1,26 @@
+"""Lost callbacks must not teach patience: found by the harness as tasks that were polled later and later."""
+
+import math
+
+import pytest
+
+from jobs.records import Latency
+from jobs.settings import TaskSettings
+from worker.policy import PollSchedule
+
+SCHEDULE = PollSchedule(tasks=TaskSettings(latency_s=12))
+
+
+def learnt(told: float, samples: int = 50) -> Latency:
+    return Latency(mean=math.log(12_000), variance=0.1, samples=samples, told=told)
+
+
+@pytest.mark.parametrize("latency", [None, learnt(told=0.0), learnt(told=0.5), learnt(told=1.0, samples=2)])
+def test_callbacks_that_have_not_proven_to_arrive_delay_no_poll(latency):
+    assert SCHEDULE.first_ms(latency, callbacks=True) == SCHEDULE.first_ms(latency, callbacks=False)
+
+
+def test_callbacks_that_arrive_are_waited_for():
+    assert SCHEDULE.first_ms(learnt(told=0.9), callbacks=True) > 2 * SCHEDULE.first_ms(
+        learnt(told=0.9), callbacks=False
+    )
