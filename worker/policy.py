@@ -65,11 +65,12 @@ class PollSchedule:
     def next_ms(self, latency: Latency | None, elapsed_ms: float) -> int:
         """From a poll that found the task under way, `elapsed_ms` after acceptance, to the next one."""
         mean, spread = self._shape(latency)
-        until_plausible = math.exp(mean + FIRST_Z * spread) - elapsed_ms
+        plausible = math.exp(mean + FIRST_Z * spread)
         tail = max(0.0, elapsed_ms - math.exp(mean + TAIL_Z * spread))
         # Keller's rule for inspections: their density goes with the root of the hazard rate.
-        likely = math.sqrt(2 * POLL_COST * math.exp(mean) / _hazard(max(1.0, elapsed_ms), mean, spread))
-        wait = max(until_plausible, likely, TAIL_GROWTH * tail)
+        # (Asked before an end is plausible, as after a change of latency, there is no hazard yet to go by.)
+        likely = math.sqrt(2 * POLL_COST * math.exp(mean) / _hazard(max(plausible, elapsed_ms), mean, spread))
+        wait = max(plausible - elapsed_ms, likely, TAIL_GROWTH * tail)
         return int(min(LONGEST_POLL_MS, max(SHORTEST_POLL_MS, wait)))
 
     def _shape(self, latency: Latency | None) -> tuple[float, float]:

@@ -42,7 +42,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     if given.kind == "soak":
         name = f"soak of {given.minutes:g} minutes"
-        long_one = Scenario(name=name, area="soak", play=lambda folder: soak(folder, given.minutes, seed=given.seed))
+        long_one = Scenario(
+            name=name, area="soak", play=lambda folder: soak(folder, given.minutes, seed=given.seed)
+        )
         return _tell(name, played(long_one, keep=given.keep))
     return _long(given.only, given.runs, given.at_once, given.keep)
 
@@ -69,7 +71,9 @@ def _in_process(name: str, keep: Path | None) -> Outcome:
     try:
         return _from_json(json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError):
-        return Outcome(verdict=Verdict(), faults=0, broken=[f"the harness ended: {done.stderr.strip()[-300:]}"])
+        return Outcome(
+            verdict=Verdict(), faults=0, broken=[f"the harness ended: {done.stderr.strip()[-300:]}"]
+        )
 
 
 def _tell(name: str, outcome: Outcome) -> int:

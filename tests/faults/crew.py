@@ -32,7 +32,9 @@ class Worker:
     def start(self, **armed: str) -> None:
         """Starts it; `armed` is only for this life."""
         self._log.parent.mkdir(exist_ok=True)
-        program = Program(name=self.name, argv=self._argv, env={**self._env, **armed}, death_signal=signal.SIGKILL)
+        program = Program(
+            name=self.name, argv=self._argv, env={**self._env, **armed}, death_signal=signal.SIGKILL
+        )
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(

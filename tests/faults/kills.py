@@ -54,7 +54,9 @@ def _quiet(stage: Stage, batch: BatchId) -> bool:
 
 
 for _name in NAMES:
-    scenario("kill −9 at a failpoint", f"kill at {_name}")(lambda folder, name=_name: at_failpoint(folder, name))  # type: ignore[misc]
+    scenario("kill −9 at a failpoint", f"kill at {_name}")(
+        lambda folder, name=_name: at_failpoint(folder, name)
+    )  # type: ignore[misc]
 
 
 class Storm:
@@ -104,10 +106,25 @@ class Storm:
 
 
 def kill_storm(
-    folder: Path, *, jobs: int, kills: int, per_minute: int, submit: int = 4, collect: int = 2, hurry: bool = False
+    folder: Path,
+    *,
+    jobs: int,
+    kills: int,
+    per_minute: int,
+    submit: int = 4,
+    collect: int = 2,
+    hurry: bool = False,
 ) -> Outcome:
     """Some workers, one of them killed every 0.1 to 0.3 s as long as any is up."""
-    setup = Setup(submit=submit, collect=collect, threads=4, per_minute=per_minute, in_flight=20, latency_s=0.4, wires=True)
+    setup = Setup(
+        submit=submit,
+        collect=collect,
+        threads=4,
+        per_minute=per_minute,
+        in_flight=20,
+        latency_s=0.4,
+        wires=True,
+    )
     with Stage(folder, setup) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(3), "submits have begun")
@@ -141,7 +158,9 @@ def _storm(folder: Path) -> Outcome:
 
 def sigterm(folder: Path, *, jobs: int = 80, collect: int = 2) -> Outcome:
     """Every worker is asked to end under load, and others begin."""
-    with Stage(folder, Setup(submit=2, collect=collect, in_flight=20, submit_delay_s=0.3, latency_s=0.5)) as stage:
+    with Stage(
+        folder, Setup(submit=2, collect=collect, in_flight=20, submit_delay_s=0.3, latency_s=0.5)
+    ) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.02)
         began = time.monotonic()
@@ -216,7 +235,9 @@ def stopped(workers: list[Worker]) -> Iterator[None]:
 
 @scenario("SIGTERM, SIGSTOP, death", "SIGSTOP mid-POST until its job is unknown, then SIGCONT")
 def _stopped(folder: Path) -> Outcome:
-    setup = Setup(submit=2, threads=2, submit_delay_s=0.8, submit_timeout_s=120, env={"VTON_TASKS__LATENCY_S": "0.4"})
+    setup = Setup(
+        submit=2, threads=2, submit_delay_s=0.8, submit_timeout_s=120, env={"VTON_TASKS__LATENCY_S": "0.4"}
+    )
     # The reply lies in the socket while nobody reads it; time is passed by hand, since the POST may last 120 s.
     with Stage(folder, setup) as stage:
         victim = stage.crew.of("submit")[0]
@@ -227,7 +248,9 @@ def _stopped(folder: Path) -> Outcome:
             stage.pass_time()
             stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown")
             unknown = stage.status(batch).counts["unknown"]
-        stage.until(lambda: not stage.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20)
+        stage.until(
+            lambda: not stage.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20
+        )
         stage.finish(batch)
         return Outcome(verdict=judge(stage, batch), faults=1,
                        note=f"{unknown} were unknown meanwhile, all adopted by the late record")  # fmt: skip
@@ -245,7 +268,9 @@ def _stopped_long(folder: Path) -> Outcome:
         batch = stage.enqueue("night", range(20))
         stage.until(lambda: len(stage.submitting()) == 4, "every thread is in a POST", step_s=0.01)
         with stopped([victim]):
-            stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60)
+            stage.until(
+                lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60
+            )
             unknown = stage.status(batch).counts["unknown"]
         stage.finish(batch)
         return Outcome(verdict=judge(stage, batch, unknown_at_most=unknown), faults=1,

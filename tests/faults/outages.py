@@ -37,7 +37,9 @@ def setup_threads(stage: Stage) -> int:
 
 
 for _down in (1, 5, 20):
-    scenario("Redis down", f"Redis killed, back after {_down} s")(lambda folder, down=_down: redis_down(folder, down))  # type: ignore[misc]
+    scenario("Redis down", f"Redis killed, back after {_down} s")(
+        lambda folder, down=_down: redis_down(folder, down)
+    )  # type: ignore[misc]
 
 
 @scenario("Redis down", "Redis killed and restarted ten times")
@@ -51,7 +53,11 @@ def _redis_flaps(folder: Path) -> Outcome:
             stage.redis.start()
         going = stage.going_again(time.time())
         stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch, unknown_at_most=10 * setup_threads(stage)), faults=10, recovery_s=going)
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=10 * setup_threads(stage)),
+            faults=10,
+            recovery_s=going,
+        )
 
 
 @scenario("Redis wiped", "Redis wiped mid-run, workers restarted, manifest sent again")
@@ -68,7 +74,9 @@ def _wiped(folder: Path) -> Outcome:
             worker.kill()
             worker.start()
         stage.until(stage.ready, "the workers are back")
-        done = stage.vton("enqueue", str(stage.manifest("night", range(120))), "--batch", "night", check=False)
+        done = stage.vton(
+            "enqueue", str(stage.manifest("night", range(120))), "--batch", "night", check=False
+        )
         pause(6)
         late = [at for at in stage.simulator.arrivals() if at > wiped + 1]
         twice = len(stage.simulator.totals()["bought_twice"])
@@ -99,7 +107,9 @@ def _out_of_memory(folder: Path) -> Outcome:
         stage.ledger.client.config_set("maxmemory", "0")
         going = stage.going_again(time.time(), within_s=60)
         stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going)
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going
+        )
 
 
 @scenario("Redis ill", "Redis read-only for 5 s")
@@ -112,7 +122,9 @@ def _read_only(folder: Path) -> Outcome:
         stage.ledger.client.replicaof("NO", "ONE")
         going = stage.going_again(time.time(), within_s=60)
         stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going)
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going
+        )
 
 
 @scenario("Redis ill", "200 ms between the workers and Redis")

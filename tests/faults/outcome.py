@@ -74,4 +74,3 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         verdict=found.verdict, faults=found.faults, recovery_s=found.recovery_s, note=found.note,
         broken=[*found.verdict.broken, *found.broken], took_s=time.monotonic() - began,
     )  # fmt: skip
-

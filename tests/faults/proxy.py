@@ -35,7 +35,9 @@ class Proxy:
         self._stop = asyncio.Event()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), name="proxy")
+        self._thread = threading.Thread(
+            target=lambda: self._loop.run_until_complete(self._serve()), name="proxy"
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -47,10 +47,12 @@ class RedisServer:
         assert server is not None, "the tests need a redis-server"
         # The password comes by stdin, so that no argv and no file of ours holds it.
         config = (
-            f"port {self.port}\nbind 127.0.0.1\nappendonly yes\nappendfsync always\nsave \"\"\n"
+            f'port {self.port}\nbind 127.0.0.1\nappendonly yes\nappendfsync always\nsave ""\n'
             f"dir {self._folder}\nlogfile {self._folder}/server.log\nrequirepass {self._password}\n"
         )
-        self._process = subprocess.Popen([server, "-"], stdin=subprocess.PIPE, env=env, start_new_session=True)
+        self._process = subprocess.Popen(
+            [server, "-"], stdin=subprocess.PIPE, env=env, start_new_session=True
+        )
         assert self._process.stdin is not None
         self._process.stdin.write(config.encode())
         self._process.stdin.close()
@@ -96,7 +98,14 @@ class Simulator:
     def start(self) -> None:
         """Starts it, or starts it again with the same books on the same port."""
         # Pictures are fetched here, whichever proxy a submit came through.
-        own = ("--port", str(self.port), "--state", str(self._folder / "state.db"), "--pictures-base", f"{self.address}/image/")
+        own = (
+            "--port",
+            str(self.port),
+            "--state",
+            str(self._folder / "state.db"),
+            "--pictures-base",
+            f"{self.address}/image/",
+        )
         argv = [sys.executable, "-m", "worker.simulator", *own, *self._words]
         with (self._folder / "simulator.log").open("ab") as log:
             self._process = subprocess.Popen(

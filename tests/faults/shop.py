@@ -70,7 +70,12 @@ def _no_room_for_results(folder: Path) -> Outcome:
         pause(6)
         filler.unlink()
         took = stage.finish(batch, within_s=200)
-        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=took, note="recovery: until the batch was complete")
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            recovery_s=took,
+            note="recovery: until the batch was complete",
+        )
 
 
 @scenario("budget", "the batch's budget in the middle, workers killed meanwhile")
@@ -79,8 +84,13 @@ def _budget(folder: Path) -> Outcome:
         batch = stage.enqueue("night", range(80))
         stage.until(lambda: stage.arrived(10), "submits have begun", step_s=0.01)
         stage.crew.of("submit")[0].kill()
-        stage.until(lambda: int(stage.ledger.batch_fields(batch).get("spent", 0)) >= 35, "the budget is spent")
-        stage.until(lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"), "nothing is under way")
+        stage.until(
+            lambda: int(stage.ledger.batch_fields(batch).get("spent", 0)) >= 35, "the budget is spent"
+        )
+        stage.until(
+            lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"),
+            "nothing is under way",
+        )
         pause(1)
         unknown = stage.status(batch).counts.get("unknown", 0)
         stage.vton("cancel", "night")
@@ -88,7 +98,9 @@ def _budget(folder: Path) -> Outcome:
         bought = stage.simulator.totals()["charges"]
         verdict = judge(stage, batch, budget=35, unknown_at_most=stage.setup.threads)
         broken = [] if 35 - unknown <= bought <= 35 else [f"{bought} ordered, {unknown} unknown, budget 35"]
-        return Outcome(verdict=verdict, faults=1, broken=broken, note=f"budget 35: {bought} ordered, {unknown} unknown")
+        return Outcome(
+            verdict=verdict, faults=1, broken=broken, note=f"budget 35: {bought} ordered, {unknown} unknown"
+        )
 
 
 @scenario("budget", "the day's budget in the middle of two batches")
@@ -96,7 +108,10 @@ def _day_budget(folder: Path) -> Outcome:
     with Stage(folder, Setup(env={"VTON_LIMITS__MAX_IMAGES_PER_DAY": "50"})) as stage:
         one, two = stage.enqueue("one", range(40)), stage.enqueue("two", range(40, 80))
         stage.until(lambda: stage.ledger.spent_today() >= 50, "the budget is spent")
-        stage.until(lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"), "nothing is under way")
+        stage.until(
+            lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"),
+            "nothing is under way",
+        )
         pause(1)
         stage.vton("cancel", "one")
         stage.vton("cancel", "two")
@@ -110,8 +125,21 @@ def _day_budget(folder: Path) -> Outcome:
 def _two_producers(folder: Path) -> Outcome:
     with Stage(folder, Setup(in_flight=20, latency_s=0.2)) as stage:
         path = stage.manifest("night", range(150))
-        argv = [sys.executable, "-c", "from jobs.cli import main; main()", "enqueue", str(path), "--batch", "night"]
-        both = [subprocess.Popen(argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in "ab"]
+        argv = [
+            sys.executable,
+            "-c",
+            "from jobs.cli import main; main()",
+            "enqueue",
+            str(path),
+            "--batch",
+            "night",
+        ]
+        both = [
+            subprocess.Popen(
+                argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for _ in "ab"
+        ]
         codes = [one.wait(60) for one in both]
         batch = BatchId("night")
         stage.finish(batch)
@@ -124,12 +152,29 @@ def _two_producers(folder: Path) -> Outcome:
 @scenario("producers", "the producer killed half-way, then repeated")
 def _killed_producer(folder: Path) -> Outcome:
     rows = 1500
-    with Stage(folder, Setup(submit=2, collect=2, threads=8, in_flight=60, latency_s=0.1, submit_delay_s=0, per_minute=60000)) as stage:
+    with Stage(
+        folder,
+        Setup(
+            submit=2, collect=2, threads=8, in_flight=60, latency_s=0.1, submit_delay_s=0, per_minute=60000
+        ),
+    ) as stage:
         path = stage.manifest("night", range(rows))
-        argv = [sys.executable, "-c", "from jobs.cli import main; main()", "enqueue", str(path), "--batch", "night"]
-        producer = subprocess.Popen(argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        argv = [
+            sys.executable,
+            "-c",
+            "from jobs.cli import main; main()",
+            "enqueue",
+            str(path),
+            "--batch",
+            "night",
+        ]
+        producer = subprocess.Popen(
+            argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         key = stage.ledger.key("batch", "night")
-        stage.until(lambda: int(stage.ledger.client.hget(key, "rows") or 0) >= 500, "a part is admitted", step_s=0.001)
+        stage.until(
+            lambda: int(stage.ledger.client.hget(key, "rows") or 0) >= 500, "a part is admitted", step_s=0.001
+        )
         producer.kill()
         producer.wait()
         before = stage.ledger.batch_fields(BatchId("night"))
@@ -161,4 +206,9 @@ def _shared(folder: Path) -> Outcome:
         verdict = judge(stage, one, two)
         other = stage.status(two).counts
         broken = [] if other == {"succeeded": 60} else [f"the other batch has {dict(other)}"]
-        return Outcome(verdict=verdict, faults=1, broken=broken, note=f"cancelled: {dict(stage.status(one).counts)}; the other: {dict(other)}")
+        return Outcome(
+            verdict=verdict,
+            faults=1,
+            broken=broken,
+            note=f"cancelled: {dict(stage.status(one).counts)}; the other: {dict(other)}",
+        )

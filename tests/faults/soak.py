@@ -84,7 +84,9 @@ class Soak:
         """Keeps enough work waiting."""
         if self.stage.ledger.queued_total() < 60:
             number = len(self.batches)
-            self.batches.append(self.stage.enqueue(f"batch-{number}", range(200 * number, 200 * number + 220)))
+            self.batches.append(
+                self.stage.enqueue(f"batch-{number}", range(200 * number, 200 * number + 220))
+            )
 
     def measure(self, at_s: float) -> None:
         """Notes the size of the workers that are never killed."""
@@ -107,7 +109,9 @@ class Soak:
 
 def soak(folder: Path, minutes: float, *, seed: int) -> Outcome:
     """Random faults for so many minutes, then a quiet end."""
-    setup = Setup(submit=3, collect=3, threads=4, in_flight=20, per_minute=900, latency_s=0.5, redis_proxy=True)
+    setup = Setup(
+        submit=3, collect=3, threads=4, in_flight=20, per_minute=900, latency_s=0.5, redis_proxy=True
+    )
     with Stage(folder, setup) as stage:
         stage.simulator.set_faults([dict(rule) for rule in _VENDOR])
         run = Soak(stage, random.Random(seed))
@@ -138,4 +142,3 @@ def _breathe(stage: Stage, seconds: float) -> None:
 
 def _median(numbers: list[float] | list[int]) -> float:
     return sorted(numbers)[len(numbers) // 2] if numbers else 0.0
-

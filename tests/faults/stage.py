@@ -61,7 +61,9 @@ class Stage:
     def __init__(self, folder: Path, setup: Setup) -> None:
         self.folder = folder
         self.setup = setup
-        self.canaries = {name: f"{name}-canary-{secrets.token_hex(12)}" for name in ("token", "redis", "callback")}
+        self.canaries = {
+            name: f"{name}-canary-{secrets.token_hex(12)}" for name in ("token", "redis", "callback")
+        }
         self.redis = RedisServer(folder / "redis", self.canaries["redis"])
         words = (
             "--token", self.canaries["token"], "--plain-pictures",
@@ -173,7 +175,9 @@ class Stage:
         """Whether every started worker has begun."""
         return all(worker.ready for worker in self.crew.workers if worker.starts)
 
-    def until(self, true: Callable[[], Any], what: str, *, within_s: float = 60, step_s: float = 0.05) -> float:
+    def until(
+        self, true: Callable[[], Any], what: str, *, within_s: float = 60, step_s: float = 0.05
+    ) -> float:
         """Waits, keeping the workers alive; returns the seconds it took. Raises StuckError."""
         began = time.monotonic()
         while not true():
@@ -189,17 +193,26 @@ class Stage:
 
     def complete(self, batch: BatchId) -> bool:
         """Whether every row has ended and stands in the files."""
-        if not self.status(batch).complete or self.ledger.client.zscore(self.ledger.key("active"), batch) is not None:
+        if (
+            not self.status(batch).complete
+            or self.ledger.client.zscore(self.ledger.key("active"), batch) is not None
+        ):
             return False
         return (self.folder / "out" / batch / "summary.json").is_file()
 
     def finish(self, *batches: BatchId, within_s: float = 120) -> float:
         """Waits for the end of batches."""
         try:
-            return self.until(lambda: all(map(self.complete, batches)), "every row ended and was exported", within_s=within_s)
+            return self.until(
+                lambda: all(map(self.complete, batches)),
+                "every row ended and was exported",
+                within_s=within_s,
+            )
         except StuckError as error:
             counts = [self.status(batch).counts for batch in batches]
-            raise StuckError(f"{error}: {counts}, gate {self.ledger.gate_fields()}, keys {self.standing()}") from None
+            raise StuckError(
+                f"{error}: {counts}, gate {self.ledger.gate_fields()}, keys {self.standing()}"
+            ) from None
 
     def jobs(self, batch: BatchId) -> dict[str, Job]:
         """Every job of a batch."""
@@ -238,12 +251,18 @@ class Stage:
 
     def going_again(self, since_s: float, *, within_s: float = 60) -> float:
         """Seconds from `since_s` (epoch) to the first submit after it."""
-        self.until(lambda: any(at > since_s for at in self.simulator.arrivals()[-50:]), "submits go on", within_s=within_s)
+        self.until(
+            lambda: any(at > since_s for at in self.simulator.arrivals()[-50:]),
+            "submits go on",
+            within_s=within_s,
+        )
         return min(at for at in self.simulator.arrivals() if at > since_s) - since_s
 
     def logged(self, event: str, worker: Worker | None = None) -> int:
         """How often an event was logged, by all workers or one."""
-        logs = [self.folder / "logs" / f"{worker.name}.log"] if worker else (self.folder / "logs").glob("*.log")
+        logs = (
+            [self.folder / "logs" / f"{worker.name}.log"] if worker else (self.folder / "logs").glob("*.log")
+        )
         return sum(log.read_bytes().count(f'"event":"{event}"'.encode()) for log in logs if log.exists())
 
     def _keep(self, name: str, text: str) -> None:

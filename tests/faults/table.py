@@ -64,7 +64,12 @@ def _line(name: str, runs: Sequence[Outcome]) -> str:
 
 
 def _failures(outcomes: Mapping[str, Sequence[Outcome]]) -> list[str]:
-    found = [f"- {name}: {line.splitlines()[-1][:300]}" for name, runs in outcomes.items() for run in runs for line in run.broken]
+    found = [
+        f"- {name}: {line.splitlines()[-1][:300]}"
+        for name, runs in outcomes.items()
+        for run in runs
+        for line in run.broken
+    ]
     return ["Not held:", "", *found] if found else []
 
 

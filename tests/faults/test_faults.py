@@ -22,7 +22,9 @@ def test_a_worker_killed_at_a_failpoint_loses_nothing_and_buys_nothing_twice(tmp
 
 
 def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path):
-    assert held(kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True))
+    assert held(
+        kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True)
+    )
 
 
 def test_sigterm_under_load_leaves_nothing_unknown(tmp_path):

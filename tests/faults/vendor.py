@@ -35,7 +35,13 @@ def unknowable(stage: Stage) -> int:
 
 
 def night(
-    folder: Path, rules: Rules, *, jobs: int = 80, setup: Setup | None = None, may_fail: bool = False, within_s: float = 240
+    folder: Path,
+    rules: Rules,
+    *,
+    jobs: int = 80,
+    setup: Setup | None = None,
+    may_fail: bool = False,
+    within_s: float = 240,
 ) -> Outcome:
     """One batch under a fault script."""
     with Stage(folder, setup or Setup(in_flight=10)) as stage:
@@ -75,7 +81,9 @@ def _submits(folder: Path) -> Outcome:
 
 @scenario("submit faults", "the same task id for two jobs")
 def _same_task(folder: Path) -> Outcome:
-    return night(folder, _at("submit", same_task_id={"ordinals": [8, 30]}), jobs=50, setup=Setup(latency_s=1.5))
+    return night(
+        folder, _at("submit", same_task_id={"ordinals": [8, 30]}), jobs=50, setup=Setup(latency_s=1.5)
+    )
 
 
 @scenario("submit faults", "unknown by a reset before creation, policy resubmit")
@@ -86,7 +94,11 @@ def _resubmitted(folder: Path) -> Outcome:
         batch = stage.enqueue("night", range(50))
         stage.until(lambda: stage.status(batch).counts.get("succeeded") == 50, "all are bought", within_s=90)
         stage.finish(batch)
-        return Outcome(verdict=_but_spent(judge(stage, batch), 50, 5), faults=5, note="bought once each, within the quiet period of 3 s")
+        return Outcome(
+            verdict=_but_spent(judge(stage, batch), 50, 5),
+            faults=5,
+            note="bought once each, within the quiet period of 3 s",
+        )
 
 
 def _but_spent(verdict: Verdict, tasks: int, unknown: int) -> Verdict:
@@ -107,7 +119,9 @@ def _retried(folder: Path) -> Outcome:
         stage.until(lambda: not stage.status(batch).counts.get("unknown"), "they wait again")
         stage.finish(batch)
         verdict = _but_spent(judge(stage, batch), 40, unknown)
-        return Outcome(verdict=verdict, faults=3, note=f"{unknown} were unknown; counted as spent twice, bought once")
+        return Outcome(
+            verdict=verdict, faults=3, note=f"{unknown} were unknown; counted as spent twice, bought once"
+        )
 
 
 @scenario("throttling", "429 with Retry-After in seconds, as a date, missing, absurd")
@@ -125,7 +139,9 @@ def _throttled(folder: Path) -> Outcome:
         early = [at for at in arrivals if arrivals[9] + 0.5 < at < arrivals[9] + 2.9]
         early += [at for at in arrivals if arrivals[29] + 0.5 < at < arrivals[29] + 1.9]
         broken = [f"{len(early)} submits came before Retry-After was over"] if early else []
-        stage.simulator.set_faults([{"at": "submit", "do": "429", "retry_after": "absurd", "when": {"ordinals": [1]}}])
+        stage.simulator.set_faults(
+            [{"at": "submit", "do": "429", "retry_after": "absurd", "when": {"ordinals": [1]}}]
+        )
         since = time.time()
         other = stage.enqueue("later", range(100, 110))
         stage.until(lambda: stage.arrived(len(arrivals) + 2), "an absurd wait is capped", within_s=90)
@@ -189,7 +205,10 @@ def _renewals(folder: Path) -> Outcome:
     with Stage(folder, setup) as stage:
         stage.canaries["api_key"] = key
         stage.simulator.set_faults(
-            [{"at": "token", "do": "503", "when": {"ordinals": [2, 4]}}, {"at": "token", "do": "short", "seconds": 1.5, "when": {"every": 5}}]
+            [
+                {"at": "token", "do": "503", "when": {"ordinals": [2, 4]}},
+                {"at": "token", "do": "short", "seconds": 1.5, "when": {"every": 5}},
+            ]
         )
         for worker in stage.crew.workers:
             worker.start(
@@ -199,7 +218,9 @@ def _renewals(folder: Path) -> Outcome:
         stage.until(stage.ready, "the workers are ready")
         batch = stage.enqueue("night", range(100))
         took = stage.finish(batch, within_s=200)
-        return Outcome(verdict=judge(stage, batch), faults=sum(struck(stage).values()), note=f"100 jobs in {took:.0f} s")
+        return Outcome(
+            verdict=judge(stage, batch), faults=sum(struck(stage).values()), note=f"100 jobs in {took:.0f} s"
+        )
 
 
 @scenario("simulator gone", "the vendor's port closed for 5 s mid-run")
@@ -225,7 +246,10 @@ def _tasks(folder: Path) -> Outcome:
         empty_image=_one(15), backwards=_one(18), slow=_one(21, factor=5.0), partial=_one(24),
         bare_ids=_one(27), png=_one(30),
     )  # fmt: skip
-    rules += [{"at": "task", "do": "odd", "status": status, "when": {"ordinals": [n]}} for status, n in ((-1, 33), (-5, 35), (7, 37), (99, 39), ("1", 41))]
+    rules += [
+        {"at": "task", "do": "odd", "status": status, "when": {"ordinals": [n]}}
+        for status, n in ((-1, 33), (-5, 35), (7, 37), (99, 39), ("1", 41))
+    ]
     # A partial task charges two pictures where one was ordered; the budget counts tasks.
     return night(folder, rules, jobs=100, setup=Setup(env={"VTON_TASKS__GIVE_UP_S": "10"}))
 
@@ -235,7 +259,21 @@ def _polls(folder: Path) -> Outcome:
     rules: Rules = [
         {"at": "poll", "do": name, "each": 1, "when": {"ordinals": [n, n + 20, n + 40]}}
         for n, name in enumerate(
-            ("timeout", "404", "status", "429", "code", "html", "empty", "truncated", "slow-loris", "reset", "string-status", "huge"), 2
+            (
+                "timeout",
+                "404",
+                "status",
+                "429",
+                "code",
+                "html",
+                "empty",
+                "truncated",
+                "slow-loris",
+                "reset",
+                "string-status",
+                "huge",
+            ),
+            2,
         )
     ]
     return night(folder, rules, jobs=80)
@@ -244,7 +282,9 @@ def _polls(folder: Path) -> Outcome:
 def _callback_setup(**env: str) -> tuple[Setup, dict[str, str]]:
     port = free_port()
     receiver = {"VTON_CALLBACKS__PUBLIC_URL": f"http://127.0.0.1:{port}", "VTON_CALLBACKS__PORT": str(port)}
-    return Setup(latency_s=0.8, env={**receiver, **env}, started=False, simulator=("--callback-shape", "mixed")), receiver
+    return Setup(
+        latency_s=0.8, env={**receiver, **env}, started=False, simulator=("--callback-shape", "mixed")
+    ), receiver
 
 
 def _with_receiver(stage: Stage) -> None:
@@ -255,7 +295,10 @@ def _with_receiver(stage: Stage) -> None:
     stage.until(stage.ready, "workers and receiver are ready")
 
 
-@scenario("callbacks", "never, twice, early, late, forged, out of order, huge, in four shapes; unknown resolved by them")
+@scenario(
+    "callbacks",
+    "never, twice, early, late, forged, out of order, huge, in four shapes; unknown resolved by them",
+)
 def _callbacks(folder: Path) -> Outcome:
     setup, _ = _callback_setup()
     rules = [{"at": "callback", "do": name, "when": {"every": n}} for name, n in (
@@ -323,7 +366,12 @@ def _forged(folder: Path) -> Outcome:
         same = stage.jobs(batch) == states and stage.redis.written() == before
         broken = [] if same else ["a forged callback changed the ledger"]
         broken += [] if set(codes) == {404} else [f"answers: {codes}"]
-        return Outcome(verdict=Verdict(jobs=len(ids)), faults=sum(codes.values()), broken=broken, note=f"answers: {codes}; 0 bytes written to the ledger")
+        return Outcome(
+            verdict=Verdict(jobs=len(ids)),
+            faults=sum(codes.values()),
+            broken=broken,
+            note=f"answers: {codes}; 0 bytes written to the ledger",
+        )
 
 
 def _answers(address: str) -> bool:
@@ -333,11 +381,14 @@ def _answers(address: str) -> bool:
         return False
 
 
-@scenario("downloads", "403, 404, 5xx, truncated, half, zero, HTML, corrupt, reset, dripping, hanging, then fine")
+@scenario(
+    "downloads", "403, 404, 5xx, truncated, half, zero, HTML, corrupt, reset, dripping, hanging, then fine"
+)
 def _downloads(folder: Path) -> Outcome:
     names = ("403", "404", "503", "truncated", "half", "zero", "html", "corrupt", "reset", "drip", "hang")
     rules: Rules = [
-        {"at": "download", "do": name, "each": 2, "when": {"ordinals": [n, n + 25]}} for n, name in enumerate(names, 3)
+        {"at": "download", "do": name, "each": 2, "when": {"ordinals": [n, n + 25]}}
+        for n, name in enumerate(names, 3)
     ]
     return night(folder, rules, jobs=80, setup=Setup(collect=1))
 

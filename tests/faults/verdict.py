@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from jobs.records import BatchId, ENDED_STATES, Job, JobState
+from jobs.records import ENDED_STATES, BatchId, Job, JobState
 from tests.faults.stage import Stage
 
 WINDOW_S = 60.0
@@ -38,7 +38,9 @@ class Verdict:
     broken: list[str] = field(default_factory=list)
 
 
-def judge(stage: Stage, *batches: BatchId, unknown_at_most: int = 0, may_fail: bool = False, budget: int = 0) -> Verdict:
+def judge(
+    stage: Stage, *batches: BatchId, unknown_at_most: int = 0, may_fail: bool = False, budget: int = 0
+) -> Verdict:
     """Judges a stage whose batches have ended.
 
     Args:
@@ -81,17 +83,23 @@ def _nothing_lost(stage: Stage, batch: BatchId, jobs: dict[str, Job], verdict: V
     open_jobs = [job.request_id for job in jobs.values() if job.state not in ENDED_STATES]
     verdict.lost += len(missing) + len(open_jobs)
     if missing or open_jobs:
-        verdict.broken.append(f"I1: {batch}: {len(missing)} rows without a line, {len(open_jobs)} jobs without an end")
+        verdict.broken.append(
+            f"I1: {batch}: {len(missing)} rows without a line, {len(open_jobs)} jobs without an end"
+        )
     left = stage.ledger.left_rows(batch)
     for row, line in last.items():
         job = jobs.get(line["request_id"] or "")
         if job is not None and row not in left and line["status"] != job.state.value:
-            verdict.broken.append(f"I1: {batch}: row {row} is told {line['status']}, the ledger says {job.state.value}")
+            verdict.broken.append(
+                f"I1: {batch}: row {row} is told {line['status']}, the ledger says {job.state.value}"
+            )
     told = Counter((line["row"], line["status"], line["task_id"]) for line in lines)
     if told and max(told.values()) > 1:
         verdict.broken.append(f"I1: {batch}: {sum(n > 1 for n in told.values())} rows are told twice")
     if sum(status.counts.values()) != status.rows or status.open:
-        verdict.broken.append(f"I1: {batch}: counters {dict(status.counts)} do not add up to {status.rows} rows")
+        verdict.broken.append(
+            f"I1: {batch}: counters {dict(status.counts)} do not add up to {status.rows} rows"
+        )
 
 
 def result_lines(path: Path) -> list[dict[str, Any]]:
@@ -101,7 +109,12 @@ def result_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _bought_once(
-    jobs: dict[str, Job], totals: dict[str, Any], tasks: list[dict[str, Any]], verdict: Verdict, *, may_fail: bool
+    jobs: dict[str, Job],
+    totals: dict[str, Any],
+    tasks: list[dict[str, Any]],
+    verdict: Verdict,
+    *,
+    may_fail: bool,
 ) -> None:
     """I2, and that what was paid for is held, listed as unknown, or failed for a reason that the scenario wants."""
     verdict.bought_twice = len(totals["bought_twice"])
@@ -115,8 +128,14 @@ def _bought_once(
     dropped = [one for one in paid & jobs.keys() if jobs[one].state not in held]
     if dropped and not may_fail:
         verdict.lost += len(dropped)
-        verdict.broken.append(f"I1: {len(dropped)} pictures paid for and dropped: {[jobs[d].state.value for d in dropped][:5]}")
-    unpaid = [one.request_id for one in jobs.values() if one.state is JobState.SUCCEEDED and one.request_id not in paid]
+        verdict.broken.append(
+            f"I1: {len(dropped)} pictures paid for and dropped: {[jobs[d].state.value for d in dropped][:5]}"
+        )
+    unpaid = [
+        one.request_id
+        for one in jobs.values()
+        if one.state is JobState.SUCCEEDED and one.request_id not in paid
+    ]
     if unpaid:
         verdict.broken.append(f"I4: {len(unpaid)} jobs succeeded without a task that was paid for")
 
@@ -135,7 +154,9 @@ def _within_limits(stage: Stage, totals: dict[str, Any], verdict: Verdict) -> No
         verdict.broken.append(f"I3: {totals['max_in_flight_seen']} tasks under way at once")
     verdict.refused = sum(totals["refused"].get(kind, 0) for kind in ("parallel", "rate"))
     if verdict.refused and not verdict.unknown:
-        verdict.broken.append(f"I3: {verdict.refused} submits came over the account's limits: {totals['refused']}")
+        verdict.broken.append(
+            f"I3: {verdict.refused} submits came over the account's limits: {totals['refused']}"
+        )
 
 
 def _pictures(stage: Stage, jobs: dict[str, Job], verdict: Verdict) -> None:
@@ -187,7 +208,11 @@ def _no_canary(stage: Stage, verdict: Verdict) -> None:
     """I5: in no log, no file, and in nothing that Redis was ever told to write."""
     canary = re.compile("|".join(map(re.escape, stage.canaries.values())).encode())
     for path in stage.folder.rglob("*"):
-        if path.is_file() and not path.is_relative_to(stage.folder / "simulator") and canary.search(path.read_bytes()):
+        if (
+            path.is_file()
+            and not path.is_relative_to(stage.folder / "simulator")
+            and canary.search(path.read_bytes())
+        ):
             verdict.broken.append(f"I5: a secret stands in {path.relative_to(stage.folder)}")
 
 
@@ -205,6 +230,8 @@ def _within_budget(
     ordered = Counter(task["request_id"] for task in tasks)
     never = sum(job.state is JobState.UNKNOWN and not ordered[job.request_id] for job in jobs.values())
     if spent != len(tasks) + never:
-        verdict.broken.append(f"I6: {spent} counted as spent; {len(tasks)} tasks were made, {never} unknown were not")
+        verdict.broken.append(
+            f"I6: {spent} counted as spent; {len(tasks)} tasks were made, {never} unknown were not"
+        )
     if budget and totals["charges"] > budget:
         verdict.broken.append(f"I6: {totals['charges']} pictures ordered with a budget of {budget}")

@@ -10,14 +10,14 @@ ENDED = frozenset({"succeeded", "failed", "rejected", "cancelled", "unknown"})
 class Twin:
     """A job as it should be."""
 
-    home: str
     refs: dict[str, list[int]]
     state: str = "queued"
-    #: Batch in whose line it stands; None: in no line.
-    line: str | None = None
     claim: str | None = None
+    #: Who held it last, while nobody else has taken it.
+    was: str | None = None
     task: str | None = None
-    hinted: bool = False
+    #: A task that a callback named before the submit was answered.
+    hint_task: str | None = None
     #: Batch that paid for the task to come, while that may be taken back.
     paid: str | None = None
     attempts: int = 0
@@ -28,10 +28,18 @@ class Twin:
     #: Which sorted sets it is in.
     sets: set[str] = field(default_factory=set)
 
+    @property
+    def waits(self) -> bool:
+        """It stands in a line."""
+        return self.state == "queued" and self.claim is None and "retry" not in self.sets
+
+    def forget_task(self) -> None:
+        self.claim = self.was = self.task = self.hint_task = self.paid = None
+
     def renew(self) -> None:
         """Somebody asks once more."""
-        self.claim = self.task = self.paid = None
-        self.hinted = self.shared = self.resubmitted = False
+        self.forget_task()
+        self.shared = self.resubmitted = False
         self.failures = 0
 
     def release(self) -> None:
@@ -40,12 +48,12 @@ class Twin:
 
 @dataclass
 class Model:
-    """All of it."""
+    """All of it. Numbers are by batch."""
 
-    batches: tuple[str, ...]
     jobs: dict[str, Twin] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     sealed: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
     rows: dict[str, int] = field(default_factory=dict)
     bad: dict[str, int] = field(default_factory=dict)
     #: Rows that left their job with their cancelled batch.
@@ -63,37 +71,36 @@ class Model:
                 _add(self.bad, batch, 1)
             else:
                 groups.setdefault(name, []).append(number)
-        queued = []
-        for name, numbers in groups.items():
-            _add(self.duplicate, batch, len(numbers) - 1)
-            twin = self.jobs.get(name)
-            if twin is None:
-                self.jobs[name] = Twin(home=batch, refs={batch: numbers}, line=batch)
-                queued.append(name)
-                continue
-            known = batch in twin.refs
-            twin.refs.setdefault(batch, []).extend(numbers)
-            _add(self.duplicate, batch, int(known))
-            if not known and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable)):
-                twin.renew()
-                twin.state, twin.home, twin.line = "queued", batch, batch
-                queued.append(name)
-            elif not known and twin.state == "succeeded":
-                _add(self.reused, batch, len(numbers))
+        queued = [name for name, numbers in groups.items() if self._join(batch, name, numbers)]
+        if batch in self.cancelled:
+            for name in queued:
+                self.jobs[name].state = "cancelled"
+            return []
         return queued
 
-    def grantable(self, budget: int) -> set[str]:
-        return {
-            name
-            for name, twin in self.jobs.items()
-            if twin.line and (budget == 0 or self.spent.get(twin.line, 0) < budget)
-        }
+    def _join(self, batch: str, name: str, numbers: list[int]) -> bool:
+        """Whether the job comes into the line because of it."""
+        _add(self.duplicate, batch, len(numbers) - 1)
+        twin = self.jobs.get(name)
+        if twin is None:
+            self.jobs[name] = Twin(refs={batch: numbers})
+            return True
+        known = batch in twin.refs
+        twin.refs.setdefault(batch, []).extend(numbers)
+        _add(self.duplicate, batch, int(known))
+        if not known and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable)):
+            twin.renew()
+            twin.state = "queued"
+            return True
+        if not known and twin.state == "succeeded":
+            _add(self.reused, batch, len(numbers))
+        return False
 
-    def grant(self, name: str, claim: str) -> None:
+    def grant(self, name: str, claim: str, batch: str) -> None:
         twin = self.jobs[name]
-        twin.claim, twin.paid, twin.line = claim, twin.line, None
-        twin.sets |= {"leases", "posting"}
-        _add(self.spent, twin.paid or "", 1)
+        twin.claim, twin.was, twin.paid = claim, None, batch
+        twin.sets = twin.sets - {"retry"} | {"leases", "posting"}
+        _add(self.spent, batch, 1)
 
     def refund(self, twin: Twin) -> None:
         if twin.paid:
@@ -101,32 +108,47 @@ class Model:
             twin.paid = None
 
     def queue(self, twin: Twin) -> None:
-        """Back in the line, where it belongs."""
-        twin.claim, twin.state = None, "queued"
-        if twin.home not in twin.refs:
-            twin.home = next(iter(twin.refs), twin.home)
-        twin.line = twin.home
+        """Back in the line, unless nobody wants it any more."""
+        twin.was, twin.claim = twin.claim or twin.was, None
+        twin.state = "queued" if twin.refs.keys() - self.cancelled else "cancelled"
 
-    def hold(self, twin: Twin, *, shared: bool = False) -> None:
-        twin.state, twin.shared = "unknown", shared
-        twin.release()
-        twin.sets.add("unknown")
-        if shared:
-            twin.claim = None
-            twin.sets.discard("due")
+    def hold(self, name: str) -> str:
+        """Its slot stays taken for a while. Returns the state it comes to."""
+        twin = self.jobs[name]
+        twin.sets.discard("posting")
+        if not self.adopt(name, twin.hint_task):
+            twin.state = "unknown"
+            twin.sets.add("unknown")
+        return twin.state
 
-    def accept(self, name: str, task: str) -> str:
-        """Returns `recorded` or `shared`."""
+    def adopt(self, name: str, task: str | None) -> bool:
+        """A callback named the task of a job that nobody could account for."""
+        twin = self.jobs[name]
+        if not task or task in self.tasks:
+            return False
+        self.tasks[task] = name
+        twin.state, twin.task, twin.hint_task = "submitted", task, None
+        twin.attempts += 1
+        twin.sets = twin.sets - {"posting", "unknown", "retry"} | {"leases", "due"}
+        return True
+
+    def accept(self, name: str, task: str) -> bool:
+        """False: the task is another job's, and both are held."""
         twin, owner = self.jobs[name], self.tasks.setdefault(task, name)
         if owner != name:
-            self.hold(twin, shared=True)
+            self._share(twin)
             if self.jobs[owner].state == "submitted":
-                self.hold(self.jobs[owner], shared=True)
-            return "shared"
-        twin.state, twin.task, twin.hinted = "submitted", task, False
+                self._share(self.jobs[owner])
+            return False
+        twin.state, twin.task, twin.hint_task, twin.was = "submitted", task, None, None
         twin.attempts += 1
-        twin.sets = twin.sets - {"posting", "unknown"} | {"leases", "due"}
-        return "recorded"
+        twin.sets = twin.sets - {"posting", "unknown", "retry"} | {"leases", "due"}
+        return True
+
+    def _share(self, twin: Twin) -> None:
+        twin.state, twin.shared, twin.claim = "unknown", True, None
+        twin.release()
+        twin.sets = twin.sets - {"due"} | {"unknown"}
 
     def end(self, twin: Twin, state: str, *, retryable: bool = False) -> None:
         twin.state, twin.retryable = state, retryable
@@ -134,14 +156,11 @@ class Model:
         twin.sets -= {"due", "unknown"}
 
     def cancel(self, batch: str, twin: Twin) -> None:
-        others = [name for name in twin.refs if name != batch]
-        if not others:
-            twin.state, twin.line = "cancelled", None
+        if twin.refs.keys() - self.cancelled - {batch}:
+            _add(self.left, batch, len(twin.refs.pop(batch)))
+        else:
+            twin.state = "cancelled"
             twin.sets.discard("retry")
-            return
-        _add(self.left, batch, len(twin.refs.pop(batch)))
-        if twin.line == batch:
-            self.queue(twin)
 
     # -- what is to be seen of it
 

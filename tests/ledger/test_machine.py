@@ -49,7 +49,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.heart = Heart(Ledger(self.ledger.client, f"{self.ledger.prefix}-{uuid4().hex[:8]}"))
-        self.model = Model(batches=BATCHES)
+        self.model = Model()
         #: What was run with a token, to be run again at any time.
         self.history: list[Call[Any]] = []
         self.claims: dict[str, list[str]] = {name: [] for name in NAMES}
@@ -68,6 +68,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.budget = budget
         for batch in BATCHES:
             self.heart.ledger.open_batch(BatchId(batch))
+        # Slots of unknown jobs stay taken for as long as a task takes: longer than any of these tests.
+        self.heart.gate(lat_mean="12.5", lat_var="0", lat_n="100")
 
     # -- the producer ------------------------------------------------------------------------------------
 
@@ -106,28 +108,34 @@ class LedgerMachine(RuleBasedStateMachine):
     def permit(self, replay: bool) -> None:
         self.serial += 1
         claim = f"claim-{self.serial}"
-        ring = self.heart.ledger.client.llen(self.heart.ledger.key("ring"))
+        grantable, leases = self._grantable(), len(self.model.members("leases"))
         call = self.heart.ask_call(claim, in_flight=CAP, batch_budget=self.budget)
         answer = self.heart.ledger.run(call)
-        leases = len(self.model.members("leases"))
-        if not ring:
-            assert answer.kind == "empty"
-        elif leases >= CAP:
-            assert answer.reason == "slots"
-        elif not (grantable := self.model.grantable(self.budget)):
-            over = any(twin.line for twin in self.model.jobs.values())
-            assert (answer.kind, answer.detail) == (("wait", "batch") if over else ("empty", ""))
-        else:
-            name = NAME_OF[answer.request_id or rid("")]
-            assert name in grantable
-            assert leases < CAP
-            self.model.grant(name, claim)
-            self.claims[name].append(claim)
-            self.history.append(call)
-            if replay:
-                before = self.heart.snapshot()
-                assert self.heart.ledger.run(call).request_id == answer.request_id
-                assert self.heart.snapshot() == before
+        if answer.kind != "granted":
+            assert leases >= CAP or not grantable, answer
+            return
+        name = NAME_OF[answer.request_id or rid("")]
+        batch = self.heart.raw(answer.request_id)["paid_batch"]
+        assert (name, batch) in grantable
+        assert leases < CAP
+        self.model.grant(name, claim, batch)
+        self.claims[name].append(claim)
+        self.history.append(call)
+        if replay:
+            before = self.heart.snapshot()
+            assert self.heart.ledger.run(call).request_id == answer.request_id
+            assert self.heart.snapshot() == before
+
+    def _grantable(self) -> set[tuple[str, str]]:
+        """Jobs that may be submitted now, each with a batch that would pay."""
+        return {
+            (name, batch)
+            for name, twin in self.model.jobs.items()
+            if twin.state == "queued" and twin.claim is None
+            for batch in twin.refs.keys() - self.model.cancelled
+            if rid(name) in self.heart.line(batch)
+            and (self.budget == 0 or self.model.spent.get(batch, 0) < self.budget)
+        }
 
     @rule(pick=picks, whose=claims)
     def begin(self, pick: int, whose: str) -> None:
@@ -151,6 +159,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.queue(twin)
             twin.release()
             twin.sets.discard("unknown")
+            self._renounce(name, claim)
 
     # -- the submit worker -------------------------------------------------------------------------------
 
@@ -170,16 +179,20 @@ class LedgerMachine(RuleBasedStateMachine):
             task = data.draw(st.sampled_from(sorted(self.model.tasks)))
         call = steps.accept(rid(name), claim, TaskId(task), ["s"], first_poll_ms=60_000)
         taken = self._run(call, replay=replay)
-        if twin is None or twin.claim != claim or twin.state not in {"submitting", "unknown"}:
+        if twin is None or not self._is_heard(twin, claim):
             assert (taken.recorded, taken.shared_with) == (False, None)
             return
-        before = len(self.model.members("leases"))
-        if self.model.accept(name, task) == "recorded":
+        self.adopted += int("leases" not in twin.sets)
+        if self.model.accept(name, task):
             assert taken.recorded
             self.former_tasks[name].append(task)
-            self.adopted += int(len(self.model.members("leases")) > max(before, CAP))
-        elif not replay:
+        else:
             assert taken.shared_with == rid(self.model.tasks[task])
+
+    def _is_heard(self, twin: Twin, claim: str) -> bool:
+        if twin.state == "queued":
+            return twin.claim is None and twin.was == claim
+        return twin.claim == claim and twin.state in {"submitting", "unknown"}
 
     @rule(pick=picks, whose=claims, replay=flags)
     def hold(self, pick: int, whose: str, replay: bool) -> None:
@@ -187,8 +200,8 @@ class LedgerMachine(RuleBasedStateMachine):
         twin, claim = self._twin(name), self._claim(name, whose)
         ours = twin is not None and twin.claim == claim and twin.state == "submitting"
         assert self._run(steps.hold(rid(name), claim, failure()), replay=replay) == ours
-        if twin is not None and ours:
-            self.model.hold(twin)
+        if ours:
+            self.model.hold(name)
 
     @rule(pick=picks, whose=claims, retryable=flags, replay=flags)
     def refuse(self, pick: int, whose: str, retryable: bool, replay: bool) -> None:
@@ -231,7 +244,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self._run(steps.again(rid(name), task, 60_000), replay=replay) == ours
         if ours:
             twin = self.model.jobs[name]
-            twin.state, twin.claim, twin.task, twin.paid = "queued", None, None, None
+            twin.state = "queued"
+            twin.forget_task()
             twin.failures += 1
             twin.release()
             twin.sets = twin.sets - {"due"} | {"retry"}
@@ -264,18 +278,21 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, kind=st.sampled_from(["new", "own", "none"]))
     def hint(self, pick: int, kind: str) -> None:
-        name = self._pick(pick, lambda twin: twin.state in {"submitting", "submitted", "unknown"})
+        name = self._pick(pick, lambda twin: twin.state in {"queued", "submitting", "submitted", "unknown"})
         self.serial += 1
         twin = self._twin(name)
         own = twin.task if twin is not None else None
         task = {"new": f"task-{self.serial}", "own": own, "none": None}[kind]
         assert self.heart.ledger.run(steps.hint(rid(name), task)) == (twin is not None)
-        if twin is not None and twin.state == "unknown" and task and task not in self.model.tasks:
-            self.model.tasks[task] = name
-            self.former_tasks[name].append(task)
-            twin.state, twin.task = "submitted", task
-            twin.attempts += 1
-            twin.sets = twin.sets - {"unknown"} | {"due"}
+        if twin is None:
+            return
+        if twin.state == "submitting":
+            twin.hint_task = task or twin.hint_task
+        elif twin.state == "unknown" or (twin.state == "queued" and twin.claim is None):
+            lent = "leases" in twin.sets
+            if self.model.adopt(name, task):
+                self.adopted += int(not lent)
+                self.former_tasks[name].append(task or "")
 
     @rule()
     def take_due(self) -> None:
@@ -298,12 +315,30 @@ class LedgerMachine(RuleBasedStateMachine):
         assert not self.heart.ledger.run(call)
         if twin is not None and ours:
             twin.renew()
+            self.model.cancelled -= twin.refs.keys()
             self.model.queue(twin)
             twin.sets.discard("unknown")
 
     @rule(pick=picks, batch=batches)
     def cancel(self, pick: int, batch: str) -> None:
         name = self._pick(pick, lambda twin: twin.state == "queued" and twin.claim is None)
+        self._cancel(name, batch)
+
+    @rule(batch=batches, killed=rarely)
+    def cancel_a_batch(self, batch: str, killed: bool) -> None:
+        self.heart.ledger.client.hset(self.heart.ledger.key("batch", batch), "cancelled", 1)
+        self.model.cancelled.add(batch)
+        if not killed:
+            for name in NAMES:
+                self._cancel(name, batch)
+
+    @precondition(lambda self: self.model.cancelled)
+    @rule(batch=batches)
+    def run_a_batch_again(self, batch: str) -> None:
+        assert not self.heart.ledger.open_batch(BatchId(batch))
+        self.model.cancelled.discard(batch)
+
+    def _cancel(self, name: str, batch: str) -> None:
         twin = self._twin(name)
         ours = twin is not None and twin.state == "queued" and twin.claim is None and batch in twin.refs
         call = steps.cancel(batch, rid(name))
@@ -325,26 +360,28 @@ class LedgerMachine(RuleBasedStateMachine):
         found = self.heart.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
         redriven, unknown = self._bury(dead & self.model.members("posting"))
         for name in ripe & self.model.members("retry"):
-            self.model.jobs[name].sets.discard("retry")
-            self.model.queue(self.model.jobs[name])
-            redriven.add(name)
+            twin = self.model.jobs[name]
+            twin.sets.discard("retry")
+            if twin.state == "queued":
+                self.model.queue(twin)
+                redriven.add(name)
         resubmitted = self._resubmit(old & self.model.members("unknown")) if policy == "resubmit" else set()
         assert {NAME_OF[each] for each in found.redriven} == redriven
         assert {NAME_OF[each] for each in found.unknown} == unknown
         assert {NAME_OF[each] for each in found.resubmitted} == resubmitted
-        assert found.queued == sum(twin.line is not None for twin in self.model.jobs.values())
+        assert found.queued == self.heart.ledger.queued_total()
 
     def _bury(self, dead: set[str]) -> tuple[set[str], set[str]]:
         redriven, unknown = set(), set()
         for name in dead:
             twin = self.model.jobs[name]
-            twin.release()
             if twin.state == "queued":
+                twin.release()
                 self.model.refund(twin)
                 self.model.queue(twin)
                 redriven.add(name)
-            else:
-                self.model.hold(twin)
+                self._renounce(name, twin.was or "")
+            elif self.model.hold(name) == "unknown":
                 unknown.add(name)
         return redriven, unknown
 
@@ -398,14 +435,13 @@ class LedgerMachine(RuleBasedStateMachine):
             assert {NAME_OF[each] for each in seen.get(kind, ())} == self.model.members(kind), kind
         ring = seen.get("ring", [])
         assert len(ring) == len(set(ring))
-        waiting: list[str] = []
-        for batch in BATCHES:
-            line = [NAME_OF[each] for each in seen.get(f"queued:{batch}", ())]
-            assert {name for name, twin in self.model.jobs.items() if twin.line == batch} == set(line)
-            assert batch in ring or not line
-            waiting += line
-        assert len(waiting) == len(set(waiting)), "in one line at most, and once"
-        assert not any(self.model.jobs[name].sets for name in waiting)
+        served = [batch for batch in ring if batch not in self.model.cancelled]
+        for name, twin in self.model.jobs.items():
+            lines = [batch for batch in served if rid(name) in seen.get(f"queued:{batch}", ())]
+            wanted = twin.refs.keys() - self.model.cancelled
+            assert not (twin.waits and wanted) or wanted & set(lines), (
+                f"{name} is in no line that would take it"
+            )
 
     def _counters_are_what_a_recount_says(self, batch: str, fields: dict[str, str]) -> None:
         counts = {name[2:]: int(count) for name, count in fields.items() if name[:2] == "n:" and count != "0"}
@@ -457,6 +493,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def _has(self, name: str, task: str) -> bool:
         twin = self._twin(name)
         return twin is not None and twin.state == "submitted" and twin.task == task
+
+    def _renounce(self, name: str, claim: str) -> None:
+        """Who gave a permit back, or lost it before its intent, never says afterwards that it was accepted."""
+        self.model.jobs[name].was = None
+        self.heart.ledger.client.hdel(self.heart.ledger.key("job", rid(name)), "was")
+        assert claim
 
     def _run(self, call: Call[Any], *, replay: bool) -> Any:
         """Runs a step with a token; its reply may be lost, so that it runs twice."""

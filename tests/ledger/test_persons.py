@@ -69,7 +69,7 @@ def test_a_job_waiting_for_its_next_task_goes_to_the_batch_that_is_left(heart: H
     assert heart.ledger.run(steps.cancel("a", rid("x")))
     heart.score("retry", rid("x"), 0)
     heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
-    assert heart.line("b") == [rid("x")]
+    assert set(heart.line("b")) == {rid("x")}
 
 
 @pytest.mark.parametrize("state", ["failed", "rejected", "unknown", "cancelled"])
