@@ -15,6 +15,7 @@ HEAD = @printf '\n== %s\n'
 # Two at a time: most tests wait for Redis and loopback HTTP.
 PYTEST_ARGS ?= -q -n 2
 ARGS ?=
+MINUTES ?= 10
 
 # $(call apt,package): true if it could be installed without asking anybody.
 apt = { command -v apt-get && if [ "$$(id -u)" = 0 ]; then as=; else as='sudo -n'; fi \
@@ -70,15 +71,15 @@ unit: .venv/.dev redis  ## the tests alone; PYTEST_ARGS='tests/gate -x' for some
 
 .PHONY: faults
 faults: .venv/.dev redis  ## kills, outages and a lying vendor: the long version
-	@$(BIN)/python -m pytest -q tests/faults $(ARGS)
+	@$(BIN)/python -m tests.faults long $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev redis  ## the benchmarks; results go to benchmarks/results
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@benchmarks/run.sh $(ARGS)
 
 .PHONY: soak
-soak: .venv/.dev redis  ## a night's worth of jobs under a kill storm
-	@$(BIN)/python -m benchmarks soak $(ARGS)
+soak: .venv/.dev redis  ## random faults under load, MINUTES=10 by default
+	@$(BIN)/python -m tests.faults soak --minutes $(MINUTES) $(ARGS)
 
 .PHONY: sbom
 sbom: .venv/.runtime  ## the pinned packages as CycloneDX, in sbom.json

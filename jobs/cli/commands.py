@@ -126,10 +126,12 @@ def enqueue(
         batch_id = _batch_id(source, batch, again)
         producer.check(source, batch_id, strict=strict)
         produced = producer.feed(source, batch_id)
+        retried = control.retry_failed(opened.ledger, opened.queue, batch_id) if produced.resumed else 0
         remember_ledger(opened)
     sys.stdout.write(
         f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
         f"{produced.duplicate} duplicate, {produced.bad} invalid"
+        + (f", {retried} failed ones again" if retried else "")
         + (" (resumed)" if produced.resumed else "")
         + "\n"
     )

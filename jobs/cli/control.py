@@ -30,6 +30,13 @@ def retry(
     return count
 
 
+def retry_failed(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
+    """What giving the same manifest once more means for failures worth another try; unknown ones wait for a person."""
+    if not ledger.status(batch_id).counts.get("failed"):
+        return 0
+    return retry(ledger, queue, batch_id, failed=True, unknown=False, rejected=False)
+
+
 def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     """Takes a batch's waiting jobs out of the line; returns how many. Raises NotFoundError."""
     ledger.batch_fields(batch_id)

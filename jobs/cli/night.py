@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jobs.child import Program
+from jobs.cli import control
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
@@ -119,7 +120,8 @@ class Night:
 
     def _feed(self) -> None:
         try:
-            self._producer.feed(self._manifest, self._batch_id)
+            if self._producer.feed(self._manifest, self._batch_id).resumed:
+                control.retry_failed(self._station.ledger, self._station.queue, self._batch_id)
         except BaseException as error:  # noqa: BLE001 told by the thread that waits
             self._feeding_failed = error
         finally:

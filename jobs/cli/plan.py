@@ -65,7 +65,7 @@ def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Sett
 
 def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
     for state in states:
-        if state is None or state is JobState.CANCELLED:
+        if state is None:
             plan.new += 1
         elif state is JobState.SUCCEEDED:
             plan.reused += 1

@@ -26,7 +26,7 @@ import redis
 
 from jobs.errors import NotFoundError
 from jobs.ledger import steps
-from jobs.ledger.codec import decode_job
+from jobs.ledger.codec import decode_failure, decode_job
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
 from jobs.records import BatchId, BatchStatus, Job, JobState, RequestId
 from jobs.redis_client import translated
@@ -196,12 +196,16 @@ class Ledger:
         return {rid: decode_job(rid, fields) for rid, fields in zip(wanted, found, strict=True) if fields}
 
     def states(self, request_ids: Sequence[str]) -> list[JobState | None]:
-        """Where jobs stand, in the order asked; None for one never seen. For plans, which change nothing."""
+        """Where jobs stand, in the order asked; None for one that a new batch would submit.
+
+        For plans, which change nothing: never seen, cancelled, or failed and worth another try.
+        """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for request_id in request_ids:
-                pipeline.hget(self.key("job", request_id), "state")
-            return [JobState(state) if state else None for state in pipeline.execute()]
+                pipeline.hmget(self.key("job", request_id), "state", "failure")
+            found = pipeline.execute()
+        return [None if _asked_again(*each) else JobState(each[0]) for each in found]
 
     def outbox(self, batch_id: BatchId, after: str, *, at_most: int = 1000) -> list[OutboxEntry]:
         """What ended after the entry `after` ("0" = from the beginning), oldest first."""
@@ -234,3 +238,10 @@ class Ledger:
         """Pictures counted against today's budget, by UTC day."""
         with translated():
             return int(self.client.hget(self.key("spent"), datetime.now(UTC).strftime("%Y-%m-%d")) or 0)
+
+
+def _asked_again(state: str | None, failure: str | None) -> bool:
+    """What admission does with a pair it meets again, see admit.lua."""
+    if state is None or state == JobState.CANCELLED:
+        return True
+    return state == JobState.FAILED and failure is not None and decode_failure(failure).retryable

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from jobs.failpoints import ARMED_BY, NAMES
@@ -12,7 +13,7 @@ from jobs.records import BatchId
 from tests.faults.crew import Worker
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage, StuckError
+from tests.faults.stage import Setup, Stage
 from tests.faults.verdict import judge
 
 #: Only between the intent and the record nobody can know whether it was bought.
@@ -20,7 +21,7 @@ UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied") + 1]
 COLLECTING = NAMES[NAMES.index("polling") :]
 
 
-def at_failpoint(folder: Path, name: str, *, jobs: int = 24, hurry: bool = False) -> Outcome:
+def at_failpoint(folder: Path, *, name: str, jobs: int = 24, hurry: bool = False) -> Outcome:
     """One process dies once at a named place; with `hurry` its deadlines are passed by hand."""
     setup = Setup(submit=1 if hurry else 2, collect=1, threads=1, started=False, latency_s=0.3)
     with Stage(folder, setup) as stage:
@@ -54,9 +55,7 @@ def _quiet(stage: Stage, batch: BatchId) -> bool:
 
 
 for _name in NAMES:
-    scenario("kill −9 at a failpoint", f"kill at {_name}")(
-        lambda folder, name=_name: at_failpoint(folder, name)
-    )  # type: ignore[misc]
+    scenario("kill -9 at a failpoint", f"kill at {_name}")(partial(at_failpoint, name=_name))
 
 
 class Storm:
@@ -275,6 +274,3 @@ def _stopped_long(folder: Path) -> Outcome:
         stage.finish(batch)
         return Outcome(verdict=judge(stage, batch, unknown_at_most=unknown), faults=1,
                        note=f"stopped for more than 24 s, {unknown} unknown meanwhile")  # fmt: skip
-
-
-__all__ = ["Storm", "StuckError", "at_failpoint", "kill_storm", "sigterm"]

@@ -1,17 +1,18 @@
 """Redis away, wiped, full, slow, cut off, its replies lost; clocks that are wrong."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.stage import Setup, Stage, StuckError
-from tests.faults.verdict import judge
+from tests.faults.verdict import Verdict, judge
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
-def redis_down(folder: Path, down_s: float, *, jobs: int = 0, collect: int = 2) -> Outcome:
+def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) -> Outcome:
     """Redis is killed under load and comes back with its files after a while."""
     jobs = jobs or int(60 + 6 * down_s)
     with Stage(folder, Setup(collect=collect, in_flight=20)) as stage:
@@ -37,9 +38,7 @@ def setup_threads(stage: Stage) -> int:
 
 
 for _down in (1, 5, 20):
-    scenario("Redis down", f"Redis killed, back after {_down} s")(
-        lambda folder, down=_down: redis_down(folder, down)
-    )  # type: ignore[misc]
+    scenario("Redis down", f"Redis killed, back after {_down} s")(partial(redis_down, down_s=_down))
 
 
 @scenario("Redis down", "Redis killed and restarted ten times")
@@ -47,7 +46,7 @@ def _redis_flaps(folder: Path) -> Outcome:
     with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
         batch = stage.enqueue("night", range(300))
         for round_ in range(10):
-            stage.until(lambda n=round_: stage.arrived(20 * n + 5), "submits go on", step_s=0.01)  # type: ignore[misc]
+            stage.until(partial(stage.arrived, 20 * round_ + 5), "submits go on", step_s=0.01)
             stage.redis.kill()
             pause(0.5)
             stage.redis.start()
@@ -84,17 +83,14 @@ def _wiped(folder: Path) -> Outcome:
             broken.append("the same manifest is taken again by an empty ledger, without a word")
         if late or twice:
             broken.append(f"{len(late)} submits after the wipe, {twice} pairs bought twice")
-        verdict = judge_wiped(stage)
-        verdict.bought_twice = twice
-        return Outcome(verdict=verdict, faults=1, broken=broken,
-                       note=f"enqueue: exit {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")  # fmt: skip
-
-
-def judge_wiped(stage: Stage):  # type: ignore[no-untyped-def]
-    """After a wipe the books of the simulator are all there is."""
-    from tests.faults.verdict import Verdict
-
-    return Verdict(jobs=stage.simulator.totals()["tasks"])
+        # The books of the simulator are all there is now.
+        verdict = Verdict(jobs=stage.simulator.totals()["tasks"], bought_twice=twice)
+        return Outcome(
+            verdict=verdict,
+            faults=1,
+            broken=broken,
+            note=f"`vton enqueue` ends with {done.returncode} and says why",
+        )
 
 
 @scenario("Redis ill", "Redis out of memory for 5 s")
@@ -159,7 +155,7 @@ def lost_replies(folder: Path, *, jobs: int, every: int, submit: int = 2) -> Out
 
 
 scenario("Redis ill", "every 15th reply of Redis lost after the command ran")(
-    lambda folder: lost_replies(folder, jobs=240, every=15)
+    partial(lost_replies, jobs=240, every=15)
 )
 
 

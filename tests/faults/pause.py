@@ -1,4 +1,4 @@
-"""The one place where the harness waits for the clock: what it watches are other processes, which nobody can pass a clock."""
+"""The one place where the harness waits for the clock: nobody can pass a clock to the processes it watches."""
 
 import threading
 

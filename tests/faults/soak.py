@@ -5,6 +5,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jobs.records import BatchId
 from tests.faults.outcome import Outcome
@@ -17,7 +18,7 @@ from tests.faults.verdict import judge
 MB_ALLOWED = 48.0
 DESCRIPTORS_ALLOWED = 40
 
-_VENDOR = [
+_VENDOR: list[dict[str, Any]] = [
     {"at": "submit", "do": "reset-after", "when": {"every": 97}},
     {"at": "submit", "do": "503", "when": {"every": 61}},
     {"at": "submit", "do": "429", "retry_after": 1.0, "when": {"every": 89}},
@@ -74,7 +75,7 @@ class Soak:
                 stage.redis_proxy.delay_s = 0.1
                 pause(4)
                 stage.redis_proxy.delay_s = 0
-            case "redis":
+            case _:
                 self.accounted += len(stage.submitting())
                 stage.redis.kill()
                 pause(dice.uniform(0.2, 4))

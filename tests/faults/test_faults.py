@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -17,31 +18,33 @@ def held(outcome: Outcome) -> bool:
 
 
 @pytest.mark.parametrize("name", ["body_sent", "replied", "picture_renamed"])
-def test_a_worker_killed_at_a_failpoint_loses_nothing_and_buys_nothing_twice(tmp_path, name):
-    assert held(kills.at_failpoint(tmp_path, name, jobs=8, hurry=True))
+def test_a_worker_killed_at_a_failpoint_loses_nothing_and_buys_nothing_twice(
+    tmp_path: Path, name: str
+) -> None:
+    assert held(kills.at_failpoint(tmp_path, name=name, jobs=8, hurry=True))
 
 
-def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path):
+def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path: Path) -> None:
     assert held(
         kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True)
     )
 
 
-def test_sigterm_under_load_leaves_nothing_unknown(tmp_path):
+def test_sigterm_under_load_leaves_nothing_unknown(tmp_path: Path) -> None:
     assert held(kills.sigterm(tmp_path, jobs=40, collect=1))
 
 
-def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path):
-    assert held(outages.redis_down(tmp_path, 1, jobs=40, collect=1))
+def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
+    assert held(outages.redis_down(tmp_path, down_s=1, jobs=40, collect=1))
 
 
-def test_a_script_whose_reply_is_lost_has_run_once(tmp_path):
+def test_a_script_whose_reply_is_lost_has_run_once(tmp_path: Path) -> None:
     outcome = outages.lost_replies(tmp_path, jobs=20, every=40, submit=1)
     assert held(outcome)
     assert outcome.faults > 3
 
 
-def test_the_proxy_counts_requests_whose_client_died_unanswered():
+def test_the_proxy_counts_requests_whose_client_died_unanswered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, Proxy(server.getsockname()[1]) as proxy:
         client = socket.create_connection(("127.0.0.1", proxy.port))
         client.sendall(b"POST")

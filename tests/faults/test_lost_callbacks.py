@@ -16,11 +16,11 @@ def learnt(told: float, samples: int = 50) -> Latency:
 
 
 @pytest.mark.parametrize("latency", [None, learnt(told=0.0), learnt(told=0.5), learnt(told=1.0, samples=2)])
-def test_callbacks_that_have_not_proven_to_arrive_delay_no_poll(latency):
+def test_callbacks_that_have_not_proven_to_arrive_delay_no_poll(latency: Latency | None) -> None:
     assert SCHEDULE.first_ms(latency, callbacks=True) == SCHEDULE.first_ms(latency, callbacks=False)
 
 
-def test_callbacks_that_arrive_are_waited_for():
+def test_callbacks_that_arrive_are_waited_for() -> None:
     assert SCHEDULE.first_ms(learnt(told=0.9), callbacks=True) > 2 * SCHEDULE.first_ms(
         learnt(told=0.9), callbacks=False
     )

@@ -4,7 +4,7 @@ from jobs.ledger import steps
 from tests.heart import Heart, rid
 
 
-def test_the_same_call_sent_again_hands_out_the_same_tasks(heart: Heart):
+def test_the_same_call_sent_again_hands_out_the_same_tasks(heart: Heart) -> None:
     heart.admit("a", ["x"])
     heart.submitted(task="t")
     heart.score("due", rid("x"), 1)
@@ -14,7 +14,7 @@ def test_the_same_call_sent_again_hands_out_the_same_tasks(heart: Heart):
     assert heart.ledger.run(steps.take_due(8)).jobs == ()
 
 
-def test_a_task_that_ended_meanwhile_is_not_handed_out_again(heart: Heart):
+def test_a_task_that_ended_meanwhile_is_not_handed_out_again(heart: Heart) -> None:
     heart.admit("a", ["x"])
     heart.submitted(task="t")
     heart.score("due", rid("x"), 1)

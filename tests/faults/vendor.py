@@ -1,5 +1,6 @@
 """A vendor that misbehaves: submits, polls, tasks, callbacks, downloads, tokens. The fault script is the simulator's."""
 
+import sys
 import threading
 import time
 from pathlib import Path
@@ -196,12 +197,10 @@ def _module(folder: Path) -> Outcome:
 @scenario("account", "api-key: short tokens, the exchange failing now and then")
 def _renewals(folder: Path) -> Outcome:
     key = "api-key-canary-1b5e"
-    port = free_port()
     setup = Setup(
         started=False, latency_s=0.3, in_flight=3, env={"VTON_HIDREAM__REFRESH_BEFORE_S": "1"},
         simulator=("--api-key", key, "--token-life-s", "4"),
     )  # fmt: skip
-    del port
     with Stage(folder, setup) as stage:
         stage.canaries["api_key"] = key
         stage.simulator.set_faults(
@@ -288,8 +287,6 @@ def _callback_setup(**env: str) -> tuple[Setup, dict[str, str]]:
 
 
 def _with_receiver(stage: Stage) -> None:
-    import sys
-
     stage.crew.add_program("receiver", (sys.executable, "-m", "worker.receiver"))
     stage.crew.start()
     stage.until(stage.ready, "workers and receiver are ready")
@@ -336,8 +333,6 @@ def _forged(folder: Path) -> Outcome:
     """No job is touched: Redis is not told to write a byte."""
     setup, receiver = _callback_setup()
     with Stage(folder, setup) as stage:
-        import sys
-
         stage.crew.add_program("receiver", (sys.executable, "-m", "worker.receiver")).start()
         stage.until(stage.ready, "the receiver is ready")
         batch = stage.enqueue("night", range(50))

@@ -69,7 +69,7 @@ def judge(
     _pictures(stage, jobs, verdict)
     _nothing_left(stage, verdict)
     _no_canary(stage, verdict)
-    _within_budget(stage, batches, jobs, tasks, budget, totals, verdict)
+    _within_budget(stage, batches, jobs, verdict, tasks=tasks, totals=totals, budget=budget)
     return verdict
 
 
@@ -220,10 +220,11 @@ def _within_budget(
     stage: Stage,
     batches: tuple[BatchId, ...],
     jobs: dict[str, Job],
-    tasks: list[dict[str, Any]],
-    budget: int,
-    totals: dict[str, Any],
     verdict: Verdict,
+    *,
+    tasks: list[dict[str, Any]],
+    totals: dict[str, Any],
+    budget: int,
 ) -> None:
     """I6: what is counted as spent is what was ordered, and `unknown` counts as ordered."""
     spent = sum(int(stage.ledger.batch_fields(batch).get("spent", 0)) for batch in batches)
