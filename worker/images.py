@@ -13,7 +13,8 @@ import httpx
 
 from jobs.records import SavedPicture
 from jobs.settings import HiDreamSettings, PictureSettings
-from worker.hidream.transport import PLAIN, no_cookies, quiet_http_logs, refuses
+from worker.hidream.lanes import Lanes
+from worker.hidream.transport import MAX_CONNECTIONS, PLAIN, no_cookies, quiet_http_logs, refuses
 from worker.pictures_network import CheckedTransport, ForbiddenAddressError, Hosts
 from worker.pictures_proof import BrokenPictureError, Proof, prove
 from worker.pictures_store import PictureStore, Spool, StoreFullError
@@ -86,14 +87,9 @@ class Downloader:
         self._store = store
         # Decoded pixels are the memory of this process: one picture at a time.
         self._decoding = asyncio.Semaphore(1)
-        self._client = httpx.AsyncClient(
-            transport=CheckedTransport(self._hosts, ssl_context),
-            timeout=httpx.Timeout(None, connect=hidream.connect_timeout_s),
-            headers=PLAIN,
-            cookies=no_cookies(),
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._connect_s = hidream.connect_timeout_s
+        self._ssl_context = ssl_context
+        self._lanes = Lanes(self._open, MAX_CONNECTIONS)
 
     async def fetch(self, address: str) -> Fetched:
         """Fetches one picture, `download_timeout_s` at most for each address tried.
@@ -110,7 +106,17 @@ class Downloader:
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._client.aclose()
+        await self._lanes.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=CheckedTransport(self._hosts, self._ssl_context),
+            timeout=httpx.Timeout(None, connect=self._connect_s),
+            headers=PLAIN,
+            cookies=no_cookies(),
+            trust_env=False,
+            follow_redirects=False,
+        )
 
     def _candidates(self, address: str) -> list[str]:
         if "://" in address:
@@ -139,8 +145,8 @@ class Downloader:
     async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | None:
         """Writes the picture into the spool; None when all of it is there."""
         try:
-            async with asyncio.timeout(self._deadline_s):
-                response = await self._client.send(self._client.build_request("GET", url), stream=True)
+            async with asyncio.timeout(self._deadline_s), self._lanes.lane() as client:
+                response = await client.send(client.build_request("GET", url), stream=True)
                 try:
                     return _objection(response, self._max_bytes) or await self._pour(response, spool)
                 finally:

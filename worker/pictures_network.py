@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from jobs.settings import HiDreamSettings
-from worker.hidream.transport import KEEPALIVE_S, MAX_CONNECTIONS
+from worker.hidream.transport import KEEPALIVE_S
 
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -95,14 +95,14 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx.AsyncHTTPTransport):
-    """httpx over `CheckedBackend`; the pool compares and TLS proves the name, the socket has the address."""
+    """One connection of httpx over `CheckedBackend`: the pool and TLS know the name, the socket the address."""
 
     def __init__(self, hosts: Hosts, ssl_context: ssl.SSLContext) -> None:
         super().__init__(verify=ssl_context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context,
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
+            max_connections=1,
+            max_keepalive_connections=1,
             keepalive_expiry=KEEPALIVE_S,
             network_backend=CheckedBackend(hosts),
         )

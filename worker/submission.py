@@ -63,6 +63,8 @@ class Submission:
             RedisDownError: the ledger does not answer; nothing was sent, or the reconciler will find the intent.
             LedgerLostError: the ledger is another one.
         """
+        # A permit names a moment: whatever takes time the first time is done before one is asked for.
+        client = self.client()
         with self.metrics.gate_wait_seconds.time():
             permit = self.gate.acquire()
         if permit is None:
@@ -70,10 +72,10 @@ class Submission:
         with structlog.contextvars.bound_contextvars(request_id=permit.request_id):
             if permit.probe:
                 log.info("breaker.probing")
-            self._submit(permit)
+            self._submit(permit, client)
         return True
 
-    def _submit(self, permit: Permit) -> None:
+    def _submit(self, permit: Permit, client: Submitter) -> None:
         reach("claimed")
         try:
             body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
@@ -100,7 +102,7 @@ class Submission:
             case never:
                 assert_never(never)
         with self.metrics.submit_seconds.time():
-            outcome = self.client().submit(body)
+            outcome = client.submit(body)
         reach("replied")
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
         self._record(permit, outcome)

@@ -61,6 +61,7 @@ class Watcher:
         self._metrics = metrics
         self._under_way: set[asyncio.Task[None]] = set()
         self._attended: set[RequestId] = set()
+        self._freed = asyncio.Event()
         self._pace = _Pace(settings.limits.polls_per_second)
         self._stopping = asyncio.Event()
 
@@ -82,7 +83,8 @@ class Watcher:
     async def _turn(self) -> None:
         room = CAPACITY - len(self._under_way)
         if room <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            self._freed.clear()
+            await self._freed.wait()
             return
         due = await self._ledger.run(steps.take_due(min(room, 64)))
         for job in due.jobs:
@@ -92,10 +94,14 @@ class Watcher:
             self._attended.add(job.request_id)
             task = asyncio.create_task(self._guarded(job, due.now_ms, due.latency))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._done)
         if not due.jobs:
             wait_s = LONGEST_SLEEP_S if due.next_ms is None else (due.next_ms - due.now_ms) / 1000
             await self._listen(min(LONGEST_SLEEP_S, max(0.005, wait_s)))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._freed.set()
 
     async def _listen(self, timeout_s: float) -> None:
         """Sleeps until something is due; new tasks and callbacks ring, stopping ends it."""

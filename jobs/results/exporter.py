@@ -44,7 +44,10 @@ class _Lease:
 
     def take(self) -> bool:
         with translated():
-            return bool(self._client.set(self._key, self._token, nx=True, px=LEASE_MS))
+            if self._client.set(self._key, self._token, nx=True, px=LEASE_MS):
+                return True
+            # Sent again because its reply was lost, it finds our own token.
+            return bool(self._client.get(self._key) == self._token)
 
     def renew(self) -> None:
         with translated():

@@ -80,8 +80,9 @@ def _tell(name: str, outcome: Outcome) -> int:
     verdict = outcome.verdict
     going = "" if outcome.recovery_s is None else f", going again after {outcome.recovery_s:.1f} s"
     sys.stdout.write(
-        f"{'BROKEN' if outcome.broken else 'held  '} {name}: {verdict.jobs} jobs, {outcome.faults} faults, {verdict.lost} lost,"
-        f" {verdict.bought_twice} bought twice, {verdict.unknown} unknown{going}, {outcome.took_s:.0f} s; {outcome.note}\n"
+        f"{'BROKEN' if outcome.broken else 'held  '} {name}: {verdict.jobs} jobs, {outcome.faults} faults,"
+        f" {verdict.lost} lost, {verdict.bought_twice} bought twice, {verdict.unknown} unknown{going},"
+        f" {outcome.took_s:.0f} s; {outcome.note}\n"
     )
     for line in outcome.broken:
         sys.stdout.write(f"       {line}\n")
@@ -93,12 +94,20 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     verdict = outcome.verdict
     return {
         "verdict": {
-            "jobs": verdict.jobs, "rows": verdict.rows, "lost": verdict.lost, "bought_twice": verdict.bought_twice,
-            "unknown": verdict.unknown, "over_windows": verdict.over_windows, "refused": verdict.refused,
+            "jobs": verdict.jobs,
+            "rows": verdict.rows,
+            "lost": verdict.lost,
+            "bought_twice": verdict.bought_twice,
+            "unknown": verdict.unknown,
+            "over_windows": verdict.over_windows,
+            "refused": verdict.refused,
         },
-        "faults": outcome.faults, "recovery_s": outcome.recovery_s, "note": outcome.note, "broken": outcome.broken,
+        "faults": outcome.faults,
+        "recovery_s": outcome.recovery_s,
+        "note": outcome.note,
+        "broken": outcome.broken,
         "took_s": outcome.took_s,
-    }  # fmt: skip
+    }
 
 
 def _from_json(fields: dict[str, object]) -> Outcome:

@@ -38,9 +38,14 @@ class Worker:
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                _leashed(program), env=dict(program.env), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self._folder, start_new_session=True,
-            )  # fmt: skip
+                _leashed(program),
+                env=dict(program.env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,
+            )
         self.starts += 1
 
     @property

@@ -40,9 +40,12 @@ def at_failpoint(folder: Path, *, name: str, jobs: int = 24, hurry: bool = False
         if name in UNKNOWABLE and verdict.unknown != 1:
             broken.append(f"the job that died at {name} is not held: {dict(verdict.states)}")
         return Outcome(
-            verdict=verdict, faults=1, recovery_s=None if hurry else time.monotonic() - died, broken=broken,
+            verdict=verdict,
+            faults=1,
+            recovery_s=None if hurry else time.monotonic() - died,
+            broken=broken,
             note="until the batch was complete",
-        )  # fmt: skip
+        )
 
 
 def _quiet(stage: Stage, batch: BatchId) -> bool:
@@ -143,11 +146,13 @@ def kill_storm(
         verdict = judge(stage, batch, unknown_at_most=storm.intents)
         wire = sum(proxy.orphaned for proxy in stage.wires)
         return Outcome(
-            verdict=verdict, faults=storm.kills, recovery_s=None,
+            verdict=verdict,
+            faults=storm.kills,
+            recovery_s=None,
             note=f"{storm.intents} intents open at the kills ({wire} POSTs unanswered on the wire);"
             f" {time.monotonic() - ended:.0f} s from the last kill to the end",
             broken=[] if storm.kills >= kills else [f"only {storm.kills} kills before the jobs were over"],
-        )  # fmt: skip
+        )
 
 
 @scenario("kill storm", "kill storm: 2,400 jobs, 6 workers, 120 kills")
@@ -178,9 +183,12 @@ def sigterm(folder: Path, *, jobs: int = 80, collect: int = 2) -> Outcome:
         if waiting:
             broken.append(f"{waiting} intents were left behind")
         return Outcome(
-            verdict=judge(stage, batch), faults=len(codes), recovery_s=going, broken=broken,
+            verdict=judge(stage, batch),
+            faults=len(codes),
+            recovery_s=going,
+            broken=broken,
             note=f"all had ended {took:.1f} s after SIGTERM",
-        )  # fmt: skip
+        )
 
 
 scenario("SIGTERM, SIGSTOP, death", "SIGTERM to all workers under load")(sigterm)
@@ -201,8 +209,13 @@ def _dead_submitter(folder: Path) -> Outcome:
             worker.start()
         going = stage.going_again(since, within_s=90)
         stage.finish(batch)
-        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=going, note="until its job was submitted",
-                       broken=[] if going <= 60 else [f"re-driven only after {going:.0f} s"])  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            recovery_s=going,
+            note="until its job was submitted",
+            broken=[] if going <= 60 else [f"re-driven only after {going:.0f} s"],
+        )
 
 
 @scenario("SIGTERM, SIGSTOP, death", "a collect worker dies, another idles")
@@ -216,8 +229,13 @@ def _dead_collector(folder: Path) -> Outcome:
         since = time.monotonic()
         stage.finish(batch, within_s=200)
         going = time.monotonic() - since
-        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=going, note="until the batch was complete",
-                       broken=[] if going <= 60 else [f"complete only after {going:.0f} s"])  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            recovery_s=going,
+            note="until the batch was complete",
+            broken=[] if going <= 60 else [f"complete only after {going:.0f} s"],
+        )
 
 
 @contextmanager
@@ -251,8 +269,11 @@ def _stopped(folder: Path) -> Outcome:
             lambda: not stage.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20
         )
         stage.finish(batch)
-        return Outcome(verdict=judge(stage, batch), faults=1,
-                       note=f"{unknown} were unknown meanwhile, all adopted by the late record")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            note=f"{unknown} were unknown meanwhile, all adopted by the late record",
+        )
 
 
 def _only_left(stage: Stage, batch: BatchId) -> bool:
@@ -272,5 +293,8 @@ def _stopped_long(folder: Path) -> Outcome:
             )
             unknown = stage.status(batch).counts["unknown"]
         stage.finish(batch)
-        return Outcome(verdict=judge(stage, batch, unknown_at_most=unknown), faults=1,
-                       note=f"stopped for more than 24 s, {unknown} unknown meanwhile")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=unknown),
+            faults=1,
+            note=f"stopped for more than 24 s, {unknown} unknown meanwhile",
+        )

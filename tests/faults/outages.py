@@ -27,9 +27,12 @@ def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) 
         stage.finish(batch, within_s=240)
         verdict = judge(stage, batch, unknown_at_most=setup_threads(stage))
         return Outcome(
-            verdict=verdict, faults=1, recovery_s=going, broken=[] if going <= 30 else [f"went on only after {going:.0f} s"],
+            verdict=verdict,
+            faults=1,
+            recovery_s=going,
+            broken=[] if going <= 30 else [f"went on only after {going:.0f} s"],
             note=f"{open_intents} POSTs under way when it died",
-        )  # fmt: skip
+        )
 
 
 def setup_threads(stage: Stage) -> int:

@@ -71,6 +71,10 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     return Outcome(
-        verdict=found.verdict, faults=found.faults, recovery_s=found.recovery_s, note=found.note,
-        broken=[*found.verdict.broken, *found.broken], took_s=time.monotonic() - began,
-    )  # fmt: skip
+        verdict=found.verdict,
+        faults=found.faults,
+        recovery_s=found.recovery_s,
+        note=found.note,
+        broken=[*found.verdict.broken, *found.broken],
+        took_s=time.monotonic() - began,
+    )

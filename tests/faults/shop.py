@@ -56,9 +56,13 @@ def _no_room_for_pictures(folder: Path) -> Outcome:
         more = len(stage.simulator.arrivals()) - paused_at
         filler.unlink()
         took = stage.finish(batch, within_s=200)
-        return Outcome(verdict=judge(stage, batch), faults=1, recovery_s=took,
-                       broken=[f"{more} were bought while the disk was full"] if more else [],
-                       note="recovery: until the batch was complete")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            recovery_s=took,
+            broken=[f"{more} were bought while the disk was full"] if more else [],
+            note="recovery: until the batch was complete",
+        )
 
 
 @scenario("disk full", "no room for results for 6 s")
@@ -117,8 +121,12 @@ def _day_budget(folder: Path) -> Outcome:
         stage.vton("cancel", "two")
         stage.finish(one, two)
         bought = stage.simulator.totals()["charges"]
-        return Outcome(verdict=judge(stage, one, two, budget=50), faults=1, broken=[] if bought == 50 else [f"{bought} ordered"],
-                       note=f"budget 50: {bought} ordered")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, one, two, budget=50),
+            faults=1,
+            broken=[] if bought == 50 else [f"{bought} ordered"],
+            note=f"budget 50: {bought} ordered",
+        )
 
 
 @scenario("producers", "the same manifest by two producers at once, and once more after")
@@ -145,8 +153,12 @@ def _two_producers(folder: Path) -> Outcome:
         stage.finish(batch)
         stage.vton("enqueue", str(path), "--batch", "night")
         stage.finish(batch)
-        return Outcome(verdict=judge(stage, batch), faults=2, broken=[f"exit {codes}"] if any(codes) else [],
-                       note=f"{stage.simulator.totals()['tasks']} tasks for 150 pairs")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=2,
+            broken=[f"exit {codes}"] if any(codes) else [],
+            note=f"{stage.simulator.totals()['tasks']} tasks for 150 pairs",
+        )
 
 
 @scenario("producers", "the producer killed half-way, then repeated")
@@ -180,8 +192,13 @@ def _killed_producer(folder: Path) -> Outcome:
         before = stage.ledger.batch_fields(BatchId("night"))
         batch = stage.enqueue("night", range(rows))
         stage.finish(batch, within_s=300)
-        return Outcome(verdict=judge(stage, batch), faults=1, broken=["it was over before the kill"] if "sealed" in before else [],
-                       note=f"{before['rows']} rows at the kill; {stage.simulator.totals()['tasks']} tasks for {rows} pairs")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            broken=["it was over before the kill"] if "sealed" in before else [],
+            note=f"{before['rows']} rows at the kill;"
+            f" {stage.simulator.totals()['tasks']} tasks for {rows} pairs",
+        )
 
 
 @scenario("producers", "the next night: all pairs again, one of them changed")
@@ -192,8 +209,12 @@ def _next_night(folder: Path) -> Outcome:
         two = stage.enqueue("tuesday", range(1, 61))
         stage.finish(two)
         tasks = stage.simulator.totals()["tasks"]
-        return Outcome(verdict=judge(stage, one, two), faults=1, broken=[] if tasks == 61 else [f"{tasks} tasks for 61 pairs"],
-                       note="61 tasks for 120 rows of 61 pairs")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, one, two),
+            faults=1,
+            broken=[] if tasks == 61 else [f"{tasks} tasks for 61 pairs"],
+            note="61 tasks for 120 rows of 61 pairs",
+        )
 
 
 @scenario("producers", "two batches share pairs, one of them is cancelled")

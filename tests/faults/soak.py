@@ -128,10 +128,13 @@ def soak(folder: Path, minutes: float, *, seed: int) -> Outcome:
         broken = [f"{megabytes:.0f} MB more than before"] if megabytes > MB_ALLOWED else []
         broken += [f"{descriptors} descriptors more than before"] if descriptors > DESCRIPTORS_ALLOWED else []
         return Outcome(
-            verdict=verdict, faults=run.faults + sum(stage.simulator.totals()["faults"].values()), broken=broken,
-            note=f"{minutes:g} min, seed {seed}, {run.faults} of our faults, the rest the vendor's; long-lived workers grew by"
-            f" {megabytes:.1f} MB and {descriptors} descriptors; at most {run.accounted + unknowable(stage)} unknown accounted for",
-        )  # fmt: skip
+            verdict=verdict,
+            faults=run.faults + sum(stage.simulator.totals()["faults"].values()),
+            broken=broken,
+            note=f"{minutes:g} min, seed {seed}, {run.faults} of our faults, the rest the vendor's; workers that lived"
+            f" through it all grew by {megabytes:.1f} MB and {descriptors} descriptors;"
+            f" {run.accounted + unknowable(stage)} unknown could be accounted for",
+        )
 
 
 def _breathe(stage: Stage, seconds: float) -> None:

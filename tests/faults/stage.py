@@ -66,10 +66,19 @@ class Stage:
         }
         self.redis = RedisServer(folder / "redis", self.canaries["redis"])
         words = (
-            "--token", self.canaries["token"], "--plain-pictures",
-            "--in-flight", str(setup.in_flight), "--images-per-minute", str(setup.per_minute),
-            "--latency-s", str(setup.latency_s), "--submit-delay-s", str(setup.submit_delay_s), *setup.simulator,
-        )  # fmt: skip
+            "--token",
+            self.canaries["token"],
+            "--plain-pictures",
+            "--in-flight",
+            str(setup.in_flight),
+            "--images-per-minute",
+            str(setup.per_minute),
+            "--latency-s",
+            str(setup.latency_s),
+            "--submit-delay-s",
+            str(setup.submit_delay_s),
+            *setup.simulator,
+        )
         plain = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         self._plain = plain | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(folder)}
         self.simulator = Simulator(folder / "simulator", words, self._plain)
@@ -118,27 +127,31 @@ class Stage:
 
     def _settings(self) -> dict[str, str]:
         setup = self.setup
-        return self._plain | {
-            "VTON_REDIS__URL": self.redis.url(self.redis_proxy.port if setup.redis_proxy else None),
-            "VTON_REDIS__PREFIX": PREFIX,
-            "VTON_HIDREAM__BASE_URL": self.simulator.address,
-            "VTON_HIDREAM__IMAGE_PREFIX": f"{self.simulator.address}/image/",
-            "VTON_HIDREAM__IMAGE_HOSTS": '["127.0.0.1"]',
-            "VTON_HIDREAM__SUBMIT_TIMEOUT_S": str(setup.submit_timeout_s),
-            "VTON_HIDREAM__POLL_TIMEOUT_S": "3",
-            "VTON_HIDREAM__DOWNLOAD_TIMEOUT_S": "5",
-            "VTON_LIMITS__IN_FLIGHT": str(setup.in_flight),
-            "VTON_LIMITS__IMAGES_PER_MINUTE": str(setup.per_minute),
-            "VTON_TASKS__LATENCY_S": str(max(0.05, setup.latency_s)),
-            "VTON_WORKERS__SUBMIT_THREADS": str(setup.threads),
-            "VTON_WORKERS__RECONCILE_S": "1",
-            "VTON_WORKERS__EXPORT_S": "0.5",
-            "VTON_LOGS__FORMAT": "json",
-            "VTON_OUTPUT_DIR": str(self.folder / "out"),
-            "VTON_DATA_DIR": str(self.folder / "data"),
-            "HIDREAM_TOKEN": self.canaries["token"],
-            "VTON_CALLBACKS__SECRET": self.canaries["callback"],
-        } | dict(setup.env)  # fmt: skip
+        return (
+            self._plain
+            | {
+                "VTON_REDIS__URL": self.redis.url(self.redis_proxy.port if setup.redis_proxy else None),
+                "VTON_REDIS__PREFIX": PREFIX,
+                "VTON_HIDREAM__BASE_URL": self.simulator.address,
+                "VTON_HIDREAM__IMAGE_PREFIX": f"{self.simulator.address}/image/",
+                "VTON_HIDREAM__IMAGE_HOSTS": '["127.0.0.1"]',
+                "VTON_HIDREAM__SUBMIT_TIMEOUT_S": str(setup.submit_timeout_s),
+                "VTON_HIDREAM__POLL_TIMEOUT_S": "3",
+                "VTON_HIDREAM__DOWNLOAD_TIMEOUT_S": "5",
+                "VTON_LIMITS__IN_FLIGHT": str(setup.in_flight),
+                "VTON_LIMITS__IMAGES_PER_MINUTE": str(setup.per_minute),
+                "VTON_TASKS__LATENCY_S": str(max(0.05, setup.latency_s)),
+                "VTON_WORKERS__SUBMIT_THREADS": str(setup.threads),
+                "VTON_WORKERS__RECONCILE_S": "1",
+                "VTON_WORKERS__EXPORT_S": "0.5",
+                "VTON_LOGS__FORMAT": "json",
+                "VTON_OUTPUT_DIR": str(self.folder / "out"),
+                "VTON_DATA_DIR": str(self.folder / "data"),
+                "HIDREAM_TOKEN": self.canaries["token"],
+                "VTON_CALLBACKS__SECRET": self.canaries["callback"],
+            }
+            | dict(setup.env)
+        )
 
     # -- what a person does ------------------------------------------------------------------------------------
 
@@ -156,9 +169,14 @@ class Stage:
     def vton(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs one command of the product."""
         done = subprocess.run(
-            [sys.executable, "-c", _VTON, *words], env=self.env, cwd=self.folder, capture_output=True, text=True,
-            check=False, timeout=120,
-        )  # fmt: skip
+            [sys.executable, "-c", _VTON, *words],
+            env=self.env,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         self._keep("vton", done.stdout + done.stderr)
         if check and done.returncode:
             raise StuckError(f"vton {' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-300:]}")

@@ -1,5 +1,6 @@
 """The table of docs/reliability.md, written from what was measured and from nothing else."""
 
+import os
 import platform
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,10 @@ from pathlib import Path
 
 from tests.faults.outcome import SCENARIOS, Outcome
 
+_HEAD = (
+    "fault", "runs", "jobs", "faults", "lost", "bought twice", "`unknown`", "windows over", "refused by limits",
+    "going again, s", "held", "seen",
+)  # fmt: skip
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -28,8 +33,8 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     broken = sum(bool(run.broken) for run in runs)
     when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     total = (
-        f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {len(outcomes)} scenarios, {jobs:,} jobs, {faults:,} faults:"
-        f" {lost} lost, {twice} bought twice**, {sum(run.verdict.unknown for run in runs)} `unknown`,"
+        f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {len(outcomes)} scenarios, {jobs:,} jobs,"
+        f" {faults:,} faults: {lost} lost, {twice} bought twice**, {sum(run.verdict.unknown for run in runs)} `unknown`,"
         f" {sum(run.verdict.over_windows for run in runs)} windows over the limit, {broken} runs with a broken invariant."
         f" {_bound('lost', lost, jobs)} {_bound('bought twice', twice, jobs)}"
     )
@@ -37,10 +42,11 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     for name in outcomes:
         areas[SCENARIOS[name].area].append(name)
     lines = [
-        total, "",
-        "| fault | runs | jobs | faults | lost | bought twice | `unknown` | windows over | refused by limits | going again, s | held | seen |",
+        total,
+        "",
+        f"| {' | '.join(_HEAD)} |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    ]
     for area, names in areas.items():
         lines.append(f"| **{area}** | | | | | | | | | | | |")
         lines += [_line(name, outcomes[name]) for name in names]
@@ -55,11 +61,19 @@ def _line(name: str, runs: Sequence[Outcome]) -> str:
     recovery = f"{max(took):.1f}" if took else ""
     held = sum(not run.broken for run in runs)
     cells = [
-        name, str(len(runs)), total(run.verdict.jobs for run in runs), total(run.faults for run in runs),
-        total(run.verdict.lost for run in runs), total(run.verdict.bought_twice for run in runs),
-        total(run.verdict.unknown for run in runs), total(run.verdict.over_windows for run in runs),
-        total(run.verdict.refused for run in runs), recovery, f"{held} of {len(runs)}", runs[-1].note.replace("|", "/"),
-    ]  # fmt: skip
+        name,
+        str(len(runs)),
+        total(run.verdict.jobs for run in runs),
+        total(run.faults for run in runs),
+        total(run.verdict.lost for run in runs),
+        total(run.verdict.bought_twice for run in runs),
+        total(run.verdict.unknown for run in runs),
+        total(run.verdict.over_windows for run in runs),
+        total(run.verdict.refused for run in runs),
+        recovery,
+        f"{held} of {len(runs)}",
+        runs[-1].note.replace("|", "/"),
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -81,6 +95,4 @@ def _bound(what: str, seen: int, n: int) -> str:
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

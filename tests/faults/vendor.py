@@ -17,10 +17,23 @@ from tests.faults.verdict import Verdict, judge
 Rules = list[dict[str, Any]]
 
 #: Faults at submit after which nobody can know whether it was bought.
-UNKNOWABLE = frozenset({
-    "reset-before", "reset-after", "hang-before", "hang-after", "status-before", "status-after", "html", "truncated",
-    "empty", "huge", "slow-loris", "no-result", "same-task-id",
-})  # fmt: skip
+UNKNOWABLE = frozenset(
+    {
+        "reset-before",
+        "reset-after",
+        "hang-before",
+        "hang-after",
+        "status-before",
+        "status-after",
+        "html",
+        "truncated",
+        "empty",
+        "huge",
+        "slow-loris",
+        "no-result",
+        "same-task-id",
+    }
+)
 
 
 def struck(stage: Stage) -> dict[str, int]:
@@ -52,9 +65,11 @@ def night(
         verdict = judge(stage, batch, unknown_at_most=unknowable(stage), may_fail=may_fail)
         silent = [name for name, n in struck(stage).items() if not n]
         return Outcome(
-            verdict=verdict, faults=sum(struck(stage).values()), broken=[f"never struck: {silent}"] if silent else [],
+            verdict=verdict,
+            faults=sum(struck(stage).values()),
+            broken=[f"never struck: {silent}"] if silent else [],
             note=f"{', '.join(f'{n} {state}' for state, n in sorted(verdict.states.items()))}; {took:.0f} s",
-        )  # fmt: skip
+        )
 
 
 def _at(place: str, **faults: dict[str, Any]) -> Rules:
@@ -73,10 +88,20 @@ def _one(n: int, **more: Any) -> dict[str, Any]:
 @scenario("submit faults", "resets, hangs, 5xx, HTML, truncated, empty, huge, slow and result-less replies")
 def _submits(folder: Path) -> Outcome:
     rules = _at(
-        "submit", reset_before=_one(4), reset_after=_one(7), hang_before=_one(10), hang_after=_one(13),
-        status_before=_one(16), status_after=_one(19), html=_one(22), truncated=_one(25), empty=_one(28),
-        huge=_one(31), slow_loris=_one(34), no_result=_one(37),
-    )  # fmt: skip
+        "submit",
+        reset_before=_one(4),
+        reset_after=_one(7),
+        hang_before=_one(10),
+        hang_after=_one(13),
+        status_before=_one(16),
+        status_after=_one(19),
+        html=_one(22),
+        truncated=_one(25),
+        empty=_one(28),
+        huge=_one(31),
+        slow_loris=_one(34),
+        no_result=_one(37),
+    )
     return night(folder, rules, jobs=120)
 
 
@@ -148,8 +173,13 @@ def _throttled(folder: Path) -> Outcome:
         stage.until(lambda: stage.arrived(len(arrivals) + 2), "an absurd wait is capped", within_s=90)
         going = stage.simulator.arrivals()[len(arrivals) + 1] - since
         stage.finish(other)
-        return Outcome(verdict=judge(stage, batch, other), faults=4, recovery_s=going, broken=broken,
-                       note="recovery: from an absurd Retry-After")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch, other),
+            faults=4,
+            recovery_s=going,
+            broken=broken,
+            note="recovery: from an absurd Retry-After",
+        )
 
 
 def _account_over(folder: Path, rules: Rules, reason: str, *, setup: Setup | None = None) -> Outcome:
@@ -174,8 +204,13 @@ def _account_over(folder: Path, rules: Rules, reason: str, *, setup: Setup | Non
         broken = [] if told == reason else [f"the breaker says {told}, not {reason}"]
         if further > stage.setup.in_flight + 1:
             broken.append(f"{further} further submits")
-        return Outcome(verdict=judge(stage, batch), faults=further, recovery_s=going, broken=broken,
-                       note=f"{further} submits refused (after {before}), then none until `vton resume`")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=further,
+            recovery_s=going,
+            broken=broken,
+            note=f"{further} submits refused (after {before}), then none until `vton resume`",
+        )
 
 
 @scenario("account", "401 mid-run")
@@ -198,9 +233,12 @@ def _module(folder: Path) -> Outcome:
 def _renewals(folder: Path) -> Outcome:
     key = "api-key-canary-1b5e"
     setup = Setup(
-        started=False, latency_s=0.3, in_flight=3, env={"VTON_HIDREAM__REFRESH_BEFORE_S": "1"},
+        started=False,
+        latency_s=0.3,
+        in_flight=3,
+        env={"VTON_HIDREAM__REFRESH_BEFORE_S": "1"},
         simulator=("--api-key", key, "--token-life-s", "4"),
-    )  # fmt: skip
+    )
     with Stage(folder, setup) as stage:
         stage.canaries["api_key"] = key
         stage.simulator.set_faults(
@@ -211,9 +249,10 @@ def _renewals(folder: Path) -> Outcome:
         )
         for worker in stage.crew.workers:
             worker.start(
-                HIDREAM_TOKEN="", HIDREAM_API_KEY=key,
+                HIDREAM_TOKEN="",
+                HIDREAM_API_KEY=key,
                 VTON_HIDREAM__TOKEN_URL=f"{stage.simulator.address}/prod-api/user/apikey2token",
-            )  # fmt: skip
+            )
         stage.until(stage.ready, "the workers are ready")
         batch = stage.enqueue("night", range(100))
         took = stage.finish(batch, within_s=200)
@@ -234,17 +273,29 @@ def _vendor_gone(folder: Path) -> Outcome:
         going = stage.going_again(time.time(), within_s=90)
         stage.finish(batch, within_s=200)
         threads = stage.setup.submit * stage.setup.threads
-        return Outcome(verdict=judge(stage, batch, unknown_at_most=threads), faults=1, recovery_s=going,
-                       note=f"{in_flight} POSTs under way when it died")  # fmt: skip
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=threads),
+            faults=1,
+            recovery_s=going,
+            note=f"{in_flight} POSTs under way when it died",
+        )
 
 
 @scenario("task faults", "failed, moderated, nothing, stuck, empty, backwards, odd, slow, partial tasks")
 def _tasks(folder: Path) -> Outcome:
     rules = _at(
-        "task", failed=_one(3), moderated=_one(6), nothing=_one(9), stuck=_one(12, seconds=4.0),
-        empty_image=_one(15), backwards=_one(18), slow=_one(21, factor=5.0), partial=_one(24),
-        bare_ids=_one(27), png=_one(30),
-    )  # fmt: skip
+        "task",
+        failed=_one(3),
+        moderated=_one(6),
+        nothing=_one(9),
+        stuck=_one(12, seconds=4.0),
+        empty_image=_one(15),
+        backwards=_one(18),
+        slow=_one(21, factor=5.0),
+        partial=_one(24),
+        bare_ids=_one(27),
+        png=_one(30),
+    )
     rules += [
         {"at": "task", "do": "odd", "status": status, "when": {"ordinals": [n]}}
         for status, n in ((-1, 33), (-5, 35), (7, 37), (99, 39), ("1", 41))
@@ -298,8 +349,18 @@ def _with_receiver(stage: Stage) -> None:
 )
 def _callbacks(folder: Path) -> Outcome:
     setup, _ = _callback_setup()
-    rules = [{"at": "callback", "do": name, "when": {"every": n}} for name, n in (
-        ("never", 5), ("twice", 3), ("early", 7), ("late", 11), ("forged", 4), ("out-of-order", 13), ("huge", 17))]  # fmt: skip
+    rules = [
+        {"at": "callback", "do": name, "when": {"every": n}}
+        for name, n in (
+            ("never", 5),
+            ("twice", 3),
+            ("early", 7),
+            ("late", 11),
+            ("forged", 4),
+            ("out-of-order", 13),
+            ("huge", 17),
+        )
+    ]
     rules += _at("submit", reset_after={"ordinals": [9, 21, 33, 45]})
     with Stage(folder, setup) as stage:
         _with_receiver(stage)
@@ -312,9 +373,13 @@ def _callbacks(folder: Path) -> Outcome:
         verdict = judge(stage, batch, unknown_at_most=4)
         by = [job.source for job in stage.jobs(batch).values()]
         told = stage.simulator.totals()["callbacks"]
-        return Outcome(verdict=verdict, faults=sum(struck(stage).values()),
-                       broken=[] if by.count("callback") else ["no end was learnt by a callback"],
-                       note=f"{by.count('callback')} ends learnt by callback, {by.count('poll')} by poll; {4 - verdict.unknown} of 4 unknown resolved; sent {told}")  # fmt: skip
+        return Outcome(
+            verdict=verdict,
+            faults=sum(struck(stage).values()),
+            broken=[] if by.count("callback") else ["no end was learnt by a callback"],
+            note=f"{by.count('callback')} ends learnt by callback, {by.count('poll')} by poll;"
+            f" {4 - verdict.unknown} of 4 unknown resolved; sent {told}",
+        )
 
 
 @scenario("callbacks", "the receiver down all night")

@@ -66,8 +66,7 @@ while waiting > 0 do
   local b = key('batch', batch)
   local wants = redis.call('HMGET', b, 'spent', 'cancelled')
   if wants[2] then
-    -- Its jobs were cancelled or stand in another batch's line.
-    redis.call('DEL', key('queued', batch))
+    -- Its line stays: who cancels may be killed half-way, and the batch be run again.
     redis.call('LREM', key('ring'), 0, batch)
     waiting = waiting - 1
   elseif batch_budget > 0 and tonumber(wants[1] or '0') >= batch_budget then
@@ -81,10 +80,9 @@ while waiting > 0 do
       waiting = waiting - 1
     else
       local found = redis.call('HMGET', key('job', rid), 'state', 'claim', 'refs')
-      if found[1] == 'queued' and not found[2] then
+      -- A batch that has left the job does not pay for it; it stands in the line of one that wants it too.
+      if found[1] == 'queued' and not found[2] and string.find(';' .. found[3], ';' .. batch .. '=', 1, true) then
         turn(batch)
-        -- Who still wants it pays.
-        if not string.find(';' .. found[3], ';' .. batch .. '=', 1, true) then batch = home(rid) or batch end
         break
       end
       rid = nil

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from jobs.failpoints import reach
 from jobs.records import TaskId
 from jobs.settings import HiDreamSettings
+from worker.hidream.lanes import Lanes
 from worker.hidream.outcomes import NotSent, Paused, PollFailed, PollOutcome, SubmitOutcome, Unknown
 from worker.hidream.replies import poll_outcome, submit_outcome
 from worker.hidream.tokens import TokenSource, TokenUnavailableError
@@ -131,20 +132,8 @@ class PollClient:
         self._settings = settings
         self._tokens = tokens
         self._address = join(settings.base_url, settings.results_path)
-        limits = httpx.Limits(
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_S,
-        )
-        self._client = httpx.AsyncClient(
-            verify=ssl_context,
-            limits=limits,
-            timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
-            headers=PLAIN,
-            cookies=no_cookies(),
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._ssl_context = ssl_context
+        self._lanes = Lanes(self._open, MAX_CONNECTIONS)
 
     async def results(self, task_id: TaskId, *, expected: int = 1) -> PollOutcome:
         """Asks once how a task stands; each GET lasts at most `poll_timeout_s`, waiting for a connection too.
@@ -166,17 +155,28 @@ class PollClient:
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._client.aclose()
+        await self._lanes.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=self._ssl_context,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
+            timeout=httpx.Timeout(None, connect=self._settings.connect_timeout_s),
+            headers=PLAIN,
+            cookies=no_cookies(),
+            trust_env=False,
+            follow_redirects=False,
+        )
 
     async def _get(self, task_id: TaskId, token: SecretStr, expected: int) -> PollOutcome:
         secret = token.get_secret_value()
         headers = {"Authorization": f"Bearer {secret}"}
-        request = self._client.build_request(
-            "GET", self._address, params={"task_id": task_id}, headers=headers
-        )
         try:
-            async with asyncio.timeout(self._settings.poll_timeout_s):
-                reply = await _read(await self._client.send(request, stream=True), secret)
+            async with asyncio.timeout(self._settings.poll_timeout_s), self._lanes.lane() as client:
+                request = client.build_request(
+                    "GET", self._address, params={"task_id": task_id}, headers=headers
+                )
+                reply = await _read(await client.send(request, stream=True), secret)
         except TimeoutError:
             return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
         except (httpx.TransportError, OSError, UnicodeError) as error:

@@ -4,12 +4,15 @@ local batch, rid = ARGV[1], ARGV[2]
 local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'refs', 'claim')
 if found[1] ~= 'queued' or found[3] then return 0 end
-local others, mine = {}, nil
+local others, mine, wanted = {}, nil, false
 each_ref(found[2], function(name, rows, count)
-  if name == batch then mine = { rows, count } else others[#others + 1] = name .. '=' .. rows end
+  if name == batch then mine = { rows, count } else
+    others[#others + 1] = name .. '=' .. rows
+    wanted = wanted or not redis.call('HGET', key('batch', name), 'cancelled')
+  end
 end)
 if not mine then return 0 end
-if #others == 0 then
+if not wanted then
   -- Its entry in the line is left to the gate, which passes over it: a search for each job would take Redis for minutes.
   redis.call('ZREM', key('retry'), rid)
   redis.call('HSET', job, 'finished_ms', now)

@@ -1,7 +1,7 @@
 -- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer, task id ('' = any).
 -- Returns 1 or 0 (no longer under way).
 local rid = ARGV[1]
-local asked = redis.call('HMGET', key('job', rid), 'state', 'task_id')
+local asked = redis.call('HMGET', key('job', rid), 'state', 'task_id', 'ended_ms')
 if asked[1] ~= 'submitted' or (ARGV[5] ~= '' and asked[2] ~= ARGV[5]) then return 0 end
 redis.call('HINCRBY', key('job', rid), 'polls', 1)
 if ARGV[4] == '1' then
@@ -18,5 +18,6 @@ if hinted then
 else
   redis.call('ZADD', key('due'), 'XX', now + ARGV[2], rid)
 end
-redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid)
+-- A task that is over has no slot any more; only its pictures' addresses are asked for again.
+if not asked[3] then redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid) end
 return 1

@@ -7,6 +7,9 @@ if new == 1 then
   redis.call('HSET', b, 'open', 0, 'rows', 0, unpack(ARGV, 3))
   redis.call('ZADD', key('batches'), now, ARGV[1])
 end
-redis.call('HDEL', b, 'cancelled')
+if redis.call('HDEL', b, 'cancelled') == 1 and redis.call('EXISTS', key('queued', ARGV[1])) == 1
+    and not redis.call('LPOS', key('ring'), ARGV[1]) then
+  redis.call('RPUSH', key('ring'), ARGV[1])
+end
 redis.call('ZADD', key('active'), now, ARGV[1])
 return { new, redis.call('HGET', key('meta'), 'id') }
