@@ -62,49 +62,39 @@ for _name in NAMES:
 
 
 class Storm:
-    """Kills workers at random and counts the intents that were open when each of them stopped running."""
+    """Kills workers at random and counts the intents of each that were open when it stopped running."""
 
-    def __init__(self, stage: Stage, seed: int, *, freeze_s: float = 0.3) -> None:
+    def __init__(self, stage: Stage, seed: int) -> None:
         self._stage = stage
         self._dice = random.Random(seed)
-        self._freeze_s = freeze_s
-        #: Stopped, to be killed: since when, who, the intents then.
-        self._frozen: list[tuple[float, Worker, dict[str, str]]] = []
         self._next = 0.0
         self.kills = 0
-        #: Intents of the dead, from the ledger: an upper bound of what may be unknown.
+        #: Intents of the dead: an upper bound of what may be unknown.
         self.intents = 0
 
     def turn(self) -> None:
-        """Stops one worker if it is time, and kills those that have been stopped long enough.
+        """Kills one worker if it is time.
 
-        A stopped process runs no further: its death is dated from there. What is `submitting` then and still is under
-        the same claim after the wait, in which live workers have got their answers, was the dead one's.
+        It is stopped first, for as long as the ledger is read: what it runs no further is dated from there.
         """
         now = time.monotonic()
-        for one in [one for one in self._frozen if now - one[0] >= self._freeze_s]:
-            self._frozen.remove(one)
-            after = self._stage.submitting()
-            self.intents += sum(after.get(request_id) == claim for request_id, claim in one[2].items())
-            one[1].kill()
-        standing = {worker for _, worker, _ in self._frozen}
-        able = [worker for worker in self._stage.crew.workers if worker.ready and worker not in standing]
+        able = [worker for worker in self._stage.crew.workers if worker.ready]
         if now < self._next or not able:
             return
         self._next = now + self._dice.uniform(0.1, 0.3)
         victim = self._dice.choice(able)
         victim.signal(signal.SIGSTOP)
-        known = {claim for _, _, intents in self._frozen for claim in intents.values()}
-        open_now = {one: claim for one, claim in self._stage.submitting().items() if claim not in known}
-        self._frozen.append((now, victim, open_now))
+        if victim in self._stage.crew.of("submit"):
+            self.intents += sum(
+                self._may_be_of(victim, request_id) for request_id in self._stage.submitting()
+            )
+        victim.kill()
         self.kills += 1
 
-    def end(self) -> None:
-        """Kills who is still stopped."""
-        self._next = float("inf")
-        while self._frozen:
-            self.turn()
-            pause(0.02)
+    def _may_be_of(self, victim: Worker, request_id: str) -> bool:
+        """Whether its POST went through the victim's wire, or through none yet."""
+        wires = [wire for wire in self._stage.wires if request_id in wire.posted]
+        return not wires or self._stage.wires[self._stage.crew.of("submit").index(victim)] in wires
 
 
 def kill_storm(
@@ -125,6 +115,7 @@ def kill_storm(
         per_minute=per_minute,
         in_flight=20,
         latency_s=0.4,
+        submit_delay_s=0.2,
         wires=True,
     )
     with Stage(folder, setup) as stage:
@@ -137,7 +128,6 @@ def kill_storm(
             return storm.kills >= kills or not stage.ledger.queued_total()
 
         stage.until(over, f"{kills} kills", within_s=900, step_s=0.02)
-        storm.end()
         ended = time.monotonic()
         if hurry:
             stage.until(lambda: _quiet(stage, batch), "only the dead ones' jobs are left")
@@ -160,13 +150,13 @@ def _storm(folder: Path) -> Outcome:
     return kill_storm(folder, jobs=2400, kills=120, per_minute=1200)
 
 
-def sigterm(folder: Path, *, jobs: int = 80, collect: int = 2) -> Outcome:
+def sigterm(folder: Path, *, jobs: int = 240, collect: int = 2) -> Outcome:
     """Every worker is asked to end under load, and others begin."""
     with Stage(
         folder, Setup(submit=2, collect=collect, in_flight=20, submit_delay_s=0.3, latency_s=0.5)
     ) as stage:
         batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.02)
+        stage.until(lambda: stage.arrived(10), "submits have begun", step_s=0.02)
         began = time.monotonic()
         for worker in stage.crew.workers:
             worker.restarted = False

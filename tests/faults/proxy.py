@@ -5,6 +5,7 @@ that is a POST in flight at a kill.
 """
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK = 65536
+_REQUEST_ID = re.compile(rb'"request_id": ?"([0-9a-f-]{36})"')
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -28,6 +30,8 @@ class Proxy:
         self.lost = 0
         self.resets = 0
         self.orphaned = 0
+        #: Request ids of the bodies that went up: which worker a POST is.
+        self.posted: set[str] = set()
         self._replies = 0
         self._open: set[_Wire] = set()
         self._loop = asyncio.new_event_loop()
@@ -92,6 +96,7 @@ class Proxy:
         try:
             while chunk := await reader.read(_CHUNK):
                 wire.asked = True
+                self.posted.update(found.decode() for found in _REQUEST_ID.findall(chunk))
                 await self._forward(chunk, wire.server)
         except OSError:
             return

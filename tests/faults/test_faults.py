@@ -31,7 +31,7 @@ def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path
 
 
 def test_sigterm_under_load_leaves_nothing_unknown(tmp_path: Path) -> None:
-    assert held(kills.sigterm(tmp_path, jobs=40, collect=1))
+    assert held(kills.sigterm(tmp_path, jobs=80, collect=1))
 
 
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
-from tests.raw_server import RawServer, raw, says
 
+from tests.raw_server import RawServer, raw, says
 from worker.hidream.client import PollClient
 from worker.hidream.outcomes import Ended, Pending, PollFailed
 

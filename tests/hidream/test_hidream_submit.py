@@ -4,9 +4,9 @@ import threading
 import time
 
 import pytest
-from tests.raw_server import RawServer, accepted, raw, says
 
 from jobs.records import Slot
+from tests.raw_server import RawServer, accepted, raw, says
 from worker.hidream.client import SubmitClient, SubmitClients
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, Unknown
 from worker.hidream.wire import Base64, submit_body

@@ -4,10 +4,10 @@ import ssl
 import subprocess
 
 import pytest
-from tests.raw_server import RawServer, accepted, raw, says
 
 from jobs.records import Slot
 from jobs.settings import PictureSettings
+from tests.raw_server import RawServer, accepted, raw, says
 from worker.hidream.client import PollClient, SubmitClient
 from worker.hidream.outcomes import Accepted, NotSent, Pending, PollFailed, Unknown
 from worker.hidream.wire import Base64, submit_body

@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 from pydantic import SecretStr
-from tests.raw_server import RawServer, raw, says
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.settings import Credentials
+from tests.raw_server import RawServer, raw, says
 from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import RETRY_PAUSE_S, MemoryShelf, Token, TokenSource, TokenUnavailableError
 

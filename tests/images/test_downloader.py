@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.raw_server import RawServer, raw
 
 from jobs.records import SavedPicture
 from jobs.settings import HiDreamSettings, PictureSettings
+from tests.raw_server import RawServer, raw
 from worker.hidream.transport import make_ssl_context
 from worker.images import Broken, DiskFull, Downloader, Gone, Refused, Transient
 from worker.pictures_store import PictureStore

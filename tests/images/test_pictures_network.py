@@ -3,9 +3,9 @@ import asyncio
 import httpcore
 import httpx
 import pytest
-from tests.raw_server import RawServer, raw
 
 from jobs.settings import HiDreamSettings
+from tests.raw_server import RawServer, raw
 from worker.pictures_network import CheckedBackend, Hosts, public, resolve
 
 HOSTS = Hosts.of(

@@ -1,5 +1,5 @@
 -- Writes the intent, last thing before the POST. ARGV: request id, claim, deadline ms, ledger id.
--- Returns {1, now} | {0, 'closed'} the account was closed meanwhile: give the permit back | {0, 'fenced'} | {0, 'lost'}.
+-- Returns {1, now} | {0, 'closed'} the account was closed meanwhile or the slot is gone: give the permit back | {0, 'fenced'} | {0, 'lost'}.
 local rid, claim = ARGV[1], ARGV[2]
 local job = key('job', rid)
 if redis.call('HGET', key('meta'), 'id') ~= ARGV[4] then return { 0, 'lost' } end
@@ -9,6 +9,9 @@ if found[1] == 'submitting' then return { 1, now } end
 if found[1] ~= 'queued' then return { 0, 'fenced' } end
 local g = redis.call('HMGET', key('gate'), 'paused', 'closed_until', 'breaker', 'probe')
 if g[1] or tonumber(g[2] or '0') > now or (g[3] and g[4] ~= rid) then return { 0, 'closed' } end
+-- Its slot may have gone to another while this worker stood still.
+local lease = redis.call('ZSCORE', key('leases'), rid)
+if not lease or tonumber(lease) <= now then return { 0, 'closed' } end
 redis.call('ZADD', key('posting'), now + ARGV[3], rid)
 redis.call('ZADD', key('leases'), now + ARGV[3], rid)
 move(rid, 'submitting')

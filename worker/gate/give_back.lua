@@ -49,7 +49,8 @@ if effect == 'throttle' or effect == 'close' then
       local factor = math.min(1, tonumber(g[1] or '1') + since / (window * 10))
       redis.call('HSET', gate, 'factor', string.format('%.4f', math.max(0.1, factor * 0.7)), 'factor_ms', now)
     end
-    redis.call('HSET', gate, 'tat', closed)
+    -- Never earlier than what is reserved: who has a reservation may still go.
+    redis.call('HSET', gate, 'tat', string.format('%.3f', math.max(closed, tonumber(redis.call('HGET', gate, 'tat') or '0'))))
   end
 elseif effect == 'trip' then
   local already = redis.call('HGET', gate, 'breaker')

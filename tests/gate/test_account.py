@@ -1,0 +1,288 @@
+"""What the account as a whole goes through: pauses, throttling, the breaker and its probes."""
+
+import pytest
+import structlog
+
+from jobs.cli import control
+from jobs.ledger import Ledger, steps
+from jobs.records import JobState, TaskId
+from jobs.settings import LimitSettings
+from tests.heart import Answer, Heart, failure, rid
+from worker.gate import LOST, PROBE_MS, STREAK, Gate, Permit, count_lost, open_breaker, pause, unpause
+
+MANY = [f"p{number}" for number in range(12)]
+
+
+@pytest.fixture
+def account(heart: Heart) -> Heart:
+    """An account with work to do."""
+    heart.admit("a", MANY)
+    return heart
+
+
+def throttle(heart: Heart, permit: Answer, wait_ms: int = 5_000) -> int:
+    """429 with a Retry-After; returns until when the account is closed."""
+    call = heart.give_back_call(permit.request_id or "", permit.claim, "throttle", "429", (wait_ms, 60_000))
+    return heart.ledger.run(call)[1]
+
+
+def trip(heart: Heart, permit: Answer, reason: str = "credits") -> int:
+    """Returns 1 when the breaker has just opened."""
+    call = heart.give_back_call(permit.request_id or "", permit.claim, "trip", reason, PROBE_MS)
+    return heart.ledger.run(call)[2]
+
+
+# -- pauses --------------------------------------------------------------------------------------------------
+
+
+def test_a_paused_account_submits_nothing_until_it_is_resumed(account: Heart) -> None:
+    permit = account.granted()
+    control.pause(account.ledger, "the stylist is looking")
+    answer = account.ask()
+    assert (answer.kind, answer.reason, answer.detail) == ("wait", "paused", "the stylist is looking")
+    assert account.begin(permit.request_id or "", permit.claim) == "closed", "a permit that is out counts too"
+    control.resume(account.ledger)
+    assert account.begin(permit.request_id or "", permit.claim) == "go"
+    account.granted()
+
+
+def test_a_pause_of_ours_never_replaces_nor_ends_a_persons(account: Heart) -> None:
+    control.pause(account.ledger, "by hand")
+    assert not account.ledger.run(pause("disk full"))
+    assert not account.ledger.run(unpause("disk full"))
+    assert account.gate()["paused"] == "by hand"
+    control.resume(account.ledger)
+    assert account.ledger.run(pause("disk full"))
+    assert account.ledger.run(unpause("disk full"))
+    assert "paused" not in account.gate()
+
+
+def test_lost_results_in_a_row_pause_the_account(account: Heart) -> None:
+    for _ in range(LOST - 1):
+        assert not account.ledger.run(count_lost("no answer"))
+    account.succeeded()
+    for _ in range(LOST - 1):
+        assert not account.ledger.run(count_lost("no answer"))
+    assert account.ledger.run(count_lost("no answer"))
+    assert account.ask().reason == "paused"
+    assert not account.ledger.run(count_lost("no answer")), "it is paused already"
+
+
+# -- throttling ----------------------------------------------------------------------------------------------
+
+
+def test_a_throttled_account_waits_as_a_whole_and_the_job_is_none_the_worse(account: Heart) -> None:
+    permit, other = account.submitting(), account.granted()
+    until_ms = throttle(account, permit)
+    answer = account.ask()
+    assert (answer.reason, answer.detail) == ("throttled", "429")
+    assert 4_000 < answer.wait_ms <= 5_000
+    assert account.begin(other.request_id or "", other.claim) == "closed"
+    job = account.job(permit.request_id)
+    assert (job.state, job.attempts, account.line("a")[0]) == (JobState.QUEUED, 0, permit.request_id)
+    account.gate(closed_until=0)
+    assert account.granted().go_ms >= until_ms, "nothing arrives before"
+
+
+def test_the_longest_wait_counts(account: Heart) -> None:
+    first, second = account.submitting(), account.submitting()
+    long_ms = throttle(account, first, 60_000)
+    assert throttle(account, second, 1_000) == long_ms
+
+
+def test_a_burst_of_refusals_shrinks_the_rate_once(account: Heart) -> None:
+    permits = [account.submitting() for _ in range(4)]
+    for permit in permits:
+        throttle(account, permit)
+    assert float(account.gate()["factor"]) == pytest.approx(0.7)
+
+
+def test_a_refusal_in_the_next_window_shrinks_it_again_but_never_to_nothing(account: Heart) -> None:
+    factors = []
+    for _ in range(10):
+        permit = account.submitting()
+        throttle(account, permit, 1)
+        factors.append(float(account.gate()["factor"]))
+        fields = account.gate()
+        account.gate(factor_ms=int(fields["factor_ms"]) - 60_000, closed_until=0)
+    assert factors[1] == pytest.approx((0.7 + 0.1) * 0.7, abs=1e-3)
+    assert min(factors) >= 0.1
+    assert factors == sorted(factors, reverse=True)
+
+
+def test_being_busy_closes_for_a_doubling_time_and_leaves_the_rate_alone(account: Heart) -> None:
+    waits = []
+    for _ in range(4):
+        permit = account.submitting()
+        call = account.give_back_call(permit.request_id or "", permit.claim, "close", "2004", (0, 6_000))
+        waits.append(account.ledger.run(call)[1] - permit.now_ms)
+        account.gate(closed_until=0)
+    for wait, expected in zip(waits, (1_000, 2_000, 4_000, 6_000), strict=True):
+        assert expected <= wait < expected + 900
+    assert "factor" not in account.gate()
+    account.submitted()
+    assert "busy" not in account.gate(), "it answers again: the next wait is a short one"
+
+
+def test_a_throttled_gate_says_so_in_the_log(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    gate = Gate(ledger, LimitSettings(images_per_minute=1e6), submit_timeout_s=60)
+    permit = gate.acquire()
+    assert permit is not None
+    with structlog.testing.capture_logs() as logs:
+        gate.close(permit, "429", 5, throttled=True)
+    assert [entry["event"] for entry in logs] == ["gate.throttled"]
+
+
+# -- what could not be sent ----------------------------------------------------------------------------------
+
+
+def unsent(heart: Heart) -> list[int]:
+    permit = heart.submitting()
+    heart_call = heart.give_back_call(permit.request_id or "", permit.claim, "unsent", "refused", (0, 60_000))
+    reply = heart.ledger.run(heart_call)
+    heart.gate(closed_until=0)
+    return reply
+
+
+def test_when_nothing_can_be_sent_everybody_waits_and_nothing_fails(account: Heart) -> None:
+    for _ in range(30):
+        assert unsent(account)[1] > 0
+    assert account.counts("a") == {"queued": len(MANY)}
+    assert account.spent("a") == 0
+
+
+def test_one_job_that_cannot_be_sent_fails_while_the_others_go_on(heart: Heart) -> None:
+    heart.admit("a", ["x", *MANY])
+    tries = 0
+    while heart.state(rid("x")) is JobState.QUEUED and tries < 100:
+        permit = heart.submitting()
+        if permit.request_id == rid("x"):
+            tries += 1
+            call = heart.give_back_call(rid("x"), permit.claim, "unsent", "reset", (0, 60_000))
+            reply = heart.ledger.run(call)
+            assert tries <= 2 or reply[1] == 0, "the others do not wait for it"
+            heart.gate(closed_until=0)
+            # The clock of the ledger has milliseconds; the others' answers come after them.
+            heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "unsent_ms", -5)
+        else:
+            task = TaskId(f"t-{permit.request_id}")
+            heart.ledger.run(steps.accept(permit.request_id, permit.claim, task, [], first_poll_ms=1))
+    job = heart.job(rid("x"))
+    assert (job.state, tries) == (JobState.FAILED, 5)
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.retryable) == ("not_sent", True)
+    assert heart.raw(rid("x")).get("paid_batch") is None
+
+
+# -- the breaker ---------------------------------------------------------------------------------------------
+
+
+def test_an_open_breaker_keeps_the_jobs_queued(account: Heart) -> None:
+    permit, other = account.submitting(), account.granted()
+    assert trip(account, permit) == 1
+    answer = account.ask()
+    assert (answer.kind, answer.reason) == ("wait", "credits")
+    assert 4_000 < answer.wait_ms <= PROBE_MS[0]
+    assert account.begin(other.request_id or "", other.claim) == "closed"
+    assert account.counts("a") == {"queued": len(MANY)}
+    assert account.spent("a") == 1, "the other permit is still out"
+
+
+def test_answers_that_were_under_way_open_it_once(account: Heart) -> None:
+    permits = [account.submitting() for _ in range(3)]
+    assert [trip(account, permit) for permit in permits] == [1, 0, 0]
+    assert account.gate()["probe_wait"] == str(PROBE_MS[0])
+
+
+def test_one_probe_at_a_time_asks_whether_it_is_mended(account: Heart) -> None:
+    trip(account, account.submitting())
+    account.gate(probe_at=0)
+    probe = account.granted()
+    assert probe.probe
+    assert account.ask().reason == "credits", "the others wait for its answer"
+    assert account.begin(probe.request_id or "", probe.claim) == "go"
+
+
+def test_a_bad_probe_doubles_the_wait_up_to_a_bound(account: Heart) -> None:
+    trip(account, account.submitting())
+    waits = []
+    for _ in range(8):
+        account.gate(probe_at=0)
+        probe = account.submitting()
+        assert probe.probe
+        assert trip(account, probe) == 0, "it was open"
+        waits.append(int(account.gate()["probe_wait"]))
+    assert waits == [min(PROBE_MS[1], PROBE_MS[0] * 2**number) for number in range(1, 9)]
+
+
+def test_a_good_probe_closes_it(account: Heart) -> None:
+    trip(account, account.submitting())
+    account.gate(probe_at=0)
+    probe = account.submitting()
+    taken = account.ledger.run(
+        steps.accept(probe.request_id, probe.claim, TaskId("t"), [], first_poll_ms=1_000)
+    )
+    assert taken.breaker_closed
+    assert not {"breaker", "probe", "probe_at", "probe_wait", "streak"} & account.gate().keys()
+    account.granted()
+    assert account.ledger.client.llen(account.ledger.key("bell")) > 0, "the waiters are rung"
+
+
+def test_a_refusal_of_the_job_itself_closes_it_too(account: Heart) -> None:
+    trip(account, account.submitting())
+    account.gate(probe_at=0)
+    probe = account.submitting()
+    account.ledger.run(steps.refuse(probe.request_id, probe.claim, failure(), answered=True))
+    assert "breaker" not in account.gate()
+
+
+@pytest.mark.parametrize("end", ["given back", "refused by ourselves", "its worker died"])
+def test_a_probe_that_was_never_sent_leaves_room_for_the_next(account: Heart, end: str) -> None:
+    trip(account, account.submitting())
+    account.gate(probe_at=0)
+    probe = account.granted()
+    match end:
+        case "given back":
+            account.ledger.run(account.give_back_call(probe.request_id or "", probe.claim))
+        case "refused by ourselves":
+            account.ledger.run(steps.refuse(probe.request_id, probe.claim, failure(), answered=False))
+        case _:
+            account.score("posting", probe.request_id, 0)
+            account.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert "breaker" in account.gate()
+    assert account.granted().probe
+
+
+def test_a_run_of_bad_answers_opens_it_and_a_good_one_ends_the_run(account: Heart) -> None:
+    for _ in range(STREAK - 1):
+        assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+    account.submitted()
+    for _ in range(STREAK - 1):
+        assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+    assert account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+    assert account.ask().reason == "vendor"
+    assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK)), "it is open"
+    assert account.gate()["probe_wait"] == str(PROBE_MS[0])
+
+
+def test_an_unknown_probe_doubles_the_wait(account: Heart) -> None:
+    account.ledger.run(open_breaker("vendor", "500"))
+    account.gate(probe_at=0)
+    probe = account.submitting()
+    account.ledger.run(steps.hold(probe.request_id, probe.claim, failure()))
+    assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+    assert account.gate()["probe_wait"] == str(2 * PROBE_MS[0])
+    assert account.ask().reason == "vendor"
+
+
+def test_the_gate_tells_of_an_opened_breaker_once(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", MANY)
+    gate = Gate(ledger, LimitSettings(in_flight=10, images_per_minute=1e6), submit_timeout_s=60)
+    permits = [gate.acquire() for _ in range(3)]
+    with structlog.testing.capture_logs() as logs:
+        for permit in permits:
+            assert isinstance(permit, Permit)
+            gate.trip(permit, "credits", "No credits available")
+    assert [entry["event"] for entry in logs] == ["breaker.opened"]
+    assert logs[0]["why"] == "No credits available"
