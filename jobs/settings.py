@@ -4,23 +4,29 @@ Order, first wins: environment `VTON_<SECTION>__<KEY>`, the file (`--config`, `V
 the defaults below. Secrets come from the environment or from a file it names, never from config.yaml.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from jobs.errors import ConfigError, NotFoundError
 from jobs.failpoints import ARMED_BY
+
+#: The variable that holds the callback keys; with `_FILE` behind it, the one that names a file of them.
+CALLBACK_SECRET = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -30,7 +36,7 @@ Budget = Annotated[int, Field(ge=0)]
 class Section(BaseModel):
     """One block of config.yaml; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RedisSettings(Section):
@@ -171,6 +177,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            # It names a file that `read_settings` reads; it is no setting itself.
+            env_settings.env_vars = {
+                name: value
+                for name, value in env_settings.env_vars.items()
+                if name.upper() != f"{CALLBACK_SECRET}_FILE"
+            }
         file = (
             init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
         )
@@ -202,7 +215,7 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     path = path or Path("config.yaml")
     known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {
         "VTON_CONFIG",
-        "VTON_CALLBACKS__SECRET_FILE",
+        f"{CALLBACK_SECRET}_FILE",
         ARMED_BY,
     }
     for name in environ:
@@ -214,9 +227,10 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{where}: {first['msg']}".replace("Value error, ", "")) from None
-    except ValueError as error:
-        raise ConfigError(str(error).splitlines()[0]) from None
-    secret = _secret("VTON_CALLBACKS__SECRET", environ)
+    except SettingsError as error:
+        names = ", ".join(_no_json(environ)) or str(error).splitlines()[0]
+        raise ConfigError(f'{names}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
+    secret = _secret(CALLBACK_SECRET, environ)
     if secret is not None:
         callbacks = settings.callbacks.model_copy(update={"secret": secret})
         settings = settings.model_copy(update={"callbacks": callbacks})
@@ -234,6 +248,20 @@ def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
     keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
     password = urlsplit(settings.redis.url.get_secret_value()).password
     return [text for text in (*given, *keys, password or "") if text]
+
+
+def _no_json(environ: Mapping[str, str]) -> list[str]:
+    """Variables of lists and tables that are no JSON."""
+    found = []
+    for section, block in Settings.model_fields.items():
+        for key, field in getattr(type(block.default), "model_fields", {}).items():
+            name = f"VTON_{section}__{key}".upper()
+            if name in environ and get_origin(field.annotation) in {tuple, dict}:
+                try:
+                    json.loads(environ[name])
+                except ValueError:
+                    found.append(name)
+    return found
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import DEVNULL, run
 
-from tests.faults import kills, outages, shop, vendor
+from tests.faults import account, callbacks, kills, outages, pictures, shop, storm, submits
 from tests.faults.outcome import SCENARIOS, Outcome, Scenario, played
 from tests.faults.soak import soak
 from tests.faults.table import write
 from tests.faults.verdict import Verdict
 
 #: Their registering is all that is wanted of them.
-LOADED = (kills, outages, vendor, shop)
+LOADED = (kills, storm, outages, submits, account, pictures, callbacks, shop)
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 

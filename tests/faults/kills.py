@@ -1,6 +1,5 @@
 """Processes that die, stop or are asked to end."""
 
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ def at_failpoint(folder: Path, *, name: str, jobs: int = 24, hurry: bool = False
         stage.until(lambda: victim.starts > 1, f"a process dies at {name}", step_s=0.02)
         died = time.monotonic()
         if hurry:
-            stage.until(lambda: _quiet(stage, batch), "only the dead one's jobs are left")
+            stage.until(lambda: quiet(stage, batch), "only the dead one's jobs are left")
             stage.pass_time()
         stage.finish(batch, within_s=240)
         verdict = judge(stage, batch, unknown_at_most=int(name in UNKNOWABLE))
@@ -48,7 +47,7 @@ def at_failpoint(folder: Path, *, name: str, jobs: int = 24, hurry: bool = False
         )
 
 
-def _quiet(stage: Stage, batch: BatchId) -> bool:
+def quiet(stage: Stage, batch: BatchId) -> bool:
     """Whether the live workers have nothing left to do but wait for deadlines of the dead."""
     if not stage.ready() or stage.ledger.queued_total():
         return False
@@ -59,95 +58,6 @@ def _quiet(stage: Stage, batch: BatchId) -> bool:
 
 for _name in NAMES:
     scenario("kill -9 at a failpoint", f"kill at {_name}")(partial(at_failpoint, name=_name))
-
-
-class Storm:
-    """Kills workers at random and counts the intents of each that were open when it stopped running."""
-
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._stage = stage
-        self._dice = random.Random(seed)
-        self._next = 0.0
-        self.kills = 0
-        #: Intents of the dead: an upper bound of what may be unknown.
-        self.intents = 0
-
-    def turn(self) -> None:
-        """Kills one worker if it is time.
-
-        It is stopped first, for as long as the ledger is read: what it runs no further is dated from there.
-        """
-        now = time.monotonic()
-        able = [worker for worker in self._stage.crew.workers if worker.ready]
-        if now < self._next or not able:
-            return
-        self._next = now + self._dice.uniform(0.1, 0.3)
-        victim = self._dice.choice(able)
-        victim.signal(signal.SIGSTOP)
-        if victim in self._stage.crew.of("submit"):
-            self.intents += sum(
-                self._may_be_of(victim, request_id) for request_id in self._stage.submitting()
-            )
-        victim.kill()
-        self.kills += 1
-
-    def _may_be_of(self, victim: Worker, request_id: str) -> bool:
-        """Whether its POST went through the victim's wire, or through none yet."""
-        wires = [wire for wire in self._stage.wires if request_id in wire.posted]
-        return not wires or self._stage.wires[self._stage.crew.of("submit").index(victim)] in wires
-
-
-def kill_storm(
-    folder: Path,
-    *,
-    jobs: int,
-    kills: int,
-    per_minute: int,
-    submit: int = 4,
-    collect: int = 2,
-    hurry: bool = False,
-) -> Outcome:
-    """Some workers, one of them killed every 0.1 to 0.3 s as long as any is up."""
-    setup = Setup(
-        submit=submit,
-        collect=collect,
-        threads=4,
-        per_minute=per_minute,
-        in_flight=20,
-        latency_s=0.4,
-        submit_delay_s=0.2,
-        wires=True,
-    )
-    with Stage(folder, setup) as stage:
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(3), "submits have begun")
-        storm = Storm(stage, seed=1)
-
-        def over() -> bool:
-            storm.turn()
-            return storm.kills >= kills or not stage.ledger.queued_total()
-
-        stage.until(over, f"{kills} kills", within_s=900, step_s=0.02)
-        ended = time.monotonic()
-        if hurry:
-            stage.until(lambda: _quiet(stage, batch), "only the dead ones' jobs are left")
-            stage.pass_time()
-        stage.finish(batch, within_s=600)
-        verdict = judge(stage, batch, unknown_at_most=storm.intents)
-        wire = sum(proxy.orphaned for proxy in stage.wires)
-        return Outcome(
-            verdict=verdict,
-            faults=storm.kills,
-            recovery_s=None,
-            note=f"{storm.intents} intents open at the kills ({wire} POSTs unanswered on the wire);"
-            f" {time.monotonic() - ended:.0f} s from the last kill to the end",
-            broken=[] if storm.kills >= kills else [f"only {storm.kills} kills before the jobs were over"],
-        )
-
-
-@scenario("kill storm", "kill storm: 2,400 jobs, 6 workers, 120 kills")
-def _storm(folder: Path) -> Outcome:
-    return kill_storm(folder, jobs=2400, kills=120, per_minute=1200)
 
 
 def sigterm(folder: Path, *, jobs: int = 240, collect: int = 2) -> Outcome:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.records import BatchId
+from tests.faults.nights import unknowable
 from tests.faults.outcome import Outcome
 from tests.faults.pause import pause
 from tests.faults.stage import Setup, Stage
-from tests.faults.vendor import unknowable
 from tests.faults.verdict import judge
 
 #: Growth from the first third to the last that is still called none: allocators and caches settle.

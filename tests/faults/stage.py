@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from jobs.ledger import Ledger
-from jobs.records import BatchId, BatchStatus, Job
+from jobs.records import BatchId, BatchStatus, Job, JobState
 from tests.faults.crew import Crew, Worker
 from tests.faults.pause import pause
 from tests.faults.proxy import Proxy
@@ -245,8 +245,14 @@ class Stage:
         """How much stands in the sets that must be empty at the end."""
         client, key = self.ledger.client, self.ledger.key
         return {kind: client.zcard(key(kind)) for kind in ("leases", "posting", "due", "retry")} | {
-            "queued": self.ledger.queued_total()
+            "queued": self._waiting()
         }
+
+    def _waiting(self) -> int:
+        """Jobs in a line that do wait; a cancelled batch's line is only emptied when its turn comes."""
+        client, key = self.ledger.client, self.ledger.key
+        lines = [client.lrange(key("queued", batch), 0, -1) for batch in client.lrange(key("ring"), 0, -1)]
+        return sum(state is JobState.QUEUED for line in lines for state in self.ledger.states(line))
 
     def submitting(self) -> dict[str, str]:
         """Jobs whose intent is written and whose outcome is not: id → claim."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import kills, outages
+from tests.faults import kills, outages, storm
 from tests.faults.outcome import Outcome
 from tests.faults.proxy import Proxy
 
@@ -26,7 +26,7 @@ def test_a_worker_killed_at_a_failpoint_loses_nothing_and_buys_nothing_twice(
 
 def test_a_small_kill_storm_leaves_no_more_unknown_than_posts_in_flight(tmp_path: Path) -> None:
     assert held(
-        kills.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True)
+        storm.kill_storm(tmp_path, jobs=150, kills=8, per_minute=6000, submit=3, collect=1, hurry=True)
     )
 
 

@@ -203,6 +203,9 @@ class Gate:
             return
         self._waiters += 1
         try:
+            if self._stopping.is_set():
+                # It stopped before we were counted: the bell has not rung for us.
+                return
             with translated():
                 self._ledger.client.blpop(
                     [self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000)

@@ -7,9 +7,6 @@ if new == 1 then
   redis.call('HSET', b, 'open', 0, 'rows', 0, unpack(ARGV, 3))
   redis.call('ZADD', key('batches'), now, ARGV[1])
 end
-if redis.call('HDEL', b, 'cancelled') == 1 and redis.call('EXISTS', key('queued', ARGV[1])) == 1
-    and not redis.call('LPOS', key('ring'), ARGV[1]) then
-  redis.call('RPUSH', key('ring'), ARGV[1])
-end
+uncancel(ARGV[1])
 redis.call('ZADD', key('active'), now, ARGV[1])
 return { new, redis.call('HGET', key('meta'), 'id') }

@@ -55,6 +55,14 @@ local function enqueue(rid, batch, at_front)
   if not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
 end
 
+-- A batch is wanted after all; the gate has put its line aside, and who cancelled it may have been killed half-way.
+local function uncancel(batch)
+  if redis.call('HDEL', key('batch', batch), 'cancelled') == 1 and redis.call('EXISTS', key('queued', batch)) == 1
+      and not redis.call('LPOS', key('ring'), batch) then
+    redis.call('RPUSH', key('ring'), batch)
+  end
+end
+
 -- The batch a job waits in: its home if that still wants it, else any other that does; nil when all were cancelled.
 local function home(rid)
   local found = redis.call('HMGET', key('job', rid), 'batch', 'refs')

@@ -3,7 +3,7 @@ local rid = ARGV[1]
 local job = key('job', rid)
 if redis.call('HGET', job, 'state') ~= ARGV[2] then return 0 end
 renew(rid)
-each_ref(redis.call('HGET', job, 'refs'), function(batch) redis.call('HDEL', key('batch', batch), 'cancelled') end)
+each_ref(redis.call('HGET', job, 'refs'), uncancel)
 redis.call('ZREM', key('unknown'), rid)
 back_to_queue(rid)
 ring('bell', 64)

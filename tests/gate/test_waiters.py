@@ -1,0 +1,187 @@
+"""Threads of several processes at one gate: the cap holds, a freed slot is taken at once, stopping wakes everybody."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from jobs.cli import control
+from jobs.ledger import Ledger, steps
+from jobs.records import TaskId
+from jobs.settings import LimitSettings
+from tests.heart import Heart, failure, picture, rid
+from worker.gate import Gate, Permit
+
+LIMITS = LimitSettings(in_flight=1, images_per_minute=1e6)
+
+
+def gate(ledger: Ledger, in_flight: int = 1, images_per_minute: float = 1e6) -> Gate:
+    limits = LimitSettings(in_flight=in_flight, images_per_minute=images_per_minute)
+    return Gate(ledger, limits, submit_timeout_s=60)
+
+
+def waiting(ledger: Ledger, threads: int) -> None:
+    """Returns when so many threads are blocked in Redis."""
+    deadline = time.monotonic() + 20
+    while int(ledger.client.info("clients")["blocked_clients"]) < threads:
+        assert time.monotonic() < deadline, "nobody waits"
+
+
+def timed(wait: Callable[[], Permit | None]) -> tuple[Permit | None, float]:
+    """What it answers, and when."""
+    return wait(), time.monotonic()
+
+
+def submit(heart: Heart, permit: Permit) -> None:
+    assert heart.begin(permit.request_id, permit.claim) == "go"
+    task = TaskId(f"task-{permit.request_id}")
+    accept = steps.accept(permit.request_id, permit.claim, task, [], first_poll_ms=60_000)
+    assert heart.ledger.run(accept).recorded
+
+
+def test_the_cap_holds_over_many_threads_of_several_processes(ledger: Ledger, heart: Heart) -> None:
+    jobs, cap = 120, 3
+    heart.admit("a", [f"p{number}" for number in range(jobs)], seal=True)
+    gates = [gate(ledger, in_flight=cap) for _ in range(3)]
+    under_way: set[str] = set()
+    most, lock = 0, threading.Lock()
+
+    def work(number: int) -> int:
+        nonlocal most
+        done = 0
+        while permit := gates[number % 3].acquire():
+            with lock:
+                assert permit.request_id not in under_way
+                under_way.add(permit.request_id)
+                most = max(most, len(under_way))
+            submit(heart, permit)
+            with lock:
+                under_way.discard(permit.request_id)
+            assert ledger.run(steps.succeed(permit.request_id, [picture()], None))
+            done += 1
+        # Nothing is left: who still waits for a slot need not find out by himself.
+        for each in gates:
+            each.stop()
+        return done
+
+    with ThreadPoolExecutor(9) as pool:
+        assert sum(pool.map(work, range(9))) == jobs
+    assert most <= cap
+    assert heart.counts("a") == {"succeeded": jobs}
+    assert heart.spent("a") == jobs
+    assert heart.members("leases") == heart.members("posting") == {}
+
+
+@pytest.mark.parametrize("end", ["ended", "failed", "given back", "refused", "reconciled"])
+def test_a_freed_slot_is_taken_at_once(ledger: Ledger, heart: Heart, end: str) -> None:
+    heart.admit("a", ["x", "y"])
+    first = gate(ledger).acquire()
+    assert first is not None
+    if end in {"ended", "failed"}:
+        submit(heart, first)
+    with ThreadPoolExecutor(1) as pool:
+        waiter = pool.submit(timed, gate(ledger).acquire)
+        waiting(ledger, 1)
+        freed = time.monotonic()
+        match end:
+            case "ended":
+                task = heart.job(first.request_id).task_id or TaskId("")
+                assert ledger.run(steps.ended(first.request_id, task, ["u"], "poll", 1_000))
+            case "failed":
+                assert ledger.run(steps.fail(first.request_id, failure()))
+            case "given back":
+                gate(ledger).give_back(first)
+            case "refused":
+                assert ledger.run(steps.refuse(first.request_id, first.claim, failure(), answered=True))
+            case _:
+                heart.score("posting", first.request_id, 0)
+                assert ledger.run(steps.reconcile(policy="hold", quiet_s=1)).redriven
+        permit, woken = waiter.result(20)
+    assert permit is not None
+    # It is a few milliseconds; a busy machine is forgiven, a waiter that only looks again in its own time is not.
+    assert woken - freed < 0.9
+
+
+def test_a_resumed_account_wakes_its_waiters(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    control.pause(ledger, "by hand")
+    with ThreadPoolExecutor(2) as pool:
+        waiters = [pool.submit(timed, gate(ledger, in_flight=5).acquire) for _ in range(2)]
+        waiting(ledger, 2)
+        resumed = time.monotonic()
+        control.resume(ledger)
+        for waiter in waiters:
+            permit, woken = waiter.result(20)
+            assert permit is not None
+            assert woken - resumed < 0.9
+
+
+def test_stopping_wakes_every_waiter_of_the_process_and_no_other(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    assert gate(ledger).acquire() is not None
+    ours, theirs = gate(ledger), gate(ledger)
+    with ThreadPoolExecutor(5) as pool:
+        waiters = [pool.submit(timed, ours.acquire) for _ in range(4)]
+        other = pool.submit(timed, theirs.acquire)
+        waiting(ledger, 5)
+        stopped = time.monotonic()
+        ours.stop()
+        for waiter in waiters:
+            permit, woken = waiter.result(20)
+            assert permit is None
+            assert woken - stopped < 0.9
+        assert not other.done()
+        theirs.stop()
+        assert other.result(20)[0] is None
+    assert heart.line("a") == [rid("y")], "their job was never taken"
+
+
+def test_whoever_begins_to_wait_while_the_process_stops_does_not_wait(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    assert gate(ledger).acquire() is not None
+    ours = gate(ledger)
+    # A stop that comes between the question and the wait: the bell has rung for nobody.
+    ask, asked = ours._ask, []
+
+    def stop_meanwhile(token: str) -> object:
+        answer = ask(token)
+        if not asked:
+            ours.stop()
+            ledger.client.delete(ours._own_bell)
+        asked.append(token)
+        return answer
+
+    ours._ask = stop_meanwhile
+    begun = time.monotonic()
+    assert ours.acquire() is None
+    assert time.monotonic() - begun < 0.9
+
+
+def test_a_stopped_gate_gives_no_permit_and_wakes_who_sleeps_for_the_rate(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x", "y", "z"])
+    slow = gate(ledger, in_flight=5, images_per_minute=60)
+    assert slow.acquire() is not None
+    second = slow.acquire()
+    assert second is not None
+    assert second.go_ms > second.now_ms + 500
+    with ThreadPoolExecutor(2) as pool:
+        sleeper: Future[bool] = pool.submit(slow.sleep_until_go, second)
+        waiter = pool.submit(slow.acquire)
+        slow.stop()
+        assert sleeper.result(20) is False
+        assert waiter.result(20) is None
+    assert slow.acquire() is None
+
+
+def test_a_permit_is_slept_for_once_until_its_moment(ledger: Ledger, heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    fast = gate(ledger, in_flight=5, images_per_minute=1_200)
+    first, second = fast.acquire(), fast.acquire()
+    assert first is not None
+    assert second is not None
+    begun = time.monotonic()
+    assert fast.sleep_until_go(first)
+    assert fast.sleep_until_go(second)
+    assert time.monotonic() - begun >= (second.go_ms - second.now_ms) / 1000

@@ -1,0 +1,216 @@
+"""The documents that people meet first say what is so: links, commands, options, exit codes, settings, words."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import typer
+import yaml
+
+from jobs.cli.commands import cli
+from jobs.exit_codes import ExitCode
+from jobs.failpoints import NAMES
+from jobs.records import JobState
+from jobs.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+GROUP = typer.main.get_command(cli)
+COMMANDS = GROUP.commands  # type: ignore[attr-defined]
+#: Words that the glossary owes a reader, see docs/glossary.md.
+WORDS = [
+    "row",
+    "pair",
+    "job",
+    "manifest",
+    "batch",
+    "epoch",
+    "producer",
+    "ledger",
+    "claim",
+    "intent",
+    "unknown",
+    "outbox",
+    "checkpoint",
+    "ticket",
+    "gate",
+    "permit",
+    "lease",
+    "bell",
+    "budget",
+    "breaker",
+    "task",
+    "sub-task",
+    "receiver",
+    "simulator",
+    "watcher",
+    "collection",
+    "picture",
+    "result",
+    "owner",
+    "reconciler",
+]
+#: Written by others at the same time as these pages; the link must lead somewhere once the page is there.
+DOCUMENTS = {"deploy", "hidream", "logs", "manifests", "reliability", "simulator", "benchmarks"}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def section(page: str, heading: str) -> str:
+    found = re.split(rf"^## {re.escape(heading)}$", text(page), flags=re.MULTILINE)
+    assert len(found) == 2, f"{page}: ## {heading}"
+    return re.split(r"^## ", found[1], flags=re.MULTILINE)[0]
+
+
+def cells(block: str) -> list[list[str]]:
+    """The table rows of a section whose first cell is code or a number, without the code marks."""
+    rows = [line.strip().strip("|").split(" | ") for line in block.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows if re.match(r"`|\d", row[0].strip())]
+
+
+def console(*pages: Path) -> list[str]:
+    """The commands of the `console` blocks, without their prompt."""
+    blocks = [
+        body for page in pages for kind, body in FENCE.findall(page.read_text("utf-8")) if kind == "console"
+    ]
+    return [line.removeprefix("$ ") for body in blocks for line in body.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file_and_a_heading(page):
+    for target in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = unquote(target).partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name}: {target}"
+
+
+def test_the_index_lists_every_document_and_the_readme_links_every_one_a_user_needs():
+    documents = {page.stem for page in ROOT.glob("docs/*.md")} | DOCUMENTS
+    for stem in documents - {"index"}:
+        assert f"({stem}.md)" in text("docs/index.md"), stem
+        assert f"(docs/{stem}.md)" in text("README.md"), stem
+
+
+@pytest.mark.parametrize("line", sorted({*console(*PAGES)}))
+def test_every_command_of_a_console_block_exists_with_its_options(line):
+    words = line.split()
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", text("Makefile"), re.MULTILINE)
+    elif words[:2] == ["docker", "compose"]:
+        services = yaml.safe_load(text("docker-compose.yml"))["services"]
+        assert [word for word in re.split(r"[\s=]", line) if word in services]
+    else:
+        assert words[0] == "vton"
+        command = COMMANDS[words[1]]
+        known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+        assert {word for word in words[2:] if word.startswith("-")} <= known
+        for path in re.findall(r"examples/\S+", line):
+            assert (ROOT / path).is_file()
+
+
+def test_the_two_commands_of_the_first_screen_are_the_first_of_the_readme():
+    assert console(ROOT / "README.md")[:2] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_of_a_command_stands_in_its_section_and_no_other_does(name):
+    block = section("docs/cli.md", f"vton {name}")
+    told = [option for row in cells(block) for option in re.findall(r"-{1,2}[a-z][a-z-]*", row[0])]
+    params = COMMANDS[name].params
+    options = [opt for param in params if param.param_type_name == "option" for opt in param.opts]
+    assert sorted(told) == sorted(option for option in options if option not in {"--help", "-h"})
+    arguments = [param for param in params if param.param_type_name == "argument"]
+    assert all((param.name or "").upper() in block for param in arguments)
+
+
+def test_every_command_has_a_section():
+    told = re.findall(r"^## vton (\w+)$", text("docs/cli.md"), re.MULTILINE)
+    assert sorted(told) == sorted(COMMANDS)
+
+
+def test_every_exit_code_is_told_in_order():
+    told = [int(row[0]) for row in cells(section("docs/operations.md", "Exit codes"))]
+    assert told == sorted(ExitCode)
+
+
+def _defaults() -> list[tuple[str, str, object]]:
+    content = yaml.safe_load(text("config.yaml"))
+    folders = [("Folders", key, content.pop(key)) for key in ("output_dir", "data_dir")]
+    return folders + [(name, key, value) for name, keys in content.items() for key, value in keys.items()]
+
+
+@pytest.mark.parametrize(("heading", "key", "default"), _defaults())
+def test_every_setting_is_told_with_its_default(heading, key, default):
+    told = {row[0]: row[1] for row in cells(section("docs/configuration.md", heading))}
+    cell = told[f"`{key}`"]
+    assert default == "" if cell == "empty" else yaml.safe_load(cell.strip("`")) == default
+
+
+def test_no_setting_is_told_that_does_not_exist():
+    page = re.split(r"^## Folders$", text("docs/configuration.md"), flags=re.MULTILINE)[1]
+    assert len(cells(page)) == len(_defaults())
+    assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) == set(Settings.model_fields) - {
+        "output_dir",
+        "data_dir",
+    }
+
+
+def test_every_word_of_the_glossary_is_bold_once_and_none_besides():
+    assert sorted(re.findall(r"\*\*(.+?)\*\*", text("docs/glossary.md"))) == sorted(WORDS)
+
+
+def test_every_failpoint_has_its_row_in_order():
+    told = [row[0].strip("`") for row in cells(section("docs/architecture.md", "Where a process may die"))]
+    assert told == list(NAMES)
+
+
+def test_every_state_is_in_the_diagram():
+    assert all(state in section("docs/architecture.md", "States of a job") for state in JobState)
+
+
+def test_the_map_names_every_module_and_folder_and_nothing_else():
+    block = section("docs/architecture.md", "The folders, read as the road")
+    for package, part in zip(("jobs", "worker"), re.split(r"\| `(?:jobs|worker)/`", block)[1:], strict=True):
+        folder = ROOT / package
+        named = re.findall(r"`([a-z_/*]+(?:\.py|/))`", part)
+        found = {path.name for name in named for path in folder.glob(name.rstrip("/"))}
+        assert all(list(folder.glob(name)) for name in named)
+        modules = {
+            path.name for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        }
+        assert modules - {"__init__.py"} == found - {"lua"}
+
+
+def test_the_ledgers_keys_are_those_of_its_module():
+    block = section("docs/architecture.md", "The ledger's keys")
+    documented = " ".join(row[0] for row in cells(block))
+    head = text("jobs/ledger/__init__.py").split('"""')[1].split("\n\n")[1]
+    names = {name for line in head.splitlines() for name in re.split(r"[, ]+", line[:16]) if name}
+    assert names
+    assert all(f"`{name}`" in documented or name in documented for name in names)
+
+
+def test_the_changelogs_newest_version_is_the_packages():
+    version = re.search(r'^version = "(.+)"$', text("pyproject.toml"), re.MULTILINE)
+    assert version
+    assert (
+        re.findall(r"^## \[(\d.+?)\] - \d{4}-\d\d-\d\d$", text("CHANGELOG.md"), re.MULTILINE)[0] == version[1]
+    )

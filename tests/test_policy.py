@@ -1,0 +1,201 @@
+"""Policy: when to ask, whether to try again. Pure functions, so every answer is in a table or a property."""
+
+import math
+from statistics import NormalDist, fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.records import Failure, JobState, Latency, Owner
+from jobs.settings import TaskSettings
+from worker.hidream.outcomes import Ended, SubFailure, SubFailureKind
+from worker.policy import (
+    AGAIN_MS,
+    COLLECT_PATIENCE_MS,
+    LONGEST_AGAIN_MS,
+    LONGEST_MISSING_MS,
+    LONGEST_POLL_MS,
+    LONGEST_REFETCH_MS,
+    REFETCH_MS,
+    RELIABLE,
+    SHORTEST_POLL_MS,
+    Collect,
+    GiveUp,
+    PollSchedule,
+    TryAgain,
+    after_task,
+    refetch_ms,
+    unanswered_ms,
+)
+
+SCHEDULE = PollSchedule(tasks=TaskSettings(latency_s=12))
+
+
+def learnt(median_ms: float, spread: float, *, samples: int = 50, told: float = 0.0) -> Latency:
+    return Latency(mean=math.log(median_ms), variance=spread * spread, samples=samples, told=told)
+
+
+latencies = st.one_of(
+    st.none(),
+    st.builds(
+        learnt,
+        st.floats(1, 3_000_000),
+        st.floats(0, 3),
+        samples=st.integers(1, 1_000),
+        told=st.floats(0, 1),
+    ),
+)
+
+
+@given(latencies, st.floats(0, 1e8), st.booleans())
+def test_polls_are_never_too_dense_nor_too_rare(latency: Latency | None, elapsed_ms: float, callbacks: bool) -> None:
+    assert SHORTEST_POLL_MS <= SCHEDULE.next_ms(latency, elapsed_ms) <= LONGEST_POLL_MS
+    assert SCHEDULE.first_ms(latency, callbacks=callbacks) >= SHORTEST_POLL_MS
+
+
+def polls_until(latency: Latency, end_ms: float) -> tuple[int, float]:
+    """How often a task that lasts so long is asked for, and for how long it stays unnoticed after its end, ms."""
+    at, polls = float(SCHEDULE.first_ms(latency, callbacks=False)), 1
+    while at < end_ms:
+        at += SCHEDULE.next_ms(latency, at)
+        polls += 1
+    return polls, at - end_ms
+
+
+@given(st.floats(2_000, 200_000), st.floats(0.05, 0.6), st.floats(-1.2, 2.5))
+def test_an_end_where_ends_are_likely_is_noticed_soon(median_ms: float, spread: float, z: float) -> None:
+    _, late_ms = polls_until(learnt(median_ms, spread), median_ms * math.exp(z * spread))
+    assert late_ms <= 0.1 * median_ms + 2 * SHORTEST_POLL_MS
+
+
+@pytest.mark.parametrize(("median_ms", "spread"), [(2_000, 0.3), (12_000, 0.2), (12_000, 0.6), (110_000, 0.4)])
+def test_a_night_of_tasks_costs_few_polls_and_little_idle_time(median_ms: float, spread: float) -> None:
+    ends = [median_ms * math.exp(NormalDist().inv_cdf((number + 0.5) / 400) * spread) for number in range(400)]
+    told = [polls_until(learnt(median_ms, spread), end) for end in ends]
+    assert fmean(polls for polls, _ in told) <= 20
+    assert fmean(late_ms for _, late_ms in told) <= 0.05 * median_ms
+
+
+def test_nothing_is_asked_before_a_result_is_plausible() -> None:
+    latency = learnt(12_000, 0.3)
+    first = SCHEDULE.first_ms(latency, callbacks=False)
+    assert 0.05 < NormalDist(math.log(12_000), 0.3).cdf(math.log(first)) < 0.2
+    assert SCHEDULE.next_ms(latency, 100) >= first - 200
+
+
+def test_a_task_slower_than_all_others_is_asked_for_ever_more_rarely() -> None:
+    latency = learnt(12_000, 0.3)
+    waits = [SCHEDULE.next_ms(latency, elapsed) for elapsed in (30_000, 60_000, 120_000, 300_000, 1_500_000)]
+    assert waits == sorted(waits)
+    assert waits[-1] == LONGEST_POLL_MS
+
+
+def test_the_configured_latency_counts_until_enough_is_learnt() -> None:
+    guess = SCHEDULE.first_ms(None, callbacks=False)
+    assert SCHEDULE.first_ms(learnt(90_000, 0.2, samples=2), callbacks=False) == guess
+    assert SCHEDULE.first_ms(learnt(90_000, 0.2, samples=3), callbacks=False) > 60_000
+    slower = PollSchedule(tasks=TaskSettings(latency_s=24))
+    assert slower.first_ms(None, callbacks=False) == pytest.approx(2 * guess, abs=2)
+
+
+def test_callbacks_are_relied_on_while_they_come() -> None:
+    proven, unproven = learnt(12_000, 0.3, told=RELIABLE), learnt(12_000, 0.3, told=RELIABLE - 0.01)
+    polled = SCHEDULE.first_ms(unproven, callbacks=True)
+    assert polled == SCHEDULE.first_ms(proven, callbacks=False)
+    assert SCHEDULE.first_ms(proven, callbacks=True) > 2 * polled
+    assert SCHEDULE.first_ms(None, callbacks=True) == SCHEDULE.first_ms(None, callbacks=False)
+    assert SCHEDULE.first_ms(learnt(12_000, 0.3, samples=2, told=1), callbacks=True) < 12_000
+
+
+# -- after a task --------------------------------------------------------------------------------------------
+
+
+def ended(*kinds: SubFailureKind, pictures: int = 0) -> Ended:
+    return Ended(
+        pictures=tuple(f"https://x/{number}.jpg" for number in range(pictures)),
+        failures=tuple(SubFailure(kind=kind, status="3", message="said so") for kind in kinds),
+    )
+
+
+FAILED, MODERATED, NOTHING, ODD = (
+    SubFailureKind.FAILED,
+    SubFailureKind.MODERATED,
+    SubFailureKind.NOTHING,
+    SubFailureKind.ODD,
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "failures_before", "verdict"),
+    [
+        (ended(FAILED), 0, TryAgain),
+        (ended(FAILED), 1, TryAgain),
+        (ended(FAILED), 2, JobState.FAILED),
+        (ended(NOTHING), 0, TryAgain),
+        (ended(NOTHING), 1, JobState.FAILED),
+        (ended(ODD), 0, JobState.FAILED),
+        (ended(MODERATED), 0, JobState.REJECTED),
+        (ended(FAILED, MODERATED), 0, JobState.REJECTED),
+        (ended(FAILED, NOTHING), 1, JobState.FAILED),
+        (ended(FAILED, ODD), 0, JobState.FAILED),
+        (ended(), 0, TryAgain),
+        (ended(), 1, JobState.FAILED),
+        (ended(pictures=1), 0, Collect),
+        (ended(pictures=2), 9, Collect),
+        (ended(FAILED, pictures=1), 0, Collect),
+        (ended(MODERATED, pictures=1), 0, Collect),
+    ],
+)
+def test_what_becomes_of_a_job_after_its_task(end: Ended, failures_before: int, verdict: object) -> None:
+    found = after_task(end, task_failures=failures_before, max_attempts=3)
+    if isinstance(verdict, JobState):
+        assert isinstance(found, GiveUp)
+        assert found.state is verdict
+    else:
+        assert isinstance(found, verdict)  # type: ignore[arg-type]
+
+
+def test_a_partial_result_keeps_its_pictures_and_tells_what_is_missing() -> None:
+    found = after_task(ended(MODERATED, pictures=2), task_failures=0, max_attempts=3)
+    assert isinstance(found, Collect)
+    assert found.picture_urls == ("https://x/0.jpg", "https://x/1.jpg")
+    assert isinstance(found.failure, Failure)
+    assert (found.failure.kind, found.failure.owner) == ("moderated", Owner.MERCH)
+
+
+def test_one_attempt_is_one_attempt() -> None:
+    for kind in SubFailureKind:
+        assert isinstance(after_task(ended(kind), task_failures=0, max_attempts=1), GiveUp)
+
+
+@given(st.integers(0, 40), st.integers(1, 50), st.lists(st.sampled_from(SubFailureKind), min_size=1, max_size=4))
+def test_attempts_are_bounded_and_their_waits_too(
+    failures_before: int, max_attempts: int, kinds: list[SubFailureKind]
+) -> None:
+    found = after_task(ended(*kinds), task_failures=failures_before, max_attempts=max_attempts)
+    if isinstance(found, TryAgain):
+        assert failures_before + 1 < max_attempts
+        assert AGAIN_MS <= found.wait_ms <= LONGEST_AGAIN_MS
+    else:
+        assert isinstance(found, GiveUp)
+
+
+@given(st.floats(0, 1e9))
+def test_pictures_are_fetched_again_for_a_quarter_of_an_hour(waited_ms: float) -> None:
+    wait_ms = refetch_ms(waited_ms)
+    assert (wait_ms is None) == (waited_ms > COLLECT_PATIENCE_MS)
+    assert wait_ms is None or REFETCH_MS <= wait_ms <= LONGEST_REFETCH_MS
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_polls_without_an_answer_back_off(unanswered: int, missing: bool) -> None:
+    wait_ms = unanswered_ms(unanswered, None, missing=missing)
+    assert unanswered_ms(0, None, missing=missing) <= wait_ms
+    assert wait_ms <= unanswered_ms(unanswered + 1, None, missing=missing)
+    assert wait_ms <= (LONGEST_MISSING_MS if missing else LONGEST_POLL_MS)
+
+
+def test_hidreams_own_word_on_when_to_ask_again_counts() -> None:
+    assert unanswered_ms(9, 2.5, missing=False) == 2_500
+    assert unanswered_ms(0, 0, missing=False) == SHORTEST_POLL_MS

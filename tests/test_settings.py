@@ -1,0 +1,235 @@
+"""Settings: the environment over the file over the defaults; every mistake is one line; secrets stay secret."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import ConfigError, NotFoundError
+from jobs.settings import (
+    CallbackSettings,
+    Credentials,
+    RedisSettings,
+    Settings,
+    read_credentials,
+    read_settings,
+    secrets_of,
+)
+
+CANARY = "canary-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """No setting of whoever runs the tests, and a folder without a config.yaml."""
+    for name in os.environ:
+        if name.startswith(("VTON_", "HIDREAM_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def written(text: str, name: str = "settings.yaml") -> Path:
+    path = Path(name)
+    path.write_text(text)
+    return path
+
+
+# -- where settings come from --------------------------------------------------------------------------------
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    settings = read_settings()
+    assert (settings.limits.in_flight, settings.limits.images_per_minute) == (3, 20)
+    assert settings.output_dir == Path("out")
+    assert settings.redis.url.get_secret_value() == ""
+
+
+def test_the_file_in_the_current_folder_is_read_unless_another_is_named(environment: pytest.MonkeyPatch) -> None:
+    written("limits: {in_flight: 5}", "config.yaml")
+    assert read_settings().limits.in_flight == 5
+    other = written("limits: {in_flight: 7}", "other.yaml")
+    assert read_settings(other).limits.in_flight == 7
+    environment.setenv("VTON_CONFIG", str(other))
+    assert read_settings().limits.in_flight == 7
+
+
+def test_the_environment_wins_and_leaves_the_rest_of_its_section_to_the_file(environment: pytest.MonkeyPatch) -> None:
+    config = written("limits: {in_flight: 5, max_attempts: 2}\noutput_dir: night")
+    environment.setenv("VTON_LIMITS__IN_FLIGHT", "10")
+    environment.setenv("VTON_REDIS__URL", "redis://localhost:1")
+    settings = read_settings(config)
+    assert (settings.limits.in_flight, settings.limits.max_attempts) == (10, 2)
+    assert settings.limits.images_per_minute == 20
+    assert settings.output_dir == Path("night")
+    environment.setenv("VTON_OUTPUT_DIR", "elsewhere")
+    assert read_settings(config).output_dir == Path("elsewhere")
+
+
+def test_lists_and_tables_are_json_in_the_environment(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_HIDREAM__FINAL_CODES", '{"1051": "picture_invalid", "1052": "too_small"}')
+    environment.setenv("VTON_HIDREAM__IMAGE_HOSTS", '["cdn.example"]')
+    settings = read_settings()
+    assert settings.hidream.final_codes == {1051: "picture_invalid", 1052: "too_small"}
+    assert settings.hidream.image_hosts == ("cdn.example",)
+
+
+def test_an_empty_file_changes_nothing() -> None:
+    assert read_settings(written("")) == read_settings(written("# nothing here\n"))
+
+
+def test_settings_do_not_change_once_read() -> None:
+    settings = read_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.output_dir = Path("x")  # type: ignore[misc]
+    with pytest.raises(ValueError, match="frozen"):
+        settings.limits.in_flight = 9  # type: ignore[misc]
+
+
+# -- mistakes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("limits: {in_flight: 0}", "limits.in_flight"),
+        ("limits: {in_flight: many}", "limits.in_flight"),
+        ("limits: {images_per_minute: 0}", "limits.images_per_minute"),
+        ("limits: {images_per_minute: .nan}", "limits.images_per_minute"),
+        ("limits: {images_per_minute: .inf}", "limits.images_per_minute"),
+        ("limits: {max_images_per_day: -1}", "limits.max_images_per_day"),
+        ("limits: {in_fligth: 3}", "limits.in_fligth"),
+        ("limit: {in_flight: 3}", "limit"),
+        ("limits: 3", "limits"),
+        ("tasks: {unknown_policy: forget}", "tasks.unknown_policy"),
+        ("hidream: {base_url: hidreamai.com}", "hidream.base_url"),
+        ("hidream: {base_url: 'ftp://hidreamai.com'}", "hidream.base_url"),
+        ("hidream: {pause_codes: {2007: coffee}}", "hidream.pause_codes"),
+        ("redis: {url: 'localhost:6379'}", "redis.url"),
+        ("redis: {prefix: 'a b'}", "redis.prefix"),
+        ("callbacks: {port: 70000}", "callbacks.port"),
+        ("logs: {level: loud}", "logs.level"),
+        ("workers: {patience_s: 0}", "workers.patience_s"),
+        ("- a\n- b", "mapping"),
+        ("just words", "mapping"),
+        ("limits: {in_flight: 3", "YAML"),
+        ("a: &a [b]\nc: *d", "YAML"),
+        ("callbacks: {secret: abc}", "callbacks.secret"),
+        ("hidream: {token: abc}", "hidream.token"),
+        ("hidream: {api_key: abc}", "hidream.api_key"),
+        ("redis: {password: abc}", "redis.password"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line_that_names_it(text: str, named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(written(text))
+    told = str(caught.value)
+    assert named in told
+    assert "\n" not in told
+    assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("VTON_LIMITS__IN_FLIGHT", "0", "limits.in_flight"),
+        ("VTON_LIMITS__IN_FLIGHT", "three", "limits.in_flight"),
+        ("VTON_LIMITS__INFLIGHT", "3", "limits.inflight"),
+        ("VTON_LIMIT__IN_FLIGHT", "3", "VTON_LIMIT__IN_FLIGHT"),
+        ("VTON_OUTPUTDIR", "x", "VTON_OUTPUTDIR"),
+        ("VTON_LIMITS", "3", "limits"),
+        ("VTON_HIDREAM__IMAGE_HOSTS", "cdn.example", "VTON_HIDREAM__IMAGE_HOSTS"),
+        ("VTON_HIDREAM__FINAL_CODES", "1051", "final_codes"),
+        ("VTON_PICTURES__ROOTS", "[", "VTON_PICTURES__ROOTS"),
+        ("VTON_REDIS__URL", "localhost", "redis.url"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_one_line_that_names_it(
+    environment: pytest.MonkeyPatch, name: str, value: str, named: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_said_so(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotFoundError, match=r"no such file: .*nowhere\.yaml"):
+        read_settings(Path("nowhere.yaml"))
+    environment.setenv("VTON_CONFIG", "gone.yaml")
+    with pytest.raises(NotFoundError, match=r"no such file: gone\.yaml"):
+        read_settings()
+
+
+def test_a_file_of_another_encoding_is_said_so() -> None:
+    path = Path("settings.yaml")
+    path.write_bytes("output_dir: 模特".encode("gb18030"))
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        read_settings(path)
+
+
+# -- secrets -------------------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_shown_by_whatever_prints_the_settings(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_REDIS__URL", f"redis://:{CANARY}@localhost:6379")
+    environment.setenv("VTON_CALLBACKS__SECRET", CANARY)
+    environment.setenv("HIDREAM_TOKEN", CANARY)
+    settings, credentials = read_settings(), read_credentials()
+    for shown in (settings, credentials, settings.redis, settings.callbacks):
+        for text in (repr(shown), str(shown), f"{shown}", shown.model_dump_json(), str(shown.model_dump())):
+            assert CANARY not in text
+    assert settings.callbacks.secret.get_secret_value() == CANARY
+    assert sorted(set(secrets_of(settings, credentials))) == [CANARY]
+
+
+def test_no_secret_is_shown_by_a_mistake(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_REDIS__URL", f"http://:{CANARY}@localhost")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert CANARY not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        read_settings(written(f"callbacks: {{secret: {CANARY}}}"))
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["HIDREAM_TOKEN", "HIDREAM_API_KEY"])
+def test_the_account_is_entered_by_the_environment_or_a_file(environment: pytest.MonkeyPatch, name: str) -> None:
+    assert not read_credentials()
+    path = written(f"  {CANARY}\n", "token")
+    environment.setenv(f"{name}_FILE", str(path))
+    assert given(read_credentials(), name) == CANARY
+    environment.setenv(name, " sk-from-the-environment ")
+    assert given(read_credentials(), name) == "sk-from-the-environment"
+    assert read_credentials()
+
+
+def given(credentials: Credentials, name: str) -> str:
+    secret = credentials.token if name == "HIDREAM_TOKEN" else credentials.api_key
+    assert secret is not None
+    return secret.get_secret_value()
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HIDREAM_TOKEN_FILE", "gone")
+    with pytest.raises(ConfigError, match="HIDREAM_TOKEN_FILE: cannot read gone: No such file"):
+        read_credentials()
+
+
+def test_the_callback_keys_may_come_from_a_file(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_CALLBACKS__SECRET_FILE", str(written(f"{CANARY}\n", "key")))
+    environment.setenv("VTON_CALLBACKS__PUBLIC_URL", "https://shop.example/hooks")
+    settings = read_settings()
+    assert settings.callbacks.secret.get_secret_value() == CANARY
+    assert settings.callbacks.public_url == "https://shop.example/hooks"
+
+
+def test_every_secret_is_known_to_the_logs(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_REDIS__URL", "redis://user:redis-word@localhost")
+    environment.setenv("VTON_CALLBACKS__SECRET", "key-one, key-two")
+    environment.setenv("HIDREAM_API_KEY", "api-word")
+    found = secrets_of(read_settings(), read_credentials())
+    assert sorted(found) == ["api-word", "key-one", "key-two", "redis-word"]
+    environment.undo()
+    assert secrets_of(Settings(redis=RedisSettings(), callbacks=CallbackSettings()), Credentials()) == []
