@@ -43,7 +43,7 @@ class Planner:
                     number=row.number,
                     line=row.line,
                     column=slot,
-                    why=error.why,
+                    why=f"{text}: {error.why}",
                     sku=row.sku,
                     fields=row.fields,
                 )

@@ -74,16 +74,19 @@ class Producer:
         """
         self._check_batch(manifest, batch_id)
         bad: list[BadRow] = []
+        good = False
         for row in manifest.rows():
             planned = self._planner.plan(row)
             if isinstance(planned, BadRow):
                 bad.append(planned) if len(bad) < LOGGED_BAD_ROWS else None
             elif not strict:
                 return
-        if bad or not strict:
+            else:
+                good = True
+        if bad or not good:
             reasons = "\n".join(f"  {bad_row_line(self._name, row)}" for row in bad[:10])
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004 a screenful
-            what = "bad rows" if strict else "no valid row"
+            what = "bad rows" if good else "no valid row"
             raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
 
     def feed(
@@ -128,7 +131,7 @@ class Producer:
             known = self._ledger.batch_fields(batch_id).get("content", "")
         except NotFoundError:
             return
-        if known != self._content(manifest):
+        if known and known != self._content(manifest):
             raise UsageError(
                 f"{batch_id}: this batch was made from another manifest; leave --batch out or name another one"
             )

@@ -6,7 +6,7 @@ the defaults below. Secrets come from the environment or from a file it names, n
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
@@ -226,7 +226,12 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{where}: {first['msg']}".replace("Value error, ", "")) from None
+        why = (
+            "unknown setting"
+            if first["type"] == "extra_forbidden"
+            else first["msg"].replace("Value error, ", "")
+        )
+        raise ConfigError(f"{where}: {why} ({_origin(first['loc'], path, environ)})") from None
     except SettingsError as error:
         names = ", ".join(_no_json(environ)) or str(error).splitlines()[0]
         raise ConfigError(f'{names}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
@@ -248,6 +253,12 @@ def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
     keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
     password = urlsplit(settings.redis.url.get_secret_value()).password
     return [text for text in (*given, *keys, password or "") if text]
+
+
+def _origin(where: Sequence[int | str], path: Path, environ: Mapping[str, str]) -> str:
+    """Where a bad setting was said: the variable, else the file."""
+    name = "VTON_" + "__".join(str(part) for part in where[:2]).upper()
+    return name if name in environ else str(path)
 
 
 def _no_json(environ: Mapping[str, str]) -> list[str]:

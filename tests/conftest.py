@@ -10,7 +10,6 @@ from uuid import uuid4
 import hypothesis
 import pytest
 import redis
-from tests.heart import Heart
 from pydantic import SecretStr
 
 from jobs.ledger import Ledger
@@ -18,6 +17,7 @@ from jobs.queue import Queue
 from jobs.redis_client import connect
 from jobs.redis_server import find_server
 from jobs.settings import RedisSettings
+from tests.heart import Heart
 
 # The same examples every time; a busy machine is no reason to fail.
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)

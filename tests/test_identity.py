@@ -45,7 +45,10 @@ KNOWN = {
         "f16c1f7a-7ae5-5f81-9e23-fe930cdf80c2",
     ),
     "letters of another script": (
-        Pair(person=Url(url="https://shop.example/模特.jpg"), upper_clothes=Url(url="https://shop.example/上衣.jpg")),
+        Pair(
+            person=Url(url="https://shop.example/模特.jpg"),
+            upper_clothes=Url(url="https://shop.example/上衣.jpg"),
+        ),
         "",
         "94d1658e-8318-587b-85a1-3a7b6645d8ce",
     ),

@@ -49,7 +49,9 @@ latencies = st.one_of(
 
 
 @given(latencies, st.floats(0, 1e8), st.booleans())
-def test_polls_are_never_too_dense_nor_too_rare(latency: Latency | None, elapsed_ms: float, callbacks: bool) -> None:
+def test_polls_are_never_too_dense_nor_too_rare(
+    latency: Latency | None, elapsed_ms: float, callbacks: bool
+) -> None:
     assert SHORTEST_POLL_MS <= SCHEDULE.next_ms(latency, elapsed_ms) <= LONGEST_POLL_MS
     assert SCHEDULE.first_ms(latency, callbacks=callbacks) >= SHORTEST_POLL_MS
 
@@ -69,9 +71,13 @@ def test_an_end_where_ends_are_likely_is_noticed_soon(median_ms: float, spread: 
     assert late_ms <= 0.1 * median_ms + 2 * SHORTEST_POLL_MS
 
 
-@pytest.mark.parametrize(("median_ms", "spread"), [(2_000, 0.3), (12_000, 0.2), (12_000, 0.6), (110_000, 0.4)])
+@pytest.mark.parametrize(
+    ("median_ms", "spread"), [(2_000, 0.3), (12_000, 0.2), (12_000, 0.6), (110_000, 0.4)]
+)
 def test_a_night_of_tasks_costs_few_polls_and_little_idle_time(median_ms: float, spread: float) -> None:
-    ends = [median_ms * math.exp(NormalDist().inv_cdf((number + 0.5) / 400) * spread) for number in range(400)]
+    ends = [
+        median_ms * math.exp(NormalDist().inv_cdf((number + 0.5) / 400) * spread) for number in range(400)
+    ]
     told = [polls_until(learnt(median_ms, spread), end) for end in ends]
     assert fmean(polls for polls, _ in told) <= 20
     assert fmean(late_ms for _, late_ms in told) <= 0.05 * median_ms
@@ -169,7 +175,9 @@ def test_one_attempt_is_one_attempt() -> None:
         assert isinstance(after_task(ended(kind), task_failures=0, max_attempts=1), GiveUp)
 
 
-@given(st.integers(0, 40), st.integers(1, 50), st.lists(st.sampled_from(SubFailureKind), min_size=1, max_size=4))
+@given(
+    st.integers(0, 40), st.integers(1, 50), st.lists(st.sampled_from(SubFailureKind), min_size=1, max_size=4)
+)
 def test_attempts_are_bounded_and_their_waits_too(
     failures_before: int, max_attempts: int, kinds: list[SubFailureKind]
 ) -> None:

@@ -67,12 +67,16 @@ def test_it_lies_where_dramatiqs_own_broker_would_have_put_it(
     assert list(theirs) == list(ours)
     assert ours["args"] == [rid("ours")]
     changing = {"args", "message_id", "message_timestamp", "options"}
-    assert {key: ours[key] for key in ours.keys() - changing} == {key: theirs[key] for key in theirs.keys() - changing}
+    assert {key: ours[key] for key in ours.keys() - changing} == {
+        key: theirs[key] for key in theirs.keys() - changing
+    }
     assert isinstance(ours["message_timestamp"], type(theirs["message_timestamp"]))
     assert set(ours["options"]) == set(theirs["options"]) == {"redis_message_id"}
 
 
-def test_every_ticket_is_a_message_of_its_own_in_the_order_sent(queue: Queue, redis_settings: RedisSettings) -> None:
+def test_every_ticket_is_a_message_of_its_own_in_the_order_sent(
+    queue: Queue, redis_settings: RedisSettings
+) -> None:
     names = [rid(f"p{number}") for number in range(2 * CHUNK + 7)]
     assert queue.submit(iter(names)) == len(names)
     assert queue.waiting(SUBMIT) == len(names)
@@ -100,8 +104,12 @@ def test_a_real_worker_takes_what_was_sent_in_bulk(broker: RedisBroker, queue: Q
         if len(seen) == expected + 1:
             done.set()
 
-    dramatiq.actor(lambda request_id: note(SUBMIT, request_id), broker=broker, queue_name=SUBMIT, actor_name=SUBMIT)
-    dramatiq.actor(lambda batch_id: note(EXPORT, batch_id), broker=broker, queue_name=COLLECT, actor_name=EXPORT)
+    dramatiq.actor(
+        lambda request_id: note(SUBMIT, request_id), broker=broker, queue_name=SUBMIT, actor_name=SUBMIT
+    )
+    dramatiq.actor(
+        lambda batch_id: note(EXPORT, batch_id), broker=broker, queue_name=COLLECT, actor_name=EXPORT
+    )
     names = [rid(f"p{number}") for number in range(expected)]
     queue.submit(names)
     queue.export("night-1")
@@ -117,10 +125,15 @@ def test_a_real_worker_takes_what_was_sent_in_bulk(broker: RedisBroker, queue: Q
 
 def test_the_actors_are_declared_under_the_names_that_are_sent(broker: RedisBroker) -> None:
     declare(broker, lambda: pytest.fail("not asked for"), lambda: pytest.fail("not asked for"))
-    assert {(actor.queue_name, name) for name, actor in broker.actors.items()} == {(SUBMIT, SUBMIT), (COLLECT, EXPORT)}
+    assert {(actor.queue_name, name) for name, actor in broker.actors.items()} == {
+        (SUBMIT, SUBMIT),
+        (COLLECT, EXPORT),
+    }
 
 
-def test_lost_tickets_are_sent_again_and_spare_ones_are_not(ledger: Ledger, queue: Queue, heart: Heart) -> None:
+def test_lost_tickets_are_sent_again_and_spare_ones_are_not(
+    ledger: Ledger, queue: Queue, heart: Heart
+) -> None:
     heart.admit("a", ["x", "y", "z"])
     assert send_missing_tickets(ledger, queue) == 3
     assert send_missing_tickets(ledger, queue) == 0

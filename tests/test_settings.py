@@ -45,7 +45,9 @@ def test_without_anything_the_defaults_hold() -> None:
     assert settings.redis.url.get_secret_value() == ""
 
 
-def test_the_file_in_the_current_folder_is_read_unless_another_is_named(environment: pytest.MonkeyPatch) -> None:
+def test_the_file_in_the_current_folder_is_read_unless_another_is_named(
+    environment: pytest.MonkeyPatch,
+) -> None:
     written("limits: {in_flight: 5}", "config.yaml")
     assert read_settings().limits.in_flight == 5
     other = written("limits: {in_flight: 7}", "other.yaml")
@@ -54,7 +56,9 @@ def test_the_file_in_the_current_folder_is_read_unless_another_is_named(environm
     assert read_settings().limits.in_flight == 7
 
 
-def test_the_environment_wins_and_leaves_the_rest_of_its_section_to_the_file(environment: pytest.MonkeyPatch) -> None:
+def test_the_environment_wins_and_leaves_the_rest_of_its_section_to_the_file(
+    environment: pytest.MonkeyPatch,
+) -> None:
     config = written("limits: {in_flight: 5, max_attempts: 2}\noutput_dir: night")
     environment.setenv("VTON_LIMITS__IN_FLIGHT", "10")
     environment.setenv("VTON_REDIS__URL", "redis://localhost:1")
@@ -195,7 +199,9 @@ def test_no_secret_is_shown_by_a_mistake(environment: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", ["HIDREAM_TOKEN", "HIDREAM_API_KEY"])
-def test_the_account_is_entered_by_the_environment_or_a_file(environment: pytest.MonkeyPatch, name: str) -> None:
+def test_the_account_is_entered_by_the_environment_or_a_file(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
     assert not read_credentials()
     path = written(f"  {CANARY}\n", "token")
     environment.setenv(f"{name}_FILE", str(path))

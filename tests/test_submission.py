@@ -43,7 +43,7 @@ class Desk:
     metrics: Metrics
     server: RawServer
     #: Called between the permit and the intent, with the job's id.
-    before_intent: list[Callable[[RequestId], None]] = field(default_factory=list)
+    before_intent: list[Callable[[RequestId], Any]] = field(default_factory=list)
 
     def submit(self) -> bool:
         return self.submission.submit_next()
@@ -52,7 +52,8 @@ class Desk:
         self.server.answers[:] = answers
 
     def outcome(self, name: str) -> float:
-        return self.metrics.submits.labels(outcome=name)._value.get()
+        counted: float = self.metrics.submits.labels(outcome=name)._value.get()
+        return counted
 
     def spent(self) -> tuple[int, int]:
         """Pictures counted in the batch's budget and in the days'."""
@@ -91,7 +92,7 @@ def desk_at(heart: Heart, context: ssl.SSLContext) -> Iterator[Callable[..., Des
         metrics = Metrics()
 
         def address(job: RequestId) -> str | None:
-            for call in desk.before_intent:
+            for call in made.before_intent:
                 call(job)
             return notify
 
@@ -104,8 +105,8 @@ def desk_at(heart: Heart, context: ssl.SSLContext) -> Iterator[Callable[..., Des
             metrics=metrics,
             notify_url=address,
         )
-        desk = Desk(heart, submission, gate, metrics, server)
-        return desk
+        made = Desk(heart, submission, gate, metrics, server)
+        return made
 
     yield make
     for client in clients:
@@ -415,7 +416,7 @@ def test_a_permit_that_went_to_another_worker_sends_nothing(desk: Desk) -> None:
 
 
 def test_an_account_that_closes_before_the_intent_sends_nothing(desk: Desk) -> None:
-    desk.before_intent.append(lambda _job: desk.heart.gate(paused="by hand") and None)
+    desk.before_intent.append(lambda _job: desk.heart.gate(paused="by hand"))
     assert desk.submit()
     assert desk.server.heard == []
     desk.untouched("p")

@@ -5,7 +5,8 @@ import hashlib
 import io
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image
 
 from jobs.ledger import AsyncRunner, steps
 from jobs.queue import Queue
-from jobs.records import Job, JobState, Owner
+from jobs.records import BatchId, Job, JobState, Owner
 from jobs.redis_client import connect_async
 from jobs.settings import (
     Credentials,
@@ -124,8 +125,8 @@ class Scene:
         for name, ms in times_ms.items():
             self.heart.ledger.client.hincrby(self.heart.ledger.key("job", request_id), name, -ms)
 
-    def outbox(self, batch: str = "a") -> list[str | None]:
-        return [entry.request_id for entry in self.heart.ledger.outbox(batch, "0")]
+    def outbox(self) -> list[str]:
+        return [entry.request_id or "" for entry in self.heart.ledger.outbox(BatchId("a"), "0")]
 
     def on_disk(self) -> dict[str, bytes]:
         root = self.folder / "data" / "pictures"
@@ -191,7 +192,9 @@ def context() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def scene(heart: Heart, redis_settings: RedisSettings, tmp_path: Path, context: ssl.SSLContext):
+def scene(
+    heart: Heart, redis_settings: RedisSettings, tmp_path: Path, context: ssl.SSLContext
+) -> Iterator[Scene]:
     heart.admit("a", ["p", "q", "r", "s"], seal=True)
     made = Scene(heart, redis_settings, tmp_path, context)
     with RawServer(made.answer) as made.server:
@@ -232,6 +235,16 @@ def test_a_pending_task_is_asked_again_until_its_picture_is_on_the_disk(scene: S
     assert scene.heart.members("leases") == scene.heart.members("due") == {}
     assert scene.outbox() == [job.request_id]
     assert scene.metrics.tasks.labels(status="succeeded")._value.get() == 1
+
+
+def test_a_task_that_was_put_off_is_asked_when_its_time_has_come(scene: Scene) -> None:
+    # Nothing rings: no callback, no other task. Three polls and a second fetch are due within a second or so.
+    scene.polls("t", RUNNING, RUNNING, scene.done("old", raw(403, b"")), scene.done("new"))
+    job = scene.submitted()
+    begun = time.monotonic()
+    job = run_to_end(scene, job, hurried=False)
+    assert job.state is JobState.SUCCEEDED
+    assert time.monotonic() - begun < 1.9, "one sleep of the watcher without a look"
 
 
 def test_the_slot_is_free_before_the_picture_is_there(scene: Scene) -> None:
@@ -523,17 +536,21 @@ def test_two_processes_at_the_same_task_record_it_once(scene: Scene) -> None:
     done = scene.done("one")
 
     def both(wire: Wire, heard: Heard) -> None:
-        # Neither is answered before the other has asked too: its hold is over early.
-        if together.n_waiting == 0:
-            scene.hurry(rid("p"))
         together.wait(PATIENT_S)
         done(wire, heard)
 
     scene.polls("t", both)
     job = scene.submitted()
 
+    def asked_twice() -> bool:
+        # Its hold is over early, until the other process has taken it too.
+        if scene.heard.count("t") < 2:
+            scene.hurry(job.request_id)
+        return scene.heard.count("t") == 2
+
     async def act() -> None:
         async with scene.process(), scene.process():
+            await until(asked_twice)
             await until(lambda: scene.heart.state(job.request_id) is JobState.SUCCEEDED)
 
     play(act())
@@ -559,7 +576,7 @@ def test_two_processes_share_the_tasks(scene: Scene) -> None:
     assert sorted(scene.heard) == sorted(
         each for n in range(4) for each in (f"t{n}", f"t{n}", f"/image/one-{n}.jpg")
     )
-    assert scene.heart.ledger.status("a").complete
+    assert scene.heart.ledger.status(BatchId("a")).complete
 
 
 def test_stopping_lets_a_picture_under_way_arrive(scene: Scene) -> None:
@@ -587,12 +604,15 @@ def test_one_job_that_cannot_be_attended_harms_no_other(scene: Scene) -> None:
     scene.polls("t1", scene.done("one"))
     scene.polls("t2", scene.done("two"))
     bad, good = scene.submitted("t1"), scene.submitted("t2")
-    # A hash where the learnt numbers of nobody fit: its script fails on this job alone.
-    scene.heart.ledger.client.hset(scene.heart.ledger.key("job", bad.request_id), mapping={"polls": "many"})
+    # A count that can grow no more: the script that records its end fails.
+    scene.heart.ledger.client.hset(
+        scene.heart.ledger.key("job", bad.request_id), mapping={"polls": 2**63 - 1}
+    )
 
     async def act() -> None:
         async with scene.process():
             await until(lambda: scene.heart.state(good.request_id) is JobState.SUCCEEDED)
+            await until(lambda: [each for each in events if each["event"] == "actor.failed"])
 
     with structlog.testing.capture_logs() as events:
         play(act())

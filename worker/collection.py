@@ -60,6 +60,10 @@ class Collection:
                     self.metrics.images_bytes.inc(picture.bytes)
                 self.metrics.tasks.labels(status="succeeded").inc()
                 self.metrics.collect_seconds.observe(time.monotonic() - started)
+            else:
+                log.warning(
+                    "lease.lost", why="its pictures are here, but somebody else has moved the job meanwhile"
+                )
 
     async def _again_later(self, job: Job, missing: Sequence[NotFetched], now_ms: int) -> None:
         worst = missing[0]

@@ -1,6 +1,7 @@
 """Dramatiq middleware: what all actors share, and the watcher's life inside collect processes."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -72,6 +73,7 @@ class LoopServices(Middleware):  # type: ignore[misc]
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._services: list[Service] = []
+        self._stopping = threading.Event()
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Starts the loop if this process consumes the queue."""
@@ -84,10 +86,18 @@ class LoopServices(Middleware):  # type: ignore[misc]
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Asks the loop to finish what is under way, and waits for it."""
         del broker, worker
-        if self._loop is not None and self._thread is not None:
-            for service in self._services:
-                self._loop.call_soon_threadsafe(service.stop)
-            self._thread.join(timeout=30)
+        self._stopping.set()
+        if self._thread is None:
+            return
+        if self._loop is not None:
+            # Closed already: the loop has died, and its own signal brought us here.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop_services)
+        self._thread.join(timeout=30)
+
+    def _stop_services(self) -> None:
+        for service in self._services:
+            service.stop()
 
     def _main(self) -> None:
         asyncio.run(self._serve())
@@ -96,6 +106,9 @@ class LoopServices(Middleware):  # type: ignore[misc]
         self._loop = asyncio.get_running_loop()
         try:
             self._services = [make() for make in self._make]
+            if self._stopping.is_set():
+                # Stopped while they were made.
+                return
             await asyncio.gather(*(service.run() for service in self._services))
         except Exception:
             # A loop that is gone would leave a process that looks alive: it ends, and its supervisor starts it again.

@@ -31,6 +31,8 @@ LONGEST_SLEEP_S = 2.0
 #: after a night's pause says nothing about a task that is paid.
 SURE = 3
 VERY_SURE = 20
+#: One job's turn at most: poll, downloads and a Redis outage together stay below it; a turn that hangs must end.
+LONGEST_TURN_S = 600.0
 #: After a Redis outage, between two tries.
 OUTAGE_S = 1.0
 
@@ -61,6 +63,8 @@ class Watcher:
         self._metrics = metrics
         self._under_way: set[asyncio.Task[None]] = set()
         self._attended: set[RequestId] = set()
+        #: Attended jobs that a callback came for meanwhile: what we are being told may be older than it.
+        self._overtaken: set[RequestId] = set()
         self._freed = asyncio.Event()
         self._pace = _Pace(settings.limits.polls_per_second)
         self._stopping = asyncio.Event()
@@ -89,7 +93,9 @@ class Watcher:
         due = await self._ledger.run(steps.take_due(min(room, 64)))
         for job in due.jobs:
             if job.request_id in self._attended:
-                # Still at it: its hold ran out, nobody else should need to.
+                # Still at it: its hold ran out, nobody else should need to; or a callback came, which must not be lost.
+                if job.hinted:
+                    self._overtaken.add(job.request_id)
                 continue
             self._attended.add(job.request_id)
             task = asyncio.create_task(self._guarded(job, due.now_ms, due.latency))
@@ -127,13 +133,21 @@ class Watcher:
         """One job's turn. Whatever goes wrong, the job is due again when its hold is over."""
         with structlog.contextvars.bound_contextvars(request_id=job.request_id, task_id=job.task_id):
             try:
-                await self._attend(job, now_ms, latency)
+                try:
+                    async with asyncio.timeout(LONGEST_TURN_S):
+                        await self._attend(job, now_ms, latency)
+                finally:
+                    self._attended.discard(job.request_id)
+                if job.request_id in self._overtaken:
+                    await self._ledger.run(steps.hint(job.request_id, job.task_id))
             except RedisDownError as error:
                 log.warning("redis.waiting", why=str(error))
+            except TimeoutError:
+                log.error("actor.failed", what="watcher", why=f"a turn took more than {LONGEST_TURN_S:g} s")  # noqa: TRY400
             except Exception:
                 log.exception("actor.failed", what="watcher")
             finally:
-                self._attended.discard(job.request_id)
+                self._overtaken.discard(job.request_id)
 
     async def _attend(self, job: Job, now_ms: int, latency: Latency | None) -> None:
         if job.state is not JobState.SUBMITTED or job.task_id is None or job.submitted_ms is None:

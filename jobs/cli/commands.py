@@ -98,7 +98,7 @@ def run(
         end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
         summary = json.loads((settings.output_dir / end.status.batch_id / "summary.json").read_text())
         code = ended(summary) if end.code is ExitCode.OK else end.code
-        print_end(summary, settings.output_dir / end.status.batch_id, end.why)
+        print_end(summary, settings.output_dir / end.status.batch_id, end.why, simulated=simulate)
     raise typer.Exit(code)
 
 
@@ -219,7 +219,7 @@ def retry(
             unknown=unknown,
             rejected=rejected,
         )
-    sys.stdout.write(f"{batch}: {count} jobs wait again\n")
+    sys.stdout.write(f"{batch}: {count} jobs wait again; workers that run, or the next vton run, take them\n")
 
 
 @cli.command()

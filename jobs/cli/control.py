@@ -56,8 +56,11 @@ def pause(ledger: Ledger, why: str) -> None:
 
 
 def resume(ledger: Ledger) -> None:
-    """Opens the gate and forgets an open breaker; waiters are rung."""
+    """Opens the gate, forgets an open breaker and what is left of a Retry-After; waiters are rung."""
     with translated():
+        if ledger.client.hexists(ledger.key("gate"), "closed_until"):
+            # The wait is also the rate's next free place: without this it would go on as one.
+            ledger.client.hdel(ledger.key("gate"), "tat")
         ledger.client.hdel(
             ledger.key("gate"), "paused", "closed_until", "closed_why", "breaker", "breaker_why", "breaker_since",
             "probe", "probe_at", "probe_wait", "streak", "busy",

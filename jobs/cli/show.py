@@ -16,8 +16,9 @@ from jobs.results.lines import iso
 OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
 
 
-def print_end(summary: Mapping[str, Any], folder: Path, why: str) -> None:
+def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: bool) -> None:
     """The last words of a run: every row is in one of these lines."""
+    option = " --simulate" if simulated else ""
     out = sys.stdout.write
     status = summary["status"]
     bought = summary["bought"]
@@ -34,10 +35,9 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str) -> None:
         reasons = ", ".join(f"{name} {count}" for name, count in summary["gaps_by_class"].items())
         out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
     if status.get("unknown"):
-        out(
-            f"  unknown: HiDream gave no clear answer, they may be bought; again: vton retry {summary['batch']} --unknown\n"
-        )
-    out(f"report: {folder / 'report.html'}\n")
+        again = f"vton retry {summary['batch']} --unknown{option}"
+        out(f"  unknown: HiDream gave no clear answer, they may be bought; again: {again}\n")
+    out(f"results: {folder / 'results.csv'}\nreport: {folder / 'report.html'}\n")
     if why:
         out(f"ended early: {why}\n")
 

@@ -58,7 +58,7 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     assert (summary["status"], summary["bought"]) == ({"cancelled": 3}, 0)
     failed = (shop.folder / "files" / batch_id / "failed.csv").read_bytes()
     assert failed == (shop.folder / manifest).read_bytes().replace(b"\n", b"\r\n")
-    assert shop.vton("retry", batch_id).out == f"{batch_id}: 3 jobs wait again\n"
+    assert shop.vton("retry", batch_id).out.startswith(f"{batch_id}: 3 jobs wait again;")
     listed = json.loads(shop.vton("status", "--json").out)
     assert [(each["batch_id"], each["counts"]) for each in listed["batches"]] == [(batch_id, {"queued": 3})]
 

@@ -42,7 +42,7 @@ def test_a_manifest_without_a_valid_row_is_refused_with_every_reason(shop, words
     ended = shop.vton(words[0], "night.csv", *words[1:])
     assert ended.code == 2
     assert "night.csv:2: person: " in ended.err
-    assert "night.csv:3: person: there is no such file" in ended.err
+    assert "night.csv:3: person: nowhere.jpg: there is no such file" in ended.err
     assert shop.vton("status").out.startswith("no batch yet")
 
 

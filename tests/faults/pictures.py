@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from tests.faults.nights import Rules, at, night, one
+from jobs.cli import control
+from tests.faults.nights import Rules, at, night, one, struck
 from tests.faults.outcome import Outcome, scenario
-from tests.faults.stage import Setup
+from tests.faults.stage import Setup, Stage
+from tests.faults.verdict import judge
 
 
 @scenario("task faults", "failed, moderated, nothing, stuck, empty, backwards, odd, slow, partial tasks")
@@ -74,4 +76,25 @@ def _hostile_downloads(folder: Path) -> Outcome:
         {"at": "download", "do": "huge", "bytes": 100_000_000, "when": {"ordinals": [8, 18]}, "each": 1},
         {"at": "download", "do": "redirect", "when": {"ordinals": [12, 22]}, "each": 1},
     ]
-    return night(folder, rules, jobs=40, may_fail=True)
+    with Stage(folder, Setup()) as stage:
+        stage.simulator.set_faults(rules)
+        batch = stage.enqueue("night", range(40))
+        pauses: list[str] = []
+
+        def over() -> bool:
+            """A picture that is refused pauses buying until a person has looked."""
+            why = stage.ledger.gate_fields().get("paused")
+            if why:
+                pauses.append(why)
+                control.resume(stage.ledger)
+            return stage.complete(batch)
+
+        stage.until(over, "every row ended", within_s=240)
+        verdict = judge(stage, batch, may_fail=True)
+        states = ", ".join(f"{n} {state}" for state, n in sorted(verdict.states.items()))
+        return Outcome(
+            verdict=verdict,
+            faults=sum(struck(stage).values()),
+            broken=[] if pauses else ["buying went on although pictures were refused"],
+            note=f"{states}; buying paused {len(pauses)} times until a person resumed it",
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobs.cli import control
 from jobs.records import BatchId
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
@@ -222,11 +223,15 @@ def _shared(folder: Path) -> Outcome:
     with Stage(folder, Setup(in_flight=5)) as stage:
         one, two = stage.enqueue("one", range(60)), stage.enqueue("two", range(30, 90))
         stage.until(lambda: stage.arrived(15), "submits have begun", step_s=0.01)
+        control.pause(stage.ledger, "somebody cancels")
         stage.vton("cancel", "one")
+        stage.vton("resume")
         stage.finish(one, two)
         verdict = judge(stage, one, two)
         other = stage.status(two).counts
         broken = [] if other == {"succeeded": 60} else [f"the other batch has {dict(other)}"]
+        if not stage.status(one).counts.get("cancelled"):
+            broken.append("the cancel came too late to matter")
         return Outcome(
             verdict=verdict,
             faults=1,

@@ -20,8 +20,8 @@ class Storm:
         self._dice = random.Random(seed)
         self._next = 0.0
         self.kills = 0
-        #: Intents of the dead: an upper bound of what may be unknown.
-        self.intents = 0
+        #: Intents of the dead, by id and claim: what may be unknown.
+        self.open_at_death: set[tuple[str, str]] = set()
 
     def turn(self) -> None:
         """Kills one worker if it is time.
@@ -36,9 +36,11 @@ class Storm:
         victim = self._dice.choice(able)
         victim.signal(signal.SIGSTOP)
         if victim in self._stage.crew.of("submit"):
-            self.intents += sum(
-                self._may_be_of(victim, request_id) for request_id in self._stage.submitting()
-            )
+            self.open_at_death |= {
+                (request_id, claim)
+                for request_id, claim in self._stage.submitting().items()
+                if self._may_be_of(victim, request_id)
+            }
         victim.kill()
         self.kills += 1
 
@@ -84,13 +86,13 @@ def kill_storm(
             stage.until(lambda: quiet(stage, batch), "only the dead ones' jobs are left")
             stage.pass_time()
         stage.finish(batch, within_s=600)
-        verdict = judge(stage, batch, unknown_at_most=storm.intents)
+        verdict = judge(stage, batch, unknown_at_most=len(storm.open_at_death))
         wire = sum(proxy.orphaned for proxy in stage.wires)
         return Outcome(
             verdict=verdict,
             faults=storm.kills,
             recovery_s=None,
-            note=f"{storm.intents} intents open at the kills ({wire} POSTs unanswered on the wire);"
+            note=f"{len(storm.open_at_death)} intents open at the kills ({wire} POSTs unanswered on the wire);"
             f" {time.monotonic() - ended:.0f} s from the last kill to the end",
             broken=[] if storm.kills >= kills else [f"only {storm.kills} kills before the jobs were over"],
         )

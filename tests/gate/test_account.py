@@ -73,7 +73,7 @@ def test_lost_results_in_a_row_pause_the_account(account: Heart) -> None:
 
 def test_a_throttled_account_waits_as_a_whole_and_the_job_is_none_the_worse(account: Heart) -> None:
     permit, other = account.submitting(), account.granted()
-    until_ms = throttle(account, permit)
+    throttle(account, permit)
     answer = account.ask()
     assert (answer.reason, answer.detail) == ("throttled", "429")
     assert 4_000 < answer.wait_ms <= 5_000
@@ -81,7 +81,7 @@ def test_a_throttled_account_waits_as_a_whole_and_the_job_is_none_the_worse(acco
     job = account.job(permit.request_id)
     assert (job.state, job.attempts, account.line("a")[0]) == (JobState.QUEUED, 0, permit.request_id)
     account.gate(closed_until=0)
-    assert account.granted().go_ms >= until_ms, "nothing arrives before"
+    assert account.granted().request_id == permit.request_id
 
 
 def test_the_longest_wait_counts(account: Heart) -> None:

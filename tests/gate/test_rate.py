@@ -1,6 +1,7 @@
 """The rate: reservations never put a sliding window over the account's limit. Nothing here waits."""
 
 from bisect import bisect_left
+from itertools import pairwise
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
@@ -38,11 +39,15 @@ def test_no_window_holds_more_than_the_limit(ledger: Ledger, limit: int, window_
 
 
 #: What HiDream says between two permits: nothing, 429 with a wait in ms (0: none named), or `busy`.
-told = st.sampled_from([None, None, None, ("throttle", 1), ("throttle", 0), ("throttle", 700), ("close", 1), ("close", 0)])
+told = st.sampled_from(
+    [None, None, None, ("throttle", 1), ("throttle", 0), ("throttle", 700), ("close", 1), ("close", 0)]
+)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(limit=st.integers(1, 12), window_ms=st.integers(500, 3_000), news=st.lists(told, min_size=8, max_size=30))
+@given(
+    limit=st.integers(1, 12), window_ms=st.integers(500, 3_000), news=st.lists(told, min_size=8, max_size=30)
+)
 def test_no_refusal_puts_a_window_over_the_limit(
     ledger: Ledger, limit: int, window_ms: int, news: list[tuple[str, int] | None]
 ) -> None:
@@ -56,7 +61,9 @@ def test_no_refusal_puts_a_window_over_the_limit(
         moments.append(permit.go_ms)
         if each:
             effect, wait_ms = each
-            heart.ledger.run(heart.give_back_call(permit.request_id, permit.claim, effect, "429", (wait_ms, 60_000)))
+            heart.ledger.run(
+                heart.give_back_call(permit.request_id, permit.claim, effect, "429", (wait_ms, 60_000))
+            )
     assert fullest(moments, window_ms) <= limit
 
 
@@ -92,7 +99,7 @@ def test_the_gate_asks_for_its_share_of_the_accounts_rate(ledger: Ledger, heart:
     permits = [gate.acquire() for _ in range(3)]
     moments = [permit.go_ms for permit in permits if permit]
     assert len(moments) == 3
-    assert all(102 <= later - earlier <= 103 for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(102 <= later - earlier <= 103 for earlier, later in pairwise(moments))
 
 
 def test_a_throttled_rate_climbs_back_over_ten_windows(heart: Heart) -> None:

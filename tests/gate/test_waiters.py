@@ -159,7 +159,9 @@ def test_whoever_begins_to_wait_while_the_process_stops_does_not_wait(ledger: Le
     assert time.monotonic() - begun < 0.9
 
 
-def test_a_stopped_gate_gives_no_permit_and_wakes_who_sleeps_for_the_rate(ledger: Ledger, heart: Heart) -> None:
+def test_a_stopped_gate_gives_no_permit_and_wakes_who_sleeps_for_the_rate(
+    ledger: Ledger, heart: Heart
+) -> None:
     heart.admit("a", ["x", "y", "z"])
     slow = gate(ledger, in_flight=5, images_per_minute=60)
     assert slow.acquire() is not None

@@ -259,17 +259,19 @@ def _replayed(heart: Heart, call: Call[Any]) -> Any:
 
 
 def _settled(snapshot: dict[str, Any]) -> dict[str, Any]:
-    settled = {}
-    for key, content in snapshot.items():
-        kind = key.partition(":")[0]
-        if kind in {"bell", "watch"}:
-            continue
-        if kind in {"due", "leases", "posting"}:
-            content = content.keys()
-        elif kind == "job":
-            content = {name: value for name, value in content.items() if name not in {"polls", "polled_ms"}}
-        settled[key] = content
-    return settled
+    return {
+        key: _without_clocks(key.partition(":")[0], content)
+        for key, content in snapshot.items()
+        if key not in {"bell", "watch"}
+    }
+
+
+def _without_clocks(kind: str, content: Any) -> Any:
+    if kind in {"due", "leases", "posting"}:
+        return set(content)
+    if kind == "job":
+        return {name: value for name, value in content.items() if name not in {"polls", "polled_ms"}}
+    return content
 
 
 def test_a_script_sent_twice_is_one_step(heart: Heart, x: RequestId) -> None:

@@ -6,7 +6,7 @@ hundred requests waiting for 32 connections that alone fills a core. A lane neve
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 
@@ -27,8 +27,13 @@ class Lanes:
             client = self._idle.pop() if self._idle else self._open()
             try:
                 yield client
-            finally:
-                self._idle.append(client)
+            except BaseException:
+                # What a broken or cancelled request leaves of its connection is not worth finding out.
+                self._all.remove(client)
+                with suppress(Exception):
+                    await asyncio.shield(client.aclose())
+                raise
+            self._idle.append(client)
 
     async def aclose(self) -> None:
         """Closes every connection."""

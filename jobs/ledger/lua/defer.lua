@@ -18,6 +18,7 @@ if hinted then
 else
   redis.call('ZADD', key('due'), 'XX', now + ARGV[2], rid)
 end
+wake(rid)
 -- A task that is over has no slot any more; only its pictures' addresses are asked for again.
 if not asked[3] then redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid) end
 return 1

@@ -24,6 +24,11 @@ local function ring(bell, at_most)
   redis.call('LTRIM', key(bell), -at_most, -1)
 end
 
+-- Watchers sleep until the earliest time in `due`: a job that is the earliest now wakes one, or it would wait for the others'.
+local function wake(rid)
+  if redis.call('ZRANGE', key('due'), 0, 0)[1] == rid then ring('watch', 8) end
+end
+
 -- A slot is free again: the lease goes, one waiter is rung; a probe that ended leaves room for the next one.
 local function release(rid)
   if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end

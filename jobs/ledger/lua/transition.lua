@@ -24,7 +24,10 @@ if ARGV[6] == '1' then release(rid) end
 if ARGV[7] == '1' then refund(rid) end
 if ARGV[8] == '1' then account_answers() end
 if ARGV[9] == '-1' then redis.call('ZREM', key('due'), rid)
-elseif ARGV[9] ~= '' then redis.call('ZADD', key('due'), ARGV[9], rid) end
+elseif ARGV[9] ~= '' then
+  redis.call('ZADD', key('due'), ARGV[9], rid)
+  wake(rid)
+end
 if to ~= '' then
   redis.call('ZREM', key('unknown'), rid)
   if ENDED[to] then redis.call('HSET', job, 'finished_ms', now) end

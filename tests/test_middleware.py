@@ -1,0 +1,249 @@
+"""The middleware inside a real Dramatiq worker on a real Redis."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dramatiq
+import pytest
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from jobs.queue import COLLECT, SUBMIT, Queue
+from jobs.redis_client import connect
+from jobs.settings import RedisSettings
+from worker.actors import declare
+from worker.middleware import LoopServices, MessageContext, StopsGate
+
+PATIENT_S = 10
+
+
+class Desk:
+    """A submission that does what a test says."""
+
+    def __init__(self, submit: Callable[[], Any]) -> None:
+        self.submit_next = submit
+
+
+class Service:
+    """A loop service that tells of its life."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.running = threading.Event()
+        self.ended = threading.Event()
+        self._error = error
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        self.running.set()
+        if self._error:
+            raise self._error
+        try:
+            await self._stopping.wait()
+        finally:
+            self.ended.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+
+@pytest.fixture
+def worker(redis_settings: RedisSettings, queue: Queue) -> Iterator[Callable[..., dramatiq.Worker]]:
+    """Makes started workers with these middlewares; `submit` is what its submit actor does."""
+    workers: list[dramatiq.Worker] = []
+
+    def make(
+        *middleware: dramatiq.Middleware,
+        submit: Callable[[], Any] = lambda: None,
+        queues: set[str] | None = None,
+    ) -> dramatiq.Worker:
+        client = connect(redis_settings, db=redis_settings.queue_db, decode=False)
+        broker = RedisBroker(client=client, namespace=redis_settings.prefix, middleware=list(middleware))
+        declare(broker, lambda: Desk(submit), lambda: None)  # type: ignore[arg-type,return-value]
+        made = dramatiq.Worker(broker, queues=queues, worker_threads=1, worker_timeout=20)
+        made.start()
+        workers.append(made)
+        return made
+
+    yield make
+    for each in workers:
+        each.stop(timeout=PATIENT_S * 1000)
+        each.broker.client.close()
+
+
+@contextmanager
+def signals() -> Iterator[threading.Event]:
+    """Catches the process' own SIGTERM."""
+    caught = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: caught.set())
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# -- messages ------------------------------------------------------------------------------------------------
+
+
+def test_an_actors_error_is_told_in_one_line_and_its_message_is_gone(
+    worker: Callable[..., dramatiq.Worker], queue: Queue, redis_settings: RedisSettings
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def fail() -> None:
+        seen.append(structlog.contextvars.get_contextvars())
+        raise ValueError("no\nsuch thing")
+
+    with structlog.testing.capture_logs() as events:
+        running = worker(MessageContext(), submit=fail)
+        queue.submit(["p", "q"])
+        running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+        running.join()
+    told = [each for each in events if each["event"] == "actor.failed"]
+    assert (
+        told
+        == [
+            {
+                "event": "actor.failed",
+                "log_level": "error",
+                "actor": SUBMIT,
+                "error": "ValueError",
+                "why": "no\nsuch thing",
+            }
+        ]
+        * 2
+    )
+    assert len({each["message"] for each in seen}) == 2, "each event names its message"
+    client = running.broker.client
+    left = set(client.scan_iter(f"{redis_settings.prefix}:*"))
+    assert {key.decode() for key in left if b"heartbeat" not in key} == set(), "no retry, no dead letter"
+
+
+def test_an_actor_that_succeeds_is_quiet(worker: Callable[..., dramatiq.Worker], queue: Queue) -> None:
+    done: list[int] = []
+    with structlog.testing.capture_logs() as events:
+        running = worker(MessageContext(), submit=lambda: done.append(1))
+        queue.submit(["p"])
+        running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+        running.join()
+    assert (done, events) == ([1], [])
+
+
+def test_stopping_wakes_the_gate_before_the_threads_are_waited_for(
+    worker: Callable[..., dramatiq.Worker], queue: Queue
+) -> None:
+    waits, gate = threading.Event(), threading.Event()
+
+    def wait_at_the_gate() -> None:
+        waits.set()
+        assert gate.wait(PATIENT_S)
+
+    with structlog.testing.capture_logs() as events:
+        running = worker(MessageContext(), StopsGate(gate.set), submit=wait_at_the_gate)
+        queue.submit(["p"])
+        assert waits.wait(PATIENT_S)
+        running.stop(timeout=PATIENT_S * 1000)
+    assert [each["event"] for each in events] == ["worker.stopped"]
+
+
+# -- services ------------------------------------------------------------------------------------------------
+
+
+def test_services_run_from_boot_to_shutdown(worker: Callable[..., dramatiq.Worker]) -> None:
+    made: list[Service] = []
+
+    def make() -> Service:
+        made.append(Service())
+        return made[-1]
+
+    with signals() as caught:
+        running = worker(LoopServices(COLLECT, make, make), queues={COLLECT})
+        wait_until(lambda: len(made) == 2)
+        assert all(each.running.wait(PATIENT_S) for each in made)
+        assert not any(each.ended.is_set() for each in made)
+        running.stop(timeout=PATIENT_S * 1000)
+        assert all(each.ended.is_set() for each in made)
+        assert not caught.is_set()
+
+
+def test_a_process_of_another_queue_has_no_services(worker: Callable[..., dramatiq.Worker]) -> None:
+    services = LoopServices(COLLECT, Service)
+    worker(services, queues={SUBMIT}).stop(timeout=PATIENT_S * 1000)
+    assert services._thread is None
+    assert services._services == []
+
+
+def test_a_service_that_dies_ends_its_process_and_the_other_service(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    others: list[Service] = []
+
+    def other() -> Service:
+        others.append(Service())
+        return others[-1]
+
+    with signals() as caught, structlog.testing.capture_logs() as events:
+        running = worker(LoopServices(COLLECT, other, lambda: Service(ValueError("odd"))))
+        assert caught.wait(PATIENT_S)
+        assert others[0].ended.wait(PATIENT_S)
+        running.stop(timeout=PATIENT_S * 1000)
+    [told] = events
+    assert (told["event"], told["what"], told["exc_info"]) == ("actor.failed", "collect loop", True)
+
+
+def test_a_service_that_cannot_be_made_ends_its_process(worker: Callable[..., dramatiq.Worker]) -> None:
+    def make() -> Service:
+        raise ValueError("no token")
+
+    with signals() as caught, structlog.testing.capture_logs() as events:
+        worker(LoopServices(COLLECT, make))
+        assert caught.wait(PATIENT_S)
+    assert [each["event"] for each in events] == ["actor.failed"]
+
+
+def test_stopping_after_a_service_died_finds_nothing_amiss(
+    worker: Callable[..., dramatiq.Worker], caplog: pytest.LogCaptureFixture
+) -> None:
+    services = LoopServices(COLLECT, lambda: Service(ValueError("odd")))
+    with signals() as caught, structlog.testing.capture_logs():
+        running = worker(services)
+        assert caught.wait(PATIENT_S)
+        assert services._thread is not None
+        services._thread.join(PATIENT_S)
+        running.stop(timeout=PATIENT_S * 1000)
+    assert [record.message for record in caplog.records if record.levelname == "CRITICAL"] == []
+
+
+def test_stopping_while_services_are_made_is_not_waited_out(worker: Callable[..., dramatiq.Worker]) -> None:
+    making, go_on = threading.Event(), threading.Event()
+    made: list[Service] = []
+
+    def slow() -> Service:
+        making.set()
+        assert go_on.wait(PATIENT_S)
+        made.append(Service())
+        return made[-1]
+
+    services = LoopServices(COLLECT, slow)
+    running = worker(services)
+    assert making.wait(PATIENT_S)
+    stopping = threading.Thread(target=running.stop, kwargs={"timeout": PATIENT_S * 1000})
+    stopping.start()
+    wait_until(services._stopping.is_set)
+    go_on.set()
+    stopping.join(PATIENT_S)
+    assert not stopping.is_alive()
+    assert not made[0].running.is_set() or made[0].ended.is_set()
+
+
+def wait_until(holds: Callable[[], Any]) -> None:
+    """Looks every few ms."""
+    pause = threading.Event()
+    for _ in range(PATIENT_S * 200):
+        if holds():
+            return
+        pause.wait(0.005)
+    pytest.fail("it never came")
