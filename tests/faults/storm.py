@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tests.faults.crew import Worker
-from tests.faults.kills import quiet
+from tests.faults.kills import hurry_on
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.stage import Setup, Stage
 from tests.faults.verdict import judge
@@ -83,8 +83,7 @@ def kill_storm(
         stage.until(over, f"{kills} kills", within_s=900, step_s=0.02)
         ended = time.monotonic()
         if hurry:
-            stage.until(lambda: quiet(stage, batch), "only the dead ones' jobs are left")
-            stage.pass_time()
+            hurry_on(stage, batch)
         stage.finish(batch, within_s=600)
         verdict = judge(stage, batch, unknown_at_most=len(storm.open_at_death))
         wire = sum(proxy.orphaned for proxy in stage.wires)

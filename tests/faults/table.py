@@ -47,7 +47,8 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
         f"| {' | '.join(_HEAD)} |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for area, names in areas.items():
+    # What dies first, then what the vendor does, in no deeper order.
+    for area, names in sorted(areas.items(), key=lambda one: not one[0].startswith(("kill", "SIG", "Redis"))):
         lines.append(f"| **{area}** | | | | | | | | | | | |")
         lines += [_line(name, outcomes[name]) for name in names]
     return "\n".join([*lines, "", *_failures(outcomes)]).rstrip()

@@ -35,7 +35,7 @@ def test_sigterm_under_load_leaves_nothing_unknown(tmp_path: Path) -> None:
 
 
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
-    assert held(outages.redis_down(tmp_path, down_s=1, jobs=40, collect=1))
+    assert held(outages.redis_down(tmp_path, down_s=1, jobs=150, collect=1))
 
 
 def test_a_script_whose_reply_is_lost_has_run_once(tmp_path: Path) -> None:

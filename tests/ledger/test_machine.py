@@ -522,7 +522,7 @@ def test_any_order_of_steps_leaves_the_ledger_as_the_model_says(machine: type[Le
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=60,
             suppress_health_check=list(HealthCheck),
             report_multiple_bugs=False,

@@ -133,6 +133,16 @@ def test_deferring_brings_a_lost_lease_back_since_the_task_runs(heart: Heart, x:
     assert heart.members("leases").keys() == {x}
 
 
+def test_a_task_that_is_over_takes_no_slot_again_when_it_is_asked_once_more(
+    heart: Heart, x: RequestId
+) -> None:
+    heart.submitted(task="t")
+    assert heart.ledger.run(steps.ended(x, TaskId("t"), ["u"], "poll", None))
+    assert heart.ledger.run(steps.ask_again(x, 500, 1_000))
+    assert heart.ledger.run(steps.defer(x, 7_000, answered=False))
+    assert heart.members("leases") == {}
+
+
 def test_pictures_that_cannot_be_fetched_now_are_due_later(heart: Heart, x: RequestId) -> None:
     heart.submitted(task="t")
     assert heart.ledger.run(steps.ended(x, TaskId("t"), ["u"], "poll", None))
@@ -332,6 +342,19 @@ def test_a_late_record_is_adopted_while_the_claim_is_its_own(heart: Heart, x: Re
     assert (job.state, job.failure, job.finished_ms) == (JobState.SUBMITTED, None, None)
     assert heart.members("unknown") == {}
     assert heart.members("leases").keys() == {x}
+    assert heart.ledger.status(BatchId("a")).completed_ms is None
+
+
+def test_a_worker_that_comes_late_and_was_refused_puts_its_job_back_into_the_line(
+    heart: Heart, x: RequestId
+) -> None:
+    permit = heart.submitting()
+    heart.score("posting", x, 0)
+    heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert heart.ledger.run(heart.give_back_call(x, permit.claim, "close", "503", (1, 1)))[0] == 1
+    assert (heart.state(x), heart.line("a"), heart.spent("a")) == (JobState.QUEUED, [x], 0)
+    assert heart.job(x).failure is None
+    assert heart.members("unknown") == heart.members("leases") == {}
     assert heart.ledger.status(BatchId("a")).completed_ms is None
 
 
