@@ -149,7 +149,9 @@ def test_the_filters_carry_the_numbers_of_all_rows(sheet):
 
 
 def test_the_summary_heads_the_page(sheet):
-    page = sheet(line(1), summary={"batch": "b-1", "created_at": "2026-11-22T21:00:03.120Z", "reused_rows": 3})
+    page = sheet(
+        line(1), summary={"batch": "b-1", "created_at": "2026-11-22T21:00:03.120Z", "reused_rows": 3}
+    )
     assert "b-1" in page.text
     assert "begun 2026-11-22 21:00 UTC" in page.text
     assert "3 reused" in page.text
