@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,12 +15,19 @@ import httpx
 from jobs.records import SavedPicture
 from jobs.settings import HiDreamSettings, PictureSettings
 from worker.hidream.lanes import Lanes
-from worker.hidream.transport import MAX_CONNECTIONS, PLAIN, no_cookies, quiet_http_logs, refuses
+from worker.hidream.transport import (
+    MAX_CONNECTIONS,
+    make_request,
+    quiet_http_logs,
+    refuses,
+    sent,
+    stream_of,
+)
 from worker.pictures_network import CheckedTransport, ForbiddenAddressError, Hosts
 from worker.pictures_proof import BrokenPictureError, Proof, prove
 from worker.pictures_store import PictureStore, Spool, StoreFullError
 
-#: Bytes gathered before a thread writes them; a picture is written in one to three goes.
+#: Bytes gathered before a thread writes them; most pictures are written, proven and kept in one go.
 _GATHER_BYTES = 1_000_000
 _BARE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _PICTURE_NAME = re.compile(r"(?i).+\.(jpe?g|png|webp)")
@@ -86,7 +94,7 @@ class Downloader:
         self._max_pixels = pictures.max_pixels
         self._store = store
         # Decoded pixels are the memory of this process: one picture at a time.
-        self._decoding = asyncio.Semaphore(1)
+        self._decoding = threading.Lock()
         self._connect_s = hidream.connect_timeout_s
         self._ssl_context = ssl_context
         self._lanes = Lanes(self._open, MAX_CONNECTIONS)
@@ -108,15 +116,8 @@ class Downloader:
         """Closes every connection."""
         await self._lanes.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=CheckedTransport(self._hosts, self._ssl_context),
-            timeout=httpx.Timeout(None, connect=self._connect_s),
-            headers=PLAIN,
-            cookies=no_cookies(),
-            trust_env=False,
-            follow_redirects=False,
-        )
+    def _open(self) -> httpx.AsyncHTTPTransport:
+        return CheckedTransport(self._hosts, self._ssl_context)
 
     def _candidates(self, address: str) -> list[str]:
         if "://" in address:
@@ -135,22 +136,22 @@ class Downloader:
             return Refused(reason=objection)
         try:
             with self._store.spool() as spool:
-                refusal = await self._stream(url, spool)
-                return refusal or await self._keep(address, spool)
+                end = await self._stream(url, spool)
+                return await self._keep(address, spool, end) if isinstance(end, bytes) else end
         except StoreFullError as error:
             return DiskFull(reason=str(error))
         except BrokenPictureError as error:
             return Broken(reason=str(error))
 
-    async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | None:
-        """Writes the picture into the spool; None when all of it is there."""
+    async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | bytes:
+        """Reads the whole picture into the spool, but for its end, which is returned."""
         try:
-            async with asyncio.timeout(self._deadline_s), self._lanes.lane() as client:
-                response = await client.send(client.build_request("GET", url), stream=True)
-                try:
-                    return _objection(response, self._max_bytes) or await self._pour(response, spool)
-                finally:
-                    await response.aclose()
+            async with (
+                asyncio.timeout(self._deadline_s),
+                self._lanes.lane() as transport,
+                sent(transport, make_request("GET", url, connect_s=self._connect_s)) as response,
+            ):
+                return _objection(response, self._max_bytes) or await self._pour(response, spool)
         except TimeoutError:
             return Transient(reason=f"not fetched within {self._deadline_s:g} s")
         except httpx.ConnectError as error:
@@ -160,22 +161,19 @@ class Downloader:
         except (httpx.TransportError, OSError) as error:
             return Transient(reason=f"{type(error).__name__}: {error}")
 
-    async def _pour(self, response: httpx.Response, spool: Spool) -> NotFetched | None:
+    async def _pour(self, response: httpx.Response, spool: Spool) -> NotFetched | bytes:
         gathered = bytearray()
-        async for part in response.aiter_raw():
+        async for part in stream_of(response):
             gathered += part
             if spool.bytes + len(gathered) > self._max_bytes:
                 return Refused(reason=f"more than {self._max_bytes:,} bytes")
             if len(gathered) >= _GATHER_BYTES:
                 await in_thread(spool.write, bytes(gathered))
                 gathered.clear()
-        await in_thread(spool.write, bytes(gathered))
-        return None
+        return bytes(gathered)
 
-    async def _keep(self, address: str, spool: Spool) -> SavedPicture:
-        async with self._decoding:
-            proof: Proof = await in_thread(prove, spool.path, max_pixels=self._max_pixels)
-        name = await in_thread(spool.keep, proof.extension)
+    async def _keep(self, address: str, spool: Spool, end: bytes) -> SavedPicture:
+        proof, name = await in_thread(self._prove_and_keep, spool, end)
         return SavedPicture(
             name=name,
             url=address,
@@ -184,6 +182,13 @@ class Downloader:
             height=proof.height,
             bytes=spool.bytes,
         )
+
+    def _prove_and_keep(self, spool: Spool, end: bytes) -> tuple[Proof, str]:
+        """What touches the disk and the pixels, in one thread's turn."""
+        spool.write(end)
+        with self._decoding:
+            proof = prove(spool.path, max_pixels=self._max_pixels)
+        return proof, spool.keep(proof.extension)
 
 
 async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

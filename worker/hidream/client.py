@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr
@@ -21,14 +22,15 @@ from worker.hidream.transport import (
     KEEPALIVE_S,
     MAX_CONNECTIONS,
     MAX_REPLY_BYTES,
-    PLAIN,
     Deadline,
+    DeadlineTransport,
     make_reply,
-    no_cookies,
+    make_request,
     quiet_http_logs,
     read_reply,
     refuses,
-    sync_client,
+    sent,
+    stream_of,
 )
 from worker.hidream.wire import Body, Reply
 
@@ -58,7 +60,7 @@ class SubmitClient:
         self._tokens = tokens
         self._address = join(settings.base_url, settings.submit_path)
         self._deadline = Deadline()
-        self._client = sync_client(self._deadline, ssl_context, connect_s=settings.connect_timeout_s)
+        self._transport = DeadlineTransport(self._deadline, ssl_context)
 
     def submit(self, body: Body) -> SubmitOutcome:
         """Sends one job and judges the answer; each POST lasts at most `submit_timeout_s`, body and reply.
@@ -78,7 +80,7 @@ class SubmitClient:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._client.close()
+        self._transport.close()
 
     def _post(self, body: Body, token: SecretStr) -> SubmitOutcome:
         sending = _Sending(body)
@@ -88,10 +90,11 @@ class SubmitClient:
             "Content-Type": "application/json",
             "Content-Length": str(body.length),
         }
-        request = self._client.build_request("POST", self._address, headers=headers, content=sending)
+        connect_s = self._settings.connect_timeout_s
+        request = make_request("POST", self._address, headers=headers, content=sending, connect_s=connect_s)
         self._deadline.start(self._settings.submit_timeout_s)
         try:
-            reply = read_reply(self._client.send(request, stream=True), secret)
+            reply = read_reply(self._transport.handle_request(request), secret)
         except httpx.TransportError as error:
             reason = f"{type(error).__name__}: {error}"
             return Unknown(reason=reason) if sending.whole else NotSent(reason=reason)
@@ -157,26 +160,28 @@ class PollClient:
         """Closes every connection."""
         await self._lanes.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
+    def _open(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(
             verify=self._ssl_context,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
-            timeout=httpx.Timeout(None, connect=self._settings.connect_timeout_s),
-            headers=PLAIN,
-            cookies=no_cookies(),
             trust_env=False,
-            follow_redirects=False,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
         )
 
     async def _get(self, task_id: TaskId, token: SecretStr, expected: int) -> PollOutcome:
         secret = token.get_secret_value()
-        headers = {"Authorization": f"Bearer {secret}"}
+        request = make_request(
+            "GET",
+            f"{self._address}?{urlencode({'task_id': task_id})}",
+            headers={"Authorization": f"Bearer {secret}"},
+            connect_s=self._settings.connect_timeout_s,
+        )
         try:
-            async with asyncio.timeout(self._settings.poll_timeout_s), self._lanes.lane() as client:
-                request = client.build_request(
-                    "GET", self._address, params={"task_id": task_id}, headers=headers
-                )
-                reply = await _read(await client.send(request, stream=True), secret)
+            async with (
+                asyncio.timeout(self._settings.poll_timeout_s),
+                self._lanes.lane() as transport,
+                sent(transport, request) as response,
+            ):
+                reply = await _read(response, secret)
         except TimeoutError:
             return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
         except (httpx.TransportError, OSError, UnicodeError) as error:
@@ -190,7 +195,7 @@ async def _read(response: httpx.Response, secret: str) -> Reply:
     body = bytearray()
     try:
         if not fault:
-            async for part in response.aiter_raw():
+            async for part in stream_of(response):
                 body += part
                 if len(body) > MAX_REPLY_BYTES:
                     fault = "a reply of more than 1 MB"
@@ -200,8 +205,6 @@ async def _read(response: httpx.Response, secret: str) -> Reply:
         if response.status_code == HTTPStatus.OK:
             raise
         fault = "the reply was cut off"
-    finally:
-        await response.aclose()
     return make_reply(response, b"" if fault else bytes(body), fault, secret)
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from jobs.redaction import redact
 from jobs.settings import HiDreamSettings
 from worker.hidream.tokens import Token, TokenUnavailableError
-from worker.hidream.transport import Deadline, read_reply, sync_client
+from worker.hidream.transport import Deadline, DeadlineTransport, make_request, read_reply
 from worker.hidream.wire import Reply, read_envelope
 
 #: Seconds a token is trusted when its expire_time cannot be read, and at least, since clocks differ.
@@ -46,9 +46,12 @@ class ApiKeyExchange:
         deadline = Deadline()
         deadline.start(self.settings.poll_timeout_s)
         try:
-            with sync_client(deadline, self.ssl_context, connect_s=self.settings.connect_timeout_s) as client:
-                request = client.build_request("GET", self.settings.token_url, headers={"Api-Key": key})
-                reply = read_reply(client.send(request, stream=True), key)
+            with DeadlineTransport(deadline, self.ssl_context) as transport:
+                connect_s = self.settings.connect_timeout_s
+                request = make_request(
+                    "GET", self.settings.token_url, headers={"Api-Key": key}, connect_s=connect_s
+                )
+                reply = read_reply(transport.handle_request(request), key)
         except httpx.TransportError as error:
             reason = f"no answer from the token exchange: {type(error).__name__}"
             # The chain would show the request with the key in its headers to whoever prints frames.

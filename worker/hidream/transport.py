@@ -1,12 +1,16 @@
-"""The network under the HTTP clients: a total deadline, small replies, no proxies, redirects or cookies."""
+"""The network under the HTTP clients: a total deadline, small replies, no proxies, redirects or cookies.
+
+Requests go to httpx' transports, not through its client: what the client adds (redirects, cookies, credentials of the
+environment, defaults) is what we do not want, and takes a third of a request's time.
+"""
 
 import logging
 import selectors
 import socket
 import ssl
 import time
-from collections.abc import Iterable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpcore
@@ -36,9 +40,43 @@ def quiet_http_logs() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def no_cookies() -> CookieJar:
-    """A jar that takes none: no host may tie our requests together."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+def make_request(
+    method: str,
+    url: str | httpx.URL,
+    *,
+    connect_s: float,
+    headers: Mapping[str, str] | None = None,
+    content: Iterable[bytes] | None = None,
+) -> httpx.Request:
+    """A request as it goes out: nothing is added to it but what HTTP itself asks for.
+
+    Raises:
+        httpx.InvalidURL: the address is none.
+    """
+    return httpx.Request(
+        method,
+        url,
+        headers=PLAIN if headers is None else {**PLAIN, **headers},
+        content=content,
+        # Whole requests have deadlines of their own; only connecting has a shorter one.
+        extensions={"timeout": {"connect": connect_s}},
+    )
+
+
+@asynccontextmanager
+async def sent(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    """Sends a request; the response's body is still to be read from its `stream`, and closed on leaving."""
+    response = await transport.handle_async_request(request)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+def stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
+    """The body as it comes, for the loop; a response of an async transport has no other."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
 
 
 class Deadline:
@@ -153,9 +191,10 @@ class DeadlineBackend(httpcore.NetworkBackend):
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """One keep-alive connection that obeys a deadline."""
+    """One keep-alive connection that obeys a deadline; call `deadline.start` before each request."""
 
     def __init__(self, deadline: Deadline, ssl_context: ssl.SSLContext) -> None:
+        quiet_http_logs()
         super().__init__(verify=ssl_context, trust_env=False)
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
@@ -166,26 +205,14 @@ class DeadlineTransport(httpx.HTTPTransport):
         )
 
 
-def sync_client(deadline: Deadline, ssl_context: ssl.SSLContext, *, connect_s: float) -> httpx.Client:
-    """A client of one connection; call `deadline.start` before each request."""
-    quiet_http_logs()
-    return httpx.Client(
-        transport=DeadlineTransport(deadline, ssl_context),
-        timeout=httpx.Timeout(None, connect=connect_s),
-        headers=PLAIN,
-        cookies=no_cookies(),
-        trust_env=False,
-        follow_redirects=False,
-    )
-
-
 def read_reply(response: httpx.Response, secret: str) -> Reply:
     """Reads a reply of at most 1 MB. A broken body becomes `Reply.fault`: its status still says something."""
     body = bytearray()
     fault = refuses(response.headers)
     try:
         if not fault:
-            for part in response.iter_raw():
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            for part in response.stream:
                 body += part
                 if len(body) > MAX_REPLY_BYTES:
                     fault = "a reply of more than 1 MB"
