@@ -203,6 +203,11 @@ class Latency:
     samples: int
     #: Share of the recent ends that a callback was the first to tell, 0 to 1.
     told: float = 0.0
+    #: How far off the ends were that a task's own progress foretold: mean and variance of ln(true ÷ foretold).
+    off_mean: float = 0.0
+    off_variance: float = 0.0
+    #: Tasks whose progress foretold their end.
+    foretold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

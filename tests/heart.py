@@ -218,9 +218,9 @@ class Heart:
         return self.ledger.gate_fields()
 
     def snapshot(self) -> dict[str, Any]:
-        """Every key of this ledger, without the prefix, with its content; in one round trip."""
+        """Every key of this ledger but its clock, without the prefix, with its content; in one round trip."""
         found = self.ledger.client.eval(_SNAPSHOT, 1, self.ledger.prefix)
-        return {key: _content(kind, content) for key, kind, content in found}
+        return {key: _content(kind, content) for key, kind, content in found if key != "clock"}
 
 
 _SNAPSHOT = """

@@ -25,6 +25,7 @@ from worker.policy import (
     PollSchedule,
     TryAgain,
     after_task,
+    foretell_ms,
     refetch_ms,
     unanswered_ms,
 )
@@ -32,8 +33,23 @@ from worker.policy import (
 SCHEDULE = PollSchedule(tasks=TaskSettings(latency_s=12))
 
 
-def learnt(median_ms: float, spread: float, *, samples: int = 50, told: float = 0.0) -> Latency:
-    return Latency(mean=math.log(median_ms), variance=spread * spread, samples=samples, told=told)
+def learnt(
+    median_ms: float,
+    spread: float,
+    *,
+    samples: int = 50,
+    told: float = 0.0,
+    off: float = 1.0,
+    foretold: int = 0,
+) -> Latency:
+    return Latency(
+        mean=math.log(median_ms),
+        variance=spread * spread,
+        samples=samples,
+        told=told,
+        off_variance=off * off,
+        foretold=foretold,
+    )
 
 
 latencies = st.one_of(
@@ -44,15 +60,19 @@ latencies = st.one_of(
         st.floats(0, 3),
         samples=st.integers(1, 1_000),
         told=st.floats(0, 1),
+        off=st.floats(0, 2),
+        foretold=st.integers(0, 100),
     ),
 )
 
 
-@given(latencies, st.floats(0, 1e8), st.booleans())
+@given(latencies, st.floats(0, 1e8), st.one_of(st.none(), st.floats(0, 1)), st.booleans())
 def test_polls_are_never_too_dense_nor_too_rare(
-    latency: Latency | None, elapsed_ms: float, callbacks: bool
+    latency: Latency | None, elapsed_ms: float, progress: float | None, callbacks: bool
 ) -> None:
-    assert SHORTEST_POLL_MS <= SCHEDULE.next_ms(latency, elapsed_ms) <= LONGEST_POLL_MS
+    foretold_ms = foretell_ms(progress, elapsed_ms)
+    wait_ms = SCHEDULE.next_ms(latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks)
+    assert SHORTEST_POLL_MS <= wait_ms <= LONGEST_POLL_MS
     assert SCHEDULE.first_ms(latency, callbacks=callbacks) >= SHORTEST_POLL_MS
 
 
@@ -86,7 +106,7 @@ def test_a_night_of_tasks_costs_few_polls_and_little_idle_time(median_ms: float,
 def test_nothing_is_asked_before_a_result_is_plausible() -> None:
     latency = learnt(12_000, 0.3)
     first = SCHEDULE.first_ms(latency, callbacks=False)
-    assert 0.05 < NormalDist(math.log(12_000), 0.3).cdf(math.log(first)) < 0.2
+    assert 0.04 < NormalDist(math.log(12_000), 0.3).cdf(math.log(first)) < 0.2
     assert SCHEDULE.next_ms(latency, 100) >= first - 200
 
 
@@ -112,6 +132,48 @@ def test_callbacks_are_relied_on_while_they_come() -> None:
     assert SCHEDULE.first_ms(proven, callbacks=True) > 2 * polled
     assert SCHEDULE.first_ms(None, callbacks=True) == SCHEDULE.first_ms(None, callbacks=False)
     assert SCHEDULE.first_ms(learnt(12_000, 0.3, samples=2, told=1), callbacks=True) < 12_000
+
+
+def test_a_task_that_was_asked_for_before_callbacks_were_proven_waits_for_its_own() -> None:
+    proven = learnt(12_000, 0.3, told=1)
+    waited = SCHEDULE.next_ms(proven, 9_000, callbacks=True)
+    assert waited == SCHEDULE.first_ms(proven, callbacks=True) - 9_000
+    assert SCHEDULE.next_ms(proven, 9_000) < waited
+    overdue = SCHEDULE.first_ms(proven, callbacks=True) + 1
+    assert SCHEDULE.next_ms(proven, overdue, callbacks=True) == SCHEDULE.next_ms(proven, overdue)
+
+
+PROGRESSES = [(None, None), (0, None), (0.01, None), (0.5, 2_000), (0.25, 4_000), (1, None)]
+
+
+@pytest.mark.parametrize(("progress", "foretold_ms"), PROGRESSES)
+def test_progress_foretells_the_end(progress: float | None, foretold_ms: float | None) -> None:
+    assert foretell_ms(progress, 1_000) == foretold_ms
+
+
+def test_progress_that_has_proven_to_foretell_saves_polls_and_idle_time() -> None:
+    proven = learnt(12_000, 0.35, off=0.01, foretold=20)
+
+    def until(end_ms: float) -> tuple[int, float]:
+        at, polls = float(SCHEDULE.first_ms(proven, callbacks=False)), 1
+        while at < end_ms:
+            at += SCHEDULE.next_ms(proven, at, foretold_ms=foretell_ms(at / end_ms, at))
+            polls += 1
+        return polls, at - end_ms
+
+    ends = [12_000 * math.exp(NormalDist().inv_cdf((number + 0.5) / 200) * 0.35) for number in range(200)]
+    told = [until(end) for end in ends]
+    assert fmean(polls for polls, _ in told) <= 5
+    assert fmean(late_ms for _, late_ms in told) <= 0.015 * 12_000
+
+
+@pytest.mark.parametrize(
+    "latency", [learnt(12_000, 0.35, off=0.01, foretold=7), learnt(12_000, 0.35, off=0.2, foretold=50)]
+)
+def test_progress_is_not_believed_unless_it_has_foretold_better_than_the_latency_does(
+    latency: Latency,
+) -> None:
+    assert SCHEDULE.next_ms(latency, 9_000, foretold_ms=30_000) == SCHEDULE.next_ms(latency, 9_000)
 
 
 # -- after a task --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from worker.collection import Collection
 from worker.gate import count_lost, open_breaker
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
 from worker.metrics import Metrics
-from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, unanswered_ms
+from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, foretell_ms, unanswered_ms
 
 log = structlog.get_logger()
 
@@ -164,28 +164,31 @@ class Watcher:
             case Pending(progress=progress):
                 self._metrics.polls.labels(outcome="waiting").inc()
                 log.debug("task.polled", progress=progress)
-                await self._put_off(job, now_ms, latency, None)
+                await self._put_off(job, now_ms, latency, progress)
             case PollFailed():
                 self._metrics.polls.labels(outcome="failed").inc()
-                await self._unanswered(job, outcome, now_ms, latency)
+                await self._unanswered(job, outcome, now_ms)
             case Ended():
                 self._metrics.polls.labels(outcome="final").inc()
                 await self._end(job, job.task_id, outcome, now_ms, latency)
             case never:
                 assert_never(never)
 
-    async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, wait_ms: int | None) -> None:
+    async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, progress: float | None) -> None:
         elapsed_ms = now_ms - (job.submitted_ms or now_ms)
-        answered = wait_ms is None
-        if answered and elapsed_ms > self._settings.tasks.give_up_s * 1000:
+        if elapsed_ms > self._settings.tasks.give_up_s * 1000:
             await self._lose(
                 job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s"
             )
             return
-        wait_ms = self._schedule.next_ms(latency, elapsed_ms) if wait_ms is None else wait_ms
-        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=answered, task_id=job.task_id))
+        foretold_ms = foretell_ms(progress, elapsed_ms)
+        callbacks = bool(self._settings.callbacks.public_url)
+        wait_ms = self._schedule.next_ms(latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks)
+        await self._ledger.run(
+            steps.defer(job.request_id, wait_ms, task_id=job.task_id, foretold_ms=foretold_ms)
+        )
 
-    async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, latency: Latency | None) -> None:
+    async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int) -> None:
         log.warning("poll.failed", reason=failed.reason, polls=job.polls)
         elapsed_ms = now_ms - (job.submitted_ms or now_ms)
         unanswered = job.unanswered + 1
@@ -199,7 +202,7 @@ class Watcher:
         if failed.auth:
             await self._ledger.run(open_breaker("token", failed.reason))
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
-        await self._put_off(job, now_ms, latency, wait_ms)
+        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=False, task_id=job.task_id))
 
     async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int, latency: Latency | None) -> None:
         source = "callback" if job.hinted else "poll"

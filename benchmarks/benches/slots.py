@@ -4,7 +4,7 @@ from benchmarks.benches.options import Options
 from benchmarks.benches.print import show
 from benchmarks.frame.contenders import CeleryThreads, DramatiqThreads, Script
 from benchmarks.frame.load import Load
-from benchmarks.frame.ours import Ours, OursWithCallbacks
+from benchmarks.frame.ours import Ours, OursForetold, OursWithCallbacks
 from benchmarks.frame.round import compete
 
 COLUMNS = [
@@ -33,7 +33,7 @@ def run(options: Options) -> None:
     contenders = options.chosen(
         [Script, OursWithCallbacks]
         if options.quick
-        else [Script, CeleryThreads, DramatiqThreads, Ours, OursWithCallbacks]
+        else [Script, CeleryThreads, DramatiqThreads, Ours, OursForetold, OursWithCallbacks]
     )
     rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
     ceiling = 1.063 * median / (1.063 * median + 0.05)

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmarks.baselines.parts import DONE_KEY
 from benchmarks.baselines.site import Site
@@ -42,6 +42,8 @@ class Contender(ABC):
 
     #: As in the tables.
     name = ""
+    #: What the stub vendor does otherwise for this one, see `benchmarks.stub.vendor.Rules`.
+    rules: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground

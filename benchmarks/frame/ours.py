@@ -1,6 +1,7 @@
 """Ours as contenders: the documented processes and settings, nothing else."""
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 from benchmarks.frame.contenders import Contender, product_python
 from benchmarks.frame.processes import environment, run
@@ -85,6 +86,13 @@ class Ours(Contender):
             "VTON_CALLBACKS__PORT": str(self._port),
             "VTON_CALLBACKS__SECRET": "bench-secret-of-thirty-two-bytes-or-more",
         }
+
+
+class OursForetold(Ours):
+    """The same while the vendor tells how far each task is; the others could not make use of it."""
+
+    name = "ours, polling, vendor tells progress"
+    rules: ClassVar[dict[str, Any]] = {"progress": True}
 
 
 class OursWithCallbacks(Ours):

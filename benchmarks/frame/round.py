@@ -46,6 +46,7 @@ def play(
 ) -> dict[str, Value]:
     """A fresh Redis, a fresh stub, the contender warmed up, then the measure."""
     with stub_vendor(folder / "stub") as stub, redis_server(folder / "redis", aof) as redis:
+        rules = {**rules, **kind.rules}
         stub.reset(**rules)
         ground = Ground(load=load, stub_url=stub.url, redis_url=redis.url, redis=redis.client, folder=folder)
         contender = kind(ground)

@@ -34,6 +34,8 @@ class Rules:
     #: Sigma of its logarithm; 0 for a constant latency.
     sigma: float = 0.35
     seed: int = 1
+    #: Whether `task_completion` tells how far a task is, in hundredths; else it says 0.5 until the end.
+    progress: bool = False
     #: What a 429 says; empty: nothing.
     retry_after: str = "1"
 
@@ -161,11 +163,16 @@ class Vendor:
         sub = {
             "sub_task_id": f"{task.task_id}-0",
             "task_status": 1 if done else 2,
-            "task_completion": 1.0 if done else 0.5,
+            "task_completion": 1.0 if done else self._progress(task),
             "image": f"{self._base_url}/image/{task.task_id}.jpg" if done else "",
             "description": "",
         }
         return _envelope(task.request_id, {"task_id": task.task_id, "sub_task_results": [sub]})
+
+    def _progress(self, task: Task) -> float:
+        if not self.rules.progress:
+            return 0.5
+        return min(0.99, int(100 * (self._clock() - task.created) / task.latency_s) / 100)
 
     def _image(self, task_id: str, reply: Reply) -> None:
         task = self._by_id.get(task_id)

@@ -13,6 +13,7 @@ due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
+clock           the server's clock as last seen, and how far ours is ahead of it
 """
 
 import json

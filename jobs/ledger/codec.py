@@ -101,15 +101,18 @@ def _ms(fields: Mapping[str, str], name: str) -> int | None:
 
 
 def decode_latency(reply: Sequence[str | None]) -> Latency | None:
-    """What the gate's hash has learnt: mean, variance, samples, and the share that callbacks told if it is asked for."""
-    mean, variance, samples, *told = reply
+    """What the gate's hash has learnt, in the order of `learnt()` in prelude.lua."""
+    mean, variance, samples, told, off_mean, off_variance, foretold = reply
     if mean is None or variance is None or samples is None:
         return None
     return Latency(
         mean=float(mean),
         variance=float(variance),
         samples=int(samples),
-        told=float(told[0] or 0) if told else 0.0,
+        told=float(told or 0),
+        off_mean=float(off_mean or 0),
+        off_variance=float(off_variance or 0),
+        foretold=int(foretold or 0),
     )
 
 

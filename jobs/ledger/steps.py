@@ -79,10 +79,20 @@ def hold(request_id: RequestId, claim: str, failure: Failure) -> Call[bool]:
 
 
 def defer(
-    request_id: RequestId, wait_ms: int, *, answered: bool = True, task_id: TaskId | None = None
+    request_id: RequestId,
+    wait_ms: int,
+    *,
+    answered: bool = True,
+    task_id: TaskId | None = None,
+    foretold_ms: float | None = None,
 ) -> Call[bool]:
-    """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed."""
-    return Call(_script("defer"), (request_id, wait_ms, LEASE_MS, int(not answered), task_id or ""), bool)
+    """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed.
+
+    `foretold_ms`: the task's whole time as its progress foretells it; compared with its true time in the end.
+    """
+    foretold = "" if foretold_ms is None else f"{foretold_ms:.0f}"
+    args = (request_id, wait_ms, LEASE_MS, int(not answered), task_id or "", foretold)
+    return Call(_script("defer"), args, bool)
 
 
 def ended(

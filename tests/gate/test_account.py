@@ -104,8 +104,8 @@ def test_a_refusal_in_the_next_window_shrinks_it_again_but_never_to_nothing(acco
         throttle(account, permit, 1)
         factors.append(float(account.gate()["factor"]))
         fields = account.gate()
-        account.gate(factor_ms=int(fields["factor_ms"]) - 60_000, closed_until=0)
-    assert factors[1] == pytest.approx((0.7 + 0.1) * 0.7, abs=1e-3)
+        account.gate(factor_ms=int(fields["factor_ms"]) - 60_001, closed_until=0)
+    assert factors[1] == pytest.approx((0.7 + 0.15) * 0.7, abs=1e-3)
     assert min(factors) >= 0.1
     assert factors == sorted(factors, reverse=True)
 

@@ -1,5 +1,6 @@
 """The steps of a job: what each one moves, and that whoever is out of date moves nothing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -164,6 +165,28 @@ def test_the_latency_of_a_task_is_learnt_once(heart: Heart) -> None:
     other = heart.submitted()
     assert heart.ledger.run(steps.ended(other.request_id, other.task_id, ["u"], "poll", None))
     assert heart.gate()["lat_n"] == "1"
+
+
+def test_how_far_off_a_tasks_progress_was_is_learnt_by_its_first_word(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    job = heart.submitted()
+    for foretold_ms in (8_000, 9_900):
+        assert heart.ledger.run(steps.defer(job.request_id, 1, task_id=job.task_id, foretold_ms=foretold_ms))
+    assert heart.ledger.run(steps.ended(job.request_id, job.task_id, ["u"], "poll", 10_000))
+    latency = heart.ledger.run(steps.take_due(1)).latency
+    assert latency is not None
+    assert latency.foretold == 1
+    assert latency.off_mean == pytest.approx(math.log(10_000 / 8_000), abs=1e-4)
+
+
+def test_callbacks_are_trusted_after_few_and_doubted_slowly(heart: Heart) -> None:
+    heart.admit("a", [f"p{number}" for number in range(8)])
+    shares = []
+    for source in ("callback", "callback", "callback", "poll"):
+        job = heart.submitted()
+        assert heart.ledger.run(steps.ended(job.request_id, job.task_id, ["u"], source, 10_000))
+        shares.append(float(heart.gate()["told"]))
+    assert shares == [1, 1, 1, 0.75]
 
 
 # -- who is out of date --------------------------------------------------------------------------------------

@@ -41,13 +41,12 @@ if effect == 'throttle' or effect == 'close' then
   closed = math.max(now + wait, tonumber(redis.call('HGET', gate, 'closed_until') or '0'))
   redis.call('HSET', gate, 'closed_until', closed, 'closed_why', why)
   if effect == 'throttle' then
-    local g = redis.call('HMGET', gate, 'factor', 'factor_ms')
     local window = tonumber(ARGV[8])
-    local since = now - tonumber(g[2] or '0')
     -- One burst of refusals is one piece of news: the rate shrinks once a window.
-    if since >= window then
-      local factor = math.min(1, tonumber(g[1] or '1') + since / (window * 10))
-      redis.call('HSET', gate, 'factor', string.format('%.4f', math.max(0.1, factor * 0.7)), 'factor_ms', now)
+    if now - tonumber(redis.call('HGET', gate, 'factor_ms') or '0') >= window then
+      local factor = math.max(0.1, rate_factor(window) * 0.7)
+      -- It climbs from where the closing ends: nothing is tried before.
+      redis.call('HSET', gate, 'factor', string.format('%.4f', factor), 'factor_ms', closed)
     end
     -- Never earlier than what is reserved: who has a reservation may still go.
     redis.call('HSET', gate, 'tat', string.format('%.3f', math.max(closed, tonumber(redis.call('HGET', gate, 'tat') or '0'))))

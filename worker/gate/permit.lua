@@ -7,8 +7,7 @@ local id = redis.call('HGET', key('meta'), 'id')
 if ARGV[2] ~= '' and id ~= ARGV[2] then return { 'lost' } end
 
 local function grant(rid, go, probe)
-  return { 'granted', rid, go, now, probe, redis.call('HGETALL', key('job', rid)),
-    redis.call('HMGET', gate, 'lat_mean', 'lat_var', 'lat_n', 'told') }
+  return { 'granted', rid, go, now, probe, redis.call('HGETALL', key('job', rid)), learnt() }
 end
 
 -- The reply of the first sending was lost: it is the same permit.
@@ -19,7 +18,7 @@ if before then
 end
 
 local g = redis.call('HMGET', gate, 'paused', 'closed_until', 'closed_why', 'breaker', 'breaker_why', 'probe', 'probe_at',
-  'tat', 'factor', 'factor_ms')
+  'tat')
 if g[1] then return { 'wait', 'paused', 5000, g[1] } end
 
 -- The head of the line decides whether there is anything to wait for at all.
@@ -45,10 +44,8 @@ if day_budget > 0 and tonumber(redis.call('HGET', key('spent'), ARGV[7]) or '0')
   return { 'wait', 'budget', 60000, 'day' }
 end
 
--- Rate: a reservation tells when to go; the factor shrinks on throttling and climbs back over ten windows.
-local factor = tonumber(g[9] or '1')
-if factor < 1 then factor = math.min(1, factor + (now - tonumber(g[10])) / (tonumber(ARGV[10]) * 10)) end
-local interval = tonumber(ARGV[4]) / 1000 / factor
+-- Rate: a reservation tells when to go.
+local interval = tonumber(ARGV[4]) / 1000 / rate_factor(tonumber(ARGV[10]))
 local go = math.max(now, tonumber(g[8] or '0'))
 if go - now > tonumber(ARGV[9]) then return { 'wait', 'rate', math.ceil(go - now - tonumber(ARGV[9])), '' } end
 

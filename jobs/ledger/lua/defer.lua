@@ -1,4 +1,5 @@
--- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer, task id ('' = any).
+-- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer, task id ('' = any), the task's whole time as
+-- its progress foretells it in ms ('' = it does not).
 -- Returns 1 or 0 (no longer under way).
 local rid = ARGV[1]
 local asked = redis.call('HMGET', key('job', rid), 'state', 'task_id', 'ended_ms')
@@ -10,6 +11,8 @@ else
   redis.call('HSET', key('job', rid), 'polled_ms', now)
   redis.call('HDEL', key('job', rid), 'unanswered')
 end
+-- The first word counts: later ones are easily right.
+if ARGV[6] ~= '' then redis.call('HSETNX', key('job', rid), 'foretold_ms', ARGV[6]) end
 local hinted = redis.call('HGET', key('job', rid), 'hinted')
 if hinted then
   -- A callback arrived while we were asking: what we were told may be older than it.

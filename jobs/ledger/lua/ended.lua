@@ -2,7 +2,7 @@
 -- ARGV: request id, task id, picture addresses, source, latency ms ('' = not to learn from), hold ms. Returns 1 or 0 (fenced).
 local rid = ARGV[1]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms')
+local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'foretold_ms')
 if found[1] ~= 'submitted' or found[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', job, 'urls', ARGV[3], 'source', ARGV[4])
 redis.call('HINCRBY', job, 'polls', 1)
@@ -11,19 +11,28 @@ redis.call('ZADD', key('due'), now + ARGV[6], rid)
 release(rid)
 if found[3] then return 1 end
 redis.call('HSET', job, 'ended_ms', now)
+local gate = key('gate')
+
+-- A mean and a variance that forget slowly: 1/n at first, then over a window of so many tasks.
+local function learn(name, value, window)
+  local so_far = redis.call('HMGET', gate, name .. '_mean', name .. '_var', name .. '_n')
+  local n = tonumber(so_far[3] or '0') + 1
+  local mean, var = tonumber(so_far[1] or '0'), tonumber(so_far[2] or '0')
+  local share = math.max(1 / n, 1 / window)
+  local off = value - mean
+  redis.call('HSET', gate, name .. '_mean', string.format('%.6f', mean + share * off),
+    name .. '_var', string.format('%.6f', (1 - share) * (var + share * off * off)), name .. '_n', n)
+end
+
 -- How far callbacks can be relied on, over about 16 ends.
-local told = tonumber(redis.call('HGET', key('gate'), 'told') or '0')
-redis.call('HSET', key('gate'), 'told', string.format('%.4f', told + ((ARGV[4] == 'callback' and 1 or 0) - told) / 16))
+local told = redis.call('HMGET', gate, 'told', 'told_n')
+local before, ends = tonumber(told[1] or '0'), tonumber(told[2] or '0') + 1
+local by_callback = ARGV[4] == 'callback' and 1 or 0
+redis.call('HSET', gate, 'told', string.format('%.4f', before + (by_callback - before) * math.max(1 / ends, 1 / 16)),
+  'told_n', ends)
 local latency = tonumber(ARGV[5])
 if latency then
-  -- Mean and variance of ln(ms), forgetting slowly: 1/n at first, then a window of about 64 tasks.
-  local gate = key('gate')
-  local learnt = redis.call('HMGET', gate, 'lat_mean', 'lat_var', 'lat_n')
-  local n = tonumber(learnt[3] or '0') + 1
-  local mean, var = tonumber(learnt[1] or '0'), tonumber(learnt[2] or '0')
-  local share = math.max(1 / n, 1 / 64)
-  local off = math.log(math.max(latency, 1)) - mean
-  redis.call('HSET', gate, 'lat_mean', string.format('%.6f', mean + share * off),
-    'lat_var', string.format('%.6f', (1 - share) * (var + share * off * off)), 'lat_n', n)
+  learn('lat', math.log(math.max(latency, 1)), 64)
+  if found[4] then learn('off', math.log(math.max(latency, 1) / tonumber(found[4])), 64) end
 end
 return 1

@@ -1,8 +1,25 @@
 -- Shared by every script of the ledger and the gate. KEYS[1] is the prefix of all keys; one server, no cluster.
--- Time is Redis' own, in milliseconds. What each key holds is told in jobs/ledger/__init__.py.
+-- What each key holds is told in jobs/ledger/__init__.py.
 local P = KEYS[1]
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+-- Time is Redis' own, in milliseconds, and never goes back: set back, it goes on from where it was and a tenth slower until
+-- the server's clock has caught up. Else every lease, poll and reservation would wait for as long as it was set back.
+local function tell_time()
+  local clock = redis.call('TIME')
+  local server = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  local known = redis.call('HMGET', P .. ':clock', 'server', 'ahead')
+  local last, ahead = tonumber(known[1] or '0'), tonumber(known[2] or '0')
+  if server < last then
+    ahead = ahead + last - server
+  elseif ahead > 0 then
+    ahead = math.max(0, math.floor(ahead - 0.1 * (server - last)))
+  end
+  if server < last or server - last >= 1000 then
+    redis.call('HSET', P .. ':clock', 'server', server, 'ahead', ahead)
+  end
+  return server + ahead
+end
+local now = tell_time()
 
 local function key(kind, id)
   if id then return P .. ':' .. kind .. ':' .. id end
@@ -34,6 +51,19 @@ local function release(rid)
   if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
   redis.call('ZREM', key('posting'), rid)
   if redis.call('ZREM', key('leases'), rid) == 1 then ring('bell', 64) end
+end
+
+-- What the account's tasks have taught, for jobs/ledger/codec.py.
+local function learnt()
+  return redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var', 'lat_n', 'told', 'off_mean', 'off_var', 'off_n')
+end
+
+-- Share of the permitted rate that is used: less after throttling, by 0.15 more in each window since.
+local function rate_factor(window)
+  local g = redis.call('HMGET', key('gate'), 'factor', 'factor_ms')
+  local factor = tonumber(g[1] or '1')
+  if factor >= 1 then return 1 end
+  return math.min(1, factor + 0.15 * math.max(0, now - tonumber(g[2])) / window)
 end
 
 -- What a definite refusal gives back to the budgets it was counted in; once per charge.
@@ -115,7 +145,7 @@ end
 -- What a former task left in its job; what it cost stays spent.
 local function forget_task(rid)
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'paid_batch', 'paid_day')
+    'unanswered', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'paid_batch', 'paid_day')
 end
 
 -- A person or a new batch asks once more: the job is as if it had never been tried.
