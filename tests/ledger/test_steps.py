@@ -10,7 +10,9 @@ import pytest
 from jobs.ledger import steps
 from jobs.ledger.script import Call
 from jobs.records import BatchId, JobState, RequestId, TaskId
+from jobs.settings import TaskSettings
 from tests.heart import LEASE_MS, Answer, Heart, failure, picture, rid
+from worker.policy import PollSchedule
 
 OTHER = "somebody-else"
 
@@ -179,14 +181,16 @@ def test_how_far_off_a_tasks_progress_was_is_learnt_by_its_first_word(heart: Hea
     assert latency.off_mean == pytest.approx(math.log(10_000 / 8_000), abs=1e-4)
 
 
-def test_callbacks_are_trusted_after_few_and_doubted_slowly(heart: Heart) -> None:
-    heart.admit("a", [f"p{number}" for number in range(8)])
-    shares = []
-    for source in ("callback", "callback", "callback", "poll"):
+def test_callbacks_are_relied_on_after_four_and_no_more_after_two_that_were_lost(heart: Heart) -> None:
+    ends = ["callback"] * 12 + ["poll"] * 2
+    heart.admit("a", [f"p{number}" for number in range(len(ends))])
+    relied = []
+    for source in ends:
         job = heart.submitted()
         assert heart.ledger.run(steps.ended(job.request_id, job.task_id, ["u"], source, 10_000))
-        shares.append(float(heart.gate()["told"]))
-    assert shares == [1, 1, 1, 0.75]
+        latency = heart.ledger.run(steps.take_due(1)).latency
+        relied.append(PollSchedule(tasks=TaskSettings()).relies_on_callbacks(latency))
+    assert relied == [False] * 3 + [True] * 10 + [False]
 
 
 # -- who is out of date --------------------------------------------------------------------------------------

@@ -24,12 +24,9 @@ local function learn(name, value, window)
     name .. '_var', string.format('%.6f', (1 - share) * (var + share * off * off)), name .. '_n', n)
 end
 
--- How far callbacks can be relied on, over about 16 ends.
-local told = redis.call('HMGET', gate, 'told', 'told_n')
-local before, ends = tonumber(told[1] or '0'), tonumber(told[2] or '0') + 1
-local by_callback = ARGV[4] == 'callback' and 1 or 0
-redis.call('HSET', gate, 'told', string.format('%.4f', before + (by_callback - before) * math.max(1 / ends, 1 / 16)),
-  'told_n', ends)
+-- How far callbacks can be relied on: four that came are trusted, two in a row that did not end the trust.
+local told = tonumber(redis.call('HGET', gate, 'told') or '0')
+redis.call('HSET', gate, 'told', string.format('%.4f', told + ((ARGV[4] == 'callback' and 1 or 0) - told) / 4))
 local latency = tonumber(ARGV[5])
 if latency then
   learn('lat', math.log(math.max(latency, 1)), 64)
