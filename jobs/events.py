@@ -74,6 +74,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "error", "A holder died while submitting: the picture may have been bought."
         ),
         "reconcile.resubmitted": _event("warning", "An unknown job was bought again after its quiet period."),
+        "job.unreadable": _event(
+            "error", "The ledger's record of a job cannot be read by this version: it is left alone."
+        ),
         "lease.lost": _event("warning", "A parallel-task lease ran out while its task was under way."),
         "ledger.lost": _event(
             "error", "The ledger is empty or another one: nothing is bought until a person looks."

@@ -378,6 +378,17 @@ def test_a_local_picture_that_is_not_the_planned_one_fails_without_a_request(
     assert heart.gate()["streak"] == "2", "it says nothing of the account"
 
 
+def test_a_job_that_nobody_can_read_fails_for_ops_without_a_request(desk: Desk) -> None:
+    desk.heart.ledger.client.hset(desk.heart.ledger.key("job", rid("p")), "pair", '{"hat": "u"}')
+    assert desk.submit()
+    job = desk.heart.job(rid("p"))
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.owner) == ("unreadable", Owner.OPS)
+    assert desk.heart.raw(rid("p"))["state"] == "failed"
+    assert desk.server.heard == []
+    assert desk.spent() == (0, 0)
+
+
 def test_stopping_while_a_permit_waits_for_its_moment_gives_it_back(
     heart: Heart, desk_at: Callable[..., Desk]
 ) -> None:

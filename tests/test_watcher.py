@@ -18,7 +18,7 @@ from PIL import Image
 
 from jobs.ledger import AsyncRunner, steps
 from jobs.queue import Queue
-from jobs.records import BatchId, Job, JobState, Owner
+from jobs.records import BatchId, Failure, Job, JobState, Owner
 from jobs.redis_client import connect_async
 from jobs.settings import (
     Credentials,
@@ -301,6 +301,16 @@ def test_some_pictures_of_several_are_a_success_that_tells_of_the_others(scene: 
     assert job.failure is not None
     assert (job.failure.kind, job.failure.code) == ("task_failed", 3)
     assert "congested" in job.failure.message
+
+
+def test_what_is_known_of_missing_pictures_outlasts_a_death_before_the_others_are_here(scene: Scene) -> None:
+    job = scene.submitted(subs=("s1", "s2"))
+    failure = Failure(kind="task_failed", message="congested", retryable=True, owner=Owner.VENDOR)
+    assert job.task_id is not None
+    ended = steps.ended(job.request_id, job.task_id, [scene.picture("one")], "poll", None, partial=failure)
+    assert scene.heart.ledger.run(ended)
+    scene.heart.score("due", job.request_id, 0)
+    assert run_to_end(scene, scene.heart.job(job.request_id)).failure == failure
 
 
 def test_a_task_of_two_is_not_over_when_one_is_listed(scene: Scene) -> None:
@@ -598,6 +608,22 @@ def test_stopping_lets_a_picture_under_way_arrive(scene: Scene) -> None:
 
     play(act())
     assert scene.heart.state(job.request_id) is JobState.SUCCEEDED
+
+
+def test_a_job_that_nobody_can_read_is_told_and_harms_no_other(scene: Scene) -> None:
+    scene.polls("t2", scene.done("two"))
+    bad, good = scene.submitted("t1"), scene.submitted("t2")
+    scene.heart.ledger.client.hset(scene.heart.ledger.key("job", bad.request_id), "pair", "no pair")
+
+    async def act() -> None:
+        async with scene.process():
+            await until(lambda: scene.heart.state(good.request_id) is JobState.SUCCEEDED)
+            await until(lambda: [each for each in events if each["event"] == "job.unreadable"])
+
+    with structlog.testing.capture_logs() as events:
+        play(act())
+    assert scene.heart.raw(bad.request_id)["state"] == "submitted", "it is left to whoever can read it"
+    assert scene.heart.members("due").keys() == {bad.request_id}
 
 
 def test_one_job_that_cannot_be_attended_harms_no_other(scene: Scene) -> None:

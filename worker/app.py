@@ -15,7 +15,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from jobs import logs
-from jobs.errors import ConfigError
+from jobs.errors import ConfigError, RedisDownError
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
@@ -165,7 +165,10 @@ class App:
 
     def _stop_gate(self) -> None:
         if "gate" in self.__dict__:
-            self.gate.stop()
+            try:
+                self.gate.stop()
+            except RedisDownError as error:
+                log.warning("redis.waiting", why=str(error))
 
 
 def start() -> dramatiq.Broker:

@@ -13,6 +13,7 @@ import structlog
 
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, steps
+from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Owner, RequestId
 from worker.bodies import Bodies, PictureUnusableError
 from worker.gate import Gate, Permit
@@ -77,6 +78,9 @@ class Submission:
 
     def _submit(self, permit: Permit, client: Submitter) -> None:
         reach("claimed")
+        if permit.job.failure is not None and permit.job.failure.kind == UNREADABLE:
+            self._refuse(permit, permit.job.failure, answered=False)
+            return
         try:
             body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
         except PictureUnusableError as error:

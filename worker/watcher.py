@@ -13,6 +13,7 @@ import structlog
 from jobs.errors import RedisDownError
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
+from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Job, JobState, Latency, Owner, RequestId, TaskId
 from jobs.settings import Settings
 from worker.collection import Collection
@@ -150,6 +151,10 @@ class Watcher:
                 self._overtaken.discard(job.request_id)
 
     async def _attend(self, job: Job, now_ms: int, latency: Latency | None) -> None:
+        if job.failure is not None and job.failure.kind == UNREADABLE:
+            # Perhaps a newer version can; it is due again when its hold is over.
+            log.error("job.unreadable", why=job.failure.message)
+            return
         if job.state is not JobState.SUBMITTED or job.task_id is None or job.submitted_ms is None:
             return
         if job.ended_ms is not None and job.picture_urls:
@@ -212,7 +217,9 @@ class Watcher:
         latency_ms = _latency_ms(job, now_ms, relied=self._schedule.relies_on_callbacks(latency))
         match verdict:
             case Collect(picture_urls=urls, failure=failure):
-                if not await self._ledger.run(steps.ended(job.request_id, task_id, urls, source, latency_ms)):
+                if not await self._ledger.run(
+                    steps.ended(job.request_id, task_id, urls, source, latency_ms, partial=failure)
+                ):
                     return
                 log.info("task.succeeded", source=source, polls=job.polls + 1, task_s=_seconds(latency_ms))
                 self._metrics.task_seconds.observe((latency_ms or 0) / 1000)

@@ -1,9 +1,9 @@
 """Records as the ledger's text, and back. The one place that knows the field names of a job's hash."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.records import (
     Failure,
@@ -21,6 +21,11 @@ from jobs.records import (
     Url,
 )
 
+#: The kind of failure of a job whose hash nobody can read.
+UNREADABLE = "unreadable"
+
+T = TypeVar("T")
+_PICTURE_FIELDS = tuple(SavedPicture.__dataclass_fields__)
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -70,7 +75,32 @@ def encode_pictures(pictures: Iterable[SavedPicture]) -> str:
 
 
 def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
-    """A job from its hash."""
+    """A job from its hash; for one that nobody can read, `unknown` with a failure of kind UNREADABLE stands in.
+
+    A hash mended by hand, or written by a newer version: whoever meets it leaves it alone and goes on with the others.
+    """
+    try:
+        return _decode_job(request_id, fields)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        why = f"the ledger's record of this job cannot be read: {type(error).__name__}: {error}"
+        return Job(
+            request_id=RequestId(request_id),
+            state=JobState.UNKNOWN,
+            pair=Pair(person=Url(url="")),
+            failure=Failure(kind=UNREADABLE, message=why[:200], retryable=False, owner=Owner.OPS),
+            version=_if_read(int, fields.get("v"), 0),
+            refs=_if_read(decode_refs, fields.get("refs"), {}),
+        )
+
+
+def _if_read(decode: Callable[[str], T], text: str | None, otherwise: T) -> T:
+    try:
+        return otherwise if text is None else decode(text)
+    except ValueError:
+        return otherwise
+
+
+def _decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
     return Job(
         request_id=RequestId(request_id),
         state=JobState(fields["state"]),
@@ -80,7 +110,7 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         task_id=TaskId(fields["task_id"]) if fields.get("task_id") else None,
         sub_task_ids=tuple(json.loads(fields["subs"])) if fields.get("subs") else (),
         picture_urls=tuple(json.loads(fields["urls"])) if fields.get("urls") else (),
-        pictures=tuple(SavedPicture(**each) for each in json.loads(fields.get("pictures", "[]"))),
+        pictures=tuple(map(_decode_picture, json.loads(fields.get("pictures", "[]")))),
         failure=decode_failure(fields["failure"]) if fields.get("failure") else None,
         source=fields.get("source", ""),
         hinted="hinted" in fields,
@@ -94,6 +124,11 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         version=int(fields.get("v", 0)),
         refs=decode_refs(fields.get("refs", "")),
     )
+
+
+def _decode_picture(found: Mapping[str, Any]) -> SavedPicture:
+    """What a newer version adds to a picture is passed over."""
+    return SavedPicture(**{name: found[name] for name in _PICTURE_FIELDS})
 
 
 def _ms(fields: Mapping[str, str], name: str) -> int | None:

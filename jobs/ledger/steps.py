@@ -96,11 +96,21 @@ def defer(
 
 
 def ended(
-    request_id: RequestId, task_id: TaskId, picture_urls: Iterable[str], source: str, latency_ms: float | None
+    request_id: RequestId,
+    task_id: TaskId,
+    picture_urls: Iterable[str],
+    source: str,
+    latency_ms: float | None,
+    *,
+    partial: Failure | None = None,
 ) -> Call[bool]:
-    """The task is over at HiDream: lease released, its latency learnt, its pictures to be fetched."""
+    """The task is over at HiDream: lease released, its latency learnt, its pictures to be fetched.
+
+    `partial`: tells of sub-tasks that brought no picture.
+    """
     latency = "" if latency_ms is None else f"{latency_ms:.1f}"
-    args = (request_id, task_id, encode(list(picture_urls)), source, latency, COLLECT_HOLD_MS)
+    failure = encode_failure(partial) if partial else ""
+    args = (request_id, task_id, encode(list(picture_urls)), source, latency, COLLECT_HOLD_MS, failure)
     return Call(_script("ended"), args, bool)
 
 

@@ -127,6 +127,19 @@ def test_any_lines_in_any_chunks_are_read_back_in_their_order(tmp_path_factory, 
     assert file.checkpoint() == f"{len(chunks) - 1}-0"
 
 
+def test_a_job_that_nobody_can_read_is_told_so_and_the_others_have_their_lines(books):
+    batch = books.feed("sku,person,dress\na,http://x/p.jpg,http://x/1.jpg\nb,http://x/p.jpg,http://x/2.jpg\n")
+    books.finish()
+    first, second = books.ledger.rows_at(batch, [1, 2]).values()
+    books.ledger.client.hset(books.ledger.key("job", first["job"]), "pictures", "[")
+    books.exporter.export(batch, tables=True)
+    by_sku = {line["sku"]: line for line in books.lines(batch)}
+    assert by_sku["a"]["status"] == "unknown"
+    assert (by_sku["a"]["error"]["class"], by_sku["a"]["error"]["owner"]) == ("unreadable", "ops")
+    assert by_sku["b"]["request_id"] == second["job"]
+    assert by_sku["b"]["status"] == "succeeded"
+
+
 def test_every_state_is_told_in_its_line(books):
     batch = books.feed(
         "sku,person,upper\n"

@@ -163,12 +163,17 @@ class Gate:
             log.error("breaker.opened", reason=reason, why=why)
 
     def stop(self) -> None:
-        """The process stops: its waiters wake at once and get no permit."""
+        """The process stops: its waiters wake at once and get no permit.
+
+        Raises:
+            RedisDownError: they have not been rung; each wakes when its own wait is over.
+        """
         self._stopping.set()
-        pipeline = self._ledger.client.pipeline()
-        pipeline.rpush(self._own_bell, *("1" for _ in range(self._waiters + 1)))
-        pipeline.pexpire(self._own_bell, 60_000)
-        pipeline.execute()
+        with translated():
+            pipeline = self._ledger.client.pipeline()
+            pipeline.rpush(self._own_bell, *("1" for _ in range(self._waiters + 1)))
+            pipeline.pexpire(self._own_bell, 60_000)
+            pipeline.execute()
 
     def _ask(self, token: str) -> Permit | Wait | Empty:
         limits = self._limits

@@ -1,10 +1,12 @@
 -- The task is over at HiDream: the slot is free before the pictures are fetched.
--- ARGV: request id, task id, picture addresses, source, latency ms ('' = not to learn from), hold ms. Returns 1 or 0 (fenced).
+-- ARGV: request id, task id, picture addresses, source, latency ms ('' = not to learn from), hold ms, failure of sub-tasks
+-- that brought no picture ('' = none). Returns 1 or 0 (fenced).
 local rid = ARGV[1]
 local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'foretold_ms')
 if found[1] ~= 'submitted' or found[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', job, 'urls', ARGV[3], 'source', ARGV[4])
+if ARGV[7] ~= '' then redis.call('HSET', job, 'failure', ARGV[7]) else redis.call('HDEL', job, 'failure') end
 redis.call('HINCRBY', job, 'polls', 1)
 redis.call('HDEL', job, 'hinted')
 redis.call('ZADD', key('due'), now + ARGV[6], rid)
