@@ -18,7 +18,7 @@ LEAST_SPREAD = 0.04
 FIRST_Z = -1.4
 #: What one poll may cost in idle slot time, as a share of the median latency. About 12 polls a task; with 8 the slots
 #: would be idle 1 % longer, and no limit on polls is known.
-POLL_COST = 0.0008
+POLL_COST = 0.002
 #: A task's own progress foretells its end. It is believed once it has foretold so many, and while that leaves less than
 #: this share of the spread; then one early poll shows when to ask again.
 ENOUGH_FORETOLD = 8

@@ -69,6 +69,8 @@ class Watcher:
         self._freed = asyncio.Event()
         self._pace = _Pace(settings.limits.polls_per_second)
         self._stopping = asyncio.Event()
+        #: The call that waits for a ring.
+        self._bell: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
         """Runs until stopped."""
@@ -111,18 +113,24 @@ class Watcher:
         self._freed.set()
 
     async def _listen(self, timeout_s: float) -> None:
-        """Sleeps until something is due; new tasks and callbacks ring, stopping ends it."""
-        bell = asyncio.ensure_future(
-            self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=timeout_s)
-        )
+        """Sleeps until something is due; new tasks and callbacks ring, stopping ends it.
+
+        The time is kept here: Redis ends a blocking call up to 100 ms late, which is an idle slot. So one call goes on
+        listening over many sleeps.
+        """
+        if self._bell is None:
+            listening = self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=LONGEST_SLEEP_S)
+            self._bell = asyncio.ensure_future(listening)
         stop = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({bell, stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({self._bell, stop}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
-        if not bell.done():
-            bell.cancel()
-        elif bell.exception() is not None:
-            # An outage of any kind is told by the next script call.
-            await self._rest(OUTAGE_S)
+        if self._stopping.is_set():
+            self._bell.cancel()
+        elif self._bell.done():
+            rung, self._bell = self._bell, None
+            if rung.exception() is not None:
+                # An outage of any kind is told by the next script call.
+                await self._rest(OUTAGE_S)
 
     async def _rest(self, seconds: float) -> None:
         try:
