@@ -83,6 +83,13 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "token.renewed": _event("info", "The api-key was exchanged for a new token."),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),
+        "redis.evicts": _event("error", "Redis would throw keys away when it is full: nothing is taken in."),
+        "redis.forgetful": _event(
+            "warning", "A restart or a crash of Redis would lose what it was told; `why` says how much."
+        ),
+        "redis.untold": _event(
+            "warning", "Redis does not say how it keeps these settings; look at them there."
+        ),
         "redis.waiting": _event("warning", "Redis does not answer; work stands still and waits."),
         "redis.back": _event("info", "Redis answers again."),
         "worker.started": _event("info", "A worker process is ready."),

@@ -1,11 +1,13 @@
-"""Connections to Redis: bounded, patient, with foreign errors translated at the door."""
+"""The way to Redis: bounded, patient connections, foreign errors translated, and whether it keeps what it is told."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import redis
 import redis.asyncio
+import structlog
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
@@ -14,14 +16,54 @@ from redis.exceptions import (
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    ResponseError,
 )
 from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.settings import RedisSettings
 
+log = structlog.get_logger()
+
 #: Longer than the longest blocking call we make (5 s), or redis-py would cut it off.
 SOCKET_TIMEOUT_S = 15
+#: The one policy under which a full server refuses writes instead of throwing keys away.
+KEEPS_ALL = "noeviction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durability:
+    """Whether a server keeps what it is told, in its own words; None: it does not say."""
+
+    #: `yes` or `no`: a file of every write.
+    appendonly: str | None
+    #: `always`, `everysec` or `no`: when that file is on disk.
+    appendfsync: str | None
+    #: What becomes of keys when the memory is full.
+    maxmemory_policy: str | None
+
+    @property
+    def evicts(self) -> bool:
+        """It would throw keys away: what was bought would be bought again."""
+        return self.maxmemory_policy not in {None, KEEPS_ALL}
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What an end of the server, or of its machine, would lose."""
+        if self.appendonly == "no":
+            return ("appendonly is no: a restart loses the ledger",)
+        if self.appendfsync not in {None, "always"}:
+            return (f"appendfsync is {self.appendfsync}: a crash of its machine loses the last writes",)
+        return ()
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Settings that it would not tell, by their names in redis.conf."""
+        told = (self.appendonly, self.appendfsync, self.maxmemory_policy)
+        return tuple(name for name, value in zip(_KEEPING, told, strict=True) if value is None)
+
+
+_KEEPING = ("appendonly", "appendfsync", "maxmemory-policy")
 
 
 def connect(
@@ -67,6 +109,47 @@ def translated() -> Iterator[None]:
         if "OOM" in str(error) or "READONLY" in str(error) or "MISCONF" in str(error):
             raise RedisDownError(f"redis takes no writes: {error}") from error
         raise
+
+
+def ask_durability(client: redis.Redis) -> Durability:
+    """Asks a server by CONFIG GET; where that is forbidden, INFO tells most of it. Raises RedisDownError."""
+    asked: Any = client
+    told: dict[str, str] = {}
+    with translated():
+        # A hosted server, or a user without the right, answers with an error: then it remains untold.
+        with suppress(ResponseError):
+            for name in _KEEPING:
+                told |= asked.config_get(name)
+        if len(told) < len(_KEEPING):
+            with suppress(ResponseError):
+                told = _of_info(asked.info("persistence") | asked.info("memory")) | told
+    return Durability(
+        appendonly=told.get("appendonly"),
+        appendfsync=told.get("appendfsync"),
+        maxmemory_policy=told.get("maxmemory-policy"),
+    )
+
+
+def tell_durability(client: redis.Redis) -> Durability:
+    """Asks, and logs what is not as the ledger needs it; once for each command or process. Raises RedisDownError."""
+    found = ask_durability(client)
+    if found.evicts:
+        log.error("redis.evicts", policy=found.maxmemory_policy, needed=KEEPS_ALL)
+    if found.gaps:
+        log.warning("redis.forgetful", why=found.gaps)
+    if found.untold:
+        log.warning("redis.untold", settings=found.untold)
+    return found
+
+
+def _of_info(info: dict[str, Any]) -> dict[str, str]:
+    """What INFO tells of the settings; not when the file is synced."""
+    told = {}
+    if "aof_enabled" in info:
+        told["appendonly"] = "yes" if info["aof_enabled"] else "no"
+    if "maxmemory_policy" in info:
+        told["maxmemory-policy"] = str(info["maxmemory_policy"])
+    return told
 
 
 def _backoff() -> ExponentialWithJitterBackoff:

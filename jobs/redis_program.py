@@ -12,7 +12,7 @@ from pathlib import Path
 from jobs.errors import ConfigError
 
 #: The oldest server whose scripts and commands we use.
-_OLDEST = (6, 2)
+OLDEST = (6, 2)
 #: Since then the append-only file is a folder, which an older server overlooks.
 _FOLDER_SINCE = (7, 0)
 #: What the server needs of our environment; the token is not among it.
@@ -70,8 +70,8 @@ def usable_server(server: Path | None, folder: Path) -> Path:
         )
     version = _version(server)
     number = ".".join(str(part) for part in version)
-    if version < _OLDEST:
-        raise ConfigError(f"{server} is version {number}: {_OLDEST[0]}.{_OLDEST[1]} or newer is needed")
+    if version < OLDEST:
+        raise ConfigError(f"{server} is version {number}: {OLDEST[0]}.{OLDEST[1]} or newer is needed")
     if version < _FOLDER_SINCE and (folder / "appendonlydir").exists():
         raise ConfigError(
             f"{folder} was written by Redis 7 or newer and {server} is version {number},"

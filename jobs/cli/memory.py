@@ -15,15 +15,22 @@ def check_ledger(opened: Station, *, accept_new: bool) -> None:
     Raises:
         LedgerLostError: it is empty or another one, and nobody has accepted that.
     """
+    lost = lost_ledger(opened)
+    if lost and not accept_new:
+        raise LedgerLostError(f"{lost}. Restore it, or say --accept-new-ledger")
+
+
+def lost_ledger(opened: Station) -> str:
+    """Why the ledger cannot be the one of last time, a sentence without its full stop; empty when it may be."""
     note = _note(opened)
     known = note.read_text(encoding="utf-8").strip() if note.exists() else ""
     current = opened.ledger.ledger_id() or ""
-    if known and known != current and not accept_new:
-        what = "is another one" if current else "is empty"
-        raise LedgerLostError(
-            f"the ledger in Redis {what}, but {note} remembers one: what was bought before would be bought again. "
-            "Restore it, or say --accept-new-ledger"
-        )
+    if not known or known == current:
+        return ""
+    what = "is another one" if current else "is empty"
+    return (
+        f"the ledger in Redis {what}, but {note} remembers one: what was bought before would be bought again"
+    )
 
 
 def remember_ledger(opened: Station) -> None:

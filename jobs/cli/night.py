@@ -18,6 +18,7 @@ from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
+from jobs.cli.under_way import under_way
 from jobs.errors import ConfigError, LedgerLostError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
@@ -148,7 +149,8 @@ class Night:
                 continue
             status = self._station.ledger.status(self._batch_id)
             gate = self._station.ledger.gate_fields()
-            progress.show(status, gate, fed=self._fed.is_set())
+            now = under_way(self._station.ledger, self._batch_id)
+            progress.show(status, gate, now, fed=self._fed.is_set())
             if self._fed.is_set() and status.complete:
                 return ExitCode.OK, ""
             if deadline is not None and datetime.now(deadline.tzinfo) >= deadline:

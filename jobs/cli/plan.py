@@ -18,6 +18,8 @@ from jobs.settings import Settings
 
 #: Bad rows that are shown; all of them are in the results of a run.
 SHOWN = 20
+#: What the gate's hash has learnt of latency, in the order of `learnt()` in prelude.lua.
+LEARNT = ("lat_mean", "lat_var", "lat_n", "told", "off_mean", "off_var", "off_n")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
 def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
     """The longer of what the rate and what the parallel tasks take."""
     gate = ledger.gate_fields()
-    latency = decode_latency((gate.get("lat_mean"), gate.get("lat_var"), gate.get("lat_n")))
+    latency = decode_latency([gate.get(name) for name in LEARNT])
     task_s = (
         settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
     )

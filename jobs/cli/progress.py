@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from jobs.cli.under_way import UnderWay
 from jobs.records import BatchId, BatchStatus
 
 #: Seconds between two lines, and of the window the rate is taken from.
@@ -20,12 +22,16 @@ WINDOW_S = 60.0
 class Progress:
     """Shows a batch's numbers; a context manager."""
 
-    def __init__(self, batch_id: BatchId) -> None:
+    def __init__(self, batch_id: BatchId, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds, for the rate and the times between lines."""
         self._batch_id = batch_id
+        self._clock = clock
         self._console = Console(stderr=True)
         self._bar: Bar | None = None
-        self._last_line = 0.0
+        self._last_line = -LINE_S
+        #: When, and how many rows had ended by work of this batch.
         self._seen: deque[tuple[float, int]] = deque()
+        self._fed = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -48,14 +54,18 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, status: BatchStatus, gate: dict[str, str], *, fed: bool) -> None:
+    def show(self, status: BatchStatus, gate: dict[str, str], under_way: UnderWay, *, fed: bool) -> None:
         """Takes the newest numbers; `fed`: the manifest has been read to its end."""
-        now = time.monotonic()
+        now = self._clock()
         ended = status.rows - status.open
-        self._seen.append((now, ended))
+        if fed and not self._fed:
+            # Rows that came in ended, by earlier batches, are nothing that this one has done in the time.
+            self._fed = True
+            self._seen.clear()
+        self._seen.append((now, ended - status.reused - status.counts.get("invalid", 0)))
         while self._seen[0][0] < now - WINDOW_S:
             self._seen.popleft()
-        told = self._told(status, gate, ended, fed=fed)
+        told = " · ".join(self._told(status, gate, under_way, fed=fed))
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=ended, total=status.rows, told=told)
         elif now - self._last_line >= LINE_S or (fed and status.complete):
@@ -64,19 +74,24 @@ class Progress:
             sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {told}\n")
             sys.stderr.flush()
 
-    def _told(self, status: BatchStatus, gate: dict[str, str], ended: int, *, fed: bool) -> str:
+    def _told(
+        self, status: BatchStatus, gate: dict[str, str], under_way: UnderWay, *, fed: bool
+    ) -> list[str]:
         counts = status.counts
-        parts = [f"{counts.get('succeeded', 0)} done"]
+        reused = f" ({status.reused} reused)" if status.reused else ""
+        parts = [f"{counts.get('succeeded', 0)} done{reused}"]
         parts += [
             f"{counts[name]} {name}"
             for name in ("failed", "rejected", "unknown", "invalid", "cancelled")
             if counts.get(name)
         ]
-        parts.append(f"{counts.get('submitting', 0) + counts.get('submitted', 0)} under way")
-        begun, first = self._seen[0]
-        span = time.monotonic() - begun
-        if ended > first and span > 1:
-            rate = (ended - first) / span
+        parts.append(f"{under_way.tasks} under way")
+        if under_way.downloads:
+            parts.append(f"{under_way.downloads} downloading")
+        (begun, first), (now, last) = self._seen[0], self._seen[-1]
+        span = now - begun
+        if last > first and span > 1:
+            rate = (last - first) / span
             parts.append(f"{rate * 60:.0f}/min")
             if fed and status.open:
                 parts.append(f"{_duration(status.open / rate)} left")
@@ -88,7 +103,7 @@ class Progress:
             parts.append(f"waiting: {gate['breaker']}: {gate.get('breaker_why', '')}")
         elif float(gate.get("closed_until", 0)) / 1000 > time.time():
             parts.append(f"throttled: {gate.get('closed_why', '')}")
-        return " · ".join(parts)
+        return parts
 
 
 def _duration(seconds: float) -> str:

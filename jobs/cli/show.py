@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.progress import Progress
+from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
 from jobs.results.lines import iso
@@ -60,8 +61,8 @@ def print_status(ledger: Ledger, batch_id: BatchId, *, as_json: bool) -> None:
     sys.stdout.write(f"account: {gate}\n")
 
 
-def print_batches(ledger: Ledger, *, as_json: bool) -> None:
-    """Every batch, newest first, and the gate."""
+def print_batches(ledger: Ledger, *, as_json: bool, simulated_elsewhere: bool) -> None:
+    """Every batch, newest first, and the gate; `simulated_elsewhere`: a simulated shop lies beside this one."""
     statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
     if as_json:
         batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
@@ -72,7 +73,8 @@ def print_batches(ledger: Ledger, *, as_json: bool) -> None:
     for status in statuses:
         sys.stdout.write(_line(status) + "\n")
     if not statuses:
-        sys.stdout.write("no batch yet\n")
+        hint = "; simulated ones: vton status --simulate" if simulated_elsewhere else ""
+        sys.stdout.write(f"no batch yet{hint}\n")
     sys.stdout.write(f"account: {gate_words(ledger)}\n")
 
 
@@ -81,11 +83,26 @@ def watch_status(ledger: Ledger, batch_id: BatchId) -> None:
     with Progress(batch_id) as progress:
         while True:
             status = ledger.status(batch_id)
-            progress.show(status, ledger.gate_fields(), fed=status.sealed)
+            progress.show(status, ledger.gate_fields(), under_way(ledger, batch_id), fed=status.sealed)
             if status.complete:
                 break
             time.sleep(0.5)
     print_status(ledger, batch_id, as_json=False)
+
+
+def other_retries(status: BatchStatus, *, simulated: bool) -> str:
+    """What else of a batch could be tried again, with the option that does it; empty when nothing could."""
+    option = " --simulate" if simulated else ""
+    others = (
+        ("unknown", "--unknown", " (may buy them a second time)"),
+        ("rejected", "--rejected", ""),
+        ("cancelled", "--failed", ""),
+    )
+    return "; ".join(
+        f"{status.counts[state]} rows are {state}: vton retry {status.batch_id} {flag}{option}{warning}"
+        for state, flag, warning in others
+        if status.counts.get(state)
+    )
 
 
 def gate_words(ledger: Ledger) -> str:

@@ -10,7 +10,7 @@ from jobs import logs
 from jobs.errors import ConfigError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.queue import Queue
-from jobs.redis_client import connect, translated
+from jobs.redis_client import KEEPS_ALL, connect, tell_durability, translated
 from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
 from jobs.settings import RedisSettings, Settings, read_credentials, read_settings, secrets_of
@@ -70,14 +70,15 @@ def make_output_dir(settings: Settings) -> None:
 
 
 @contextmanager
-def station(settings: Settings, *, patient: bool = False) -> Iterator[Station]:
+def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
     """Opens ledger and queue; without `redis.url` the Redis of the data folder serves, started if need be.
 
-    `patient`: outlast `redis.patience_s` of outage once it has answered; else seconds.
+    `buying`: outlast `redis.patience_s` of outage once it has answered, else seconds; and ask a configured Redis first
+    whether it keeps what it is told.
 
     Raises:
-        RedisDownError: the configured Redis does not answer.
-        ConfigError: no Redis is configured and there is no server to start.
+        ConfigError: the configured Redis does not answer, or would throw away what was bought; or none is configured
+            and there is no server to start.
     """
     with ExitStack() as stack:
         url = settings.redis.url.get_secret_value()
@@ -86,8 +87,9 @@ def station(settings: Settings, *, patient: bool = False) -> Iterator[Station]:
             embedded = stack.enter_context(EmbeddedRedis(settings.data_dir))
             url, revive = embedded.url, embedded.ensure_running
         redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
-        _ask(redis)
-        patience_s = redis.patience_s if patient else IMPATIENT_S
+        # Our own was told by us how to keep things.
+        _ask(redis, will_buy=buying and bool(settings.redis.url.get_secret_value()))
+        patience_s = redis.patience_s if buying else IMPATIENT_S
         client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
         stack.callback(client.close)
         queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
@@ -101,16 +103,22 @@ def station(settings: Settings, *, patient: bool = False) -> Iterator[Station]:
         )
 
 
-def _ask(redis: RedisSettings) -> None:
-    """Finds out at once whether Redis is there at all."""
+def _ask(redis: RedisSettings, *, will_buy: bool) -> None:
+    """Finds out at once whether Redis is there at all, and whether it is fit to remember what is bought."""
     client = connect(redis, db=redis.ledger_db, patience_s=IMPATIENT_S)
     try:
         with translated():
             client.ping()
+        told = tell_durability(client) if will_buy else None
     except RedisDownError as error:
         raise ConfigError(f"redis.url: {error}") from None
     finally:
         client.close()
+    if told is not None and told.evicts:
+        raise ConfigError(
+            f"redis.url: maxmemory-policy is {told.maxmemory_policy}: full, it would throw away what was bought, which"
+            f" would be bought again; set maxmemory-policy {KEEPS_ALL}"
+        )
 
 
 def _nothing() -> None:

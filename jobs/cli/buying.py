@@ -1,0 +1,119 @@
+"""Commands that take a manifest: `run`, `enqueue` and, without spending, `plan`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli import control
+from jobs.cli.deadline import read_deadline
+from jobs.cli.intake import intake, planner_of
+from jobs.cli.memory import remember_ledger
+from jobs.cli.night import Night, Simulation, simulated
+from jobs.cli.options import (
+    AcceptOpt,
+    AgainOpt,
+    BatchOpt,
+    ConfigOpt,
+    JsonOpt,
+    ManifestArg,
+    OutputOpt,
+    SimulateOpt,
+    StrictOpt,
+)
+from jobs.cli.plan import plan_of, print_plan
+from jobs.cli.show import print_end
+from jobs.cli.station import command_settings, station
+from jobs.errors import UsageError
+from jobs.exit_codes import ExitCode, ended
+from jobs.manifest import open_manifest
+
+
+def run(
+    manifest: ManifestArg,
+    *,
+    output: OutputOpt = None,
+    batch: BatchOpt = None,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="Faults the simulator shall show; see docs/simulator.md.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Submit processes.")] = None,
+    strict: StrictOpt = False,
+    again: AgainOpt = "",
+    accept_new_ledger: AcceptOpt = False,
+    deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
+) -> None:
+    """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
+    settings = command_settings(config, output=output, simulate=simulate)
+    if faults is not None and not simulate:
+        raise UsageError("--faults needs --simulate")
+    until = read_deadline(deadline) if deadline else None
+    if simulate:
+        settings = simulated(settings)
+    if workers is not None:
+        settings = settings.model_copy(
+            update={"workers": settings.workers.model_copy(update={"submit_processes": workers})}
+        )
+    if config is not None:
+        os.environ["VTON_CONFIG"] = str(config.absolute())
+    with intake(
+        settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
+    ) as taken:
+        night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id)
+        end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
+        folder = settings.output_dir / end.status.batch_id
+        summary = json.loads((folder / "summary.json").read_text())
+        code = ended(summary) if end.code is ExitCode.OK else end.code
+        print_end(summary, folder, end.why, simulated=simulate)
+    raise typer.Exit(code)
+
+
+def enqueue(
+    manifest: ManifestArg,
+    *,
+    batch: BatchOpt = None,
+    config: ConfigOpt = None,
+    strict: StrictOpt = False,
+    again: AgainOpt = "",
+    accept_new_ledger: AcceptOpt = False,
+) -> None:
+    """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
+    settings = command_settings(config)
+    with intake(
+        settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
+    ) as taken:
+        opened, batch_id = taken.station, taken.batch_id
+        produced = taken.producer.feed(taken.manifest, batch_id)
+        retried = control.retry_failed(opened.ledger, opened.queue, batch_id) if produced.resumed else 0
+        remember_ledger(opened)
+    sys.stdout.write(
+        f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
+        f"{produced.duplicate} duplicate, {produced.bad} invalid"
+        + (f", {retried} failed ones again" if retried else "")
+        + (" (resumed)" if produced.resumed else "")
+        + "\n"
+    )
+
+
+def plan(
+    manifest: ManifestArg,
+    *,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+    again: AgainOpt = "",
+    deadline: Annotated[str, typer.Option(help="Say whether it fits until HH:MM or within e.g. 8h.")] = "",
+    as_json: JsonOpt = False,
+) -> None:
+    """Say what a manifest would buy and how long it would take. Spends nothing."""
+    settings = command_settings(config, simulate=simulate)
+    until = read_deadline(deadline) if deadline else None
+    source = open_manifest(manifest)
+    with station(settings) as opened:
+        planner = planner_of(opened, manifest, source, again)
+        counted = plan_of(source, planner, opened.ledger, settings)
+    print_plan(counted, Path(manifest).name, until, as_json=as_json)

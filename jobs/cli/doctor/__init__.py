@@ -1,0 +1,54 @@
+"""`vton doctor`: everything a night needs, looked at one by one. Nothing is bought, no token is sent anywhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.cli.doctor.account import check_callbacks, check_limits, check_token
+from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
+from jobs.cli.doctor.folders import check_folder, check_roots
+from jobs.cli.doctor.network import check_host
+from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
+from jobs.cli.station import command_settings, station
+from jobs.errors import ConfigError, RedisDownError
+from jobs.settings import Settings, read_credentials
+
+__all__ = ["Check", "State", "examine", "print_checks", "verdict"]
+
+
+def examine(config: Path | None) -> list[Check]:
+    """Every check in the order of a screen; with settings that cannot be read there is but one.
+
+    Raises:
+        NotFoundError: the file named does not exist.
+    """
+    try:
+        settings = command_settings(config)
+    except ConfigError as error:
+        return [wrong("configuration", str(error), "mend the setting it names")]
+    return [ok("configuration", "every setting is valid"), *_all(settings)]
+
+
+def _all(settings: Settings) -> Iterator[Check]:
+    credentials = read_credentials()
+    yield check_token(credentials)
+    yield from _redis(settings)
+    yield check_folder("data_dir", settings.data_dir, "downloaded pictures")
+    yield check_folder("output_dir", settings.output_dir, "results")
+    hidream = settings.hidream
+    yield check_host("hidream", hidream.base_url, hidream.connect_timeout_s)
+    if credentials.api_key and not credentials.token:
+        yield check_host("token_url", hidream.token_url, hidream.connect_timeout_s)
+    yield check_callbacks(settings.callbacks)
+    yield check_limits(settings.limits)
+    yield check_roots(settings.pictures.roots)
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    """Reachable first: without that nothing else can be said of it."""
+    try:
+        with station(settings) as opened:
+            yield check_server(opened)
+            yield check_durability(opened)
+            yield check_known_ledger(opened)
+    except (ConfigError, RedisDownError) as error:
+        yield wrong("redis", str(error), "start it, or mend redis.url (VTON_REDIS__URL)")

@@ -1,0 +1,79 @@
+"""The account: its token, its limits, its way to call us back."""
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from jobs.cli.doctor.check import Check, ok, warning, wrong
+from jobs.settings import CallbackSettings, Credentials, LimitSettings
+
+#: Parallel tasks that HiDream's account levels have.
+LEVELS: Final = (1, 3, 5, 7, 10)
+#: Characters that a callback key needs; a test holds it to what the receiver demands.
+SHORTEST_KEY: Final = 16
+_SECRET: Final = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
+
+
+def check_token(credentials: Credentials) -> Check:
+    """Whether there is something to enter the account with; it is neither shown nor tried."""
+    if credentials.token:
+        return ok("token", "HIDREAM_TOKEN is set")
+    if credentials.api_key:
+        return ok("token", "HIDREAM_API_KEY is set; workers exchange it for a token")
+    return wrong("token", "none", "set HIDREAM_TOKEN or HIDREAM_API_KEY, or one of them with _FILE")
+
+
+def check_limits(limits: LimitSettings) -> Check:
+    """The limits as they are configured: only a person can compare them with the account's."""
+    budgets = [
+        f"{pictures} pictures a {span}"
+        for pictures, span in ((limits.max_images_per_batch, "batch"), (limits.max_images_per_day, "day"))
+        if pictures
+    ]
+    told = (
+        f"{limits.in_flight} parallel tasks, {limits.images_per_minute:g} pictures a minute; "
+        f"budget: {', '.join(budgets) or 'none'}"
+    )
+    if limits.in_flight not in LEVELS:
+        levels = ", ".join(str(level) for level in LEVELS)
+        return warning(
+            "limits",
+            told,
+            f"HiDream's account levels have {levels} parallel tasks: set limits.in_flight to yours",
+        )
+    return ok("limits", told)
+
+
+def check_callbacks(callbacks: CallbackSettings) -> Check:
+    """Whether HiDream could call us, as far as that can be seen from here."""
+    name = "callbacks"
+    if not callbacks.public_url:
+        return ok(name, "off (callbacks.public_url is empty): results are asked for")
+    parts = urlsplit(callbacks.public_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        return wrong(
+            name,
+            "callbacks.public_url is no http(s) address without query and fragment",
+            "set VTON_CALLBACKS__PUBLIC_URL to what HiDream reaches, or leave it empty",
+        )
+    if _only_here(parts.hostname):
+        return wrong(
+            name,
+            f"{parts.hostname} is this machine's own name for itself: HiDream cannot reach it",
+            "set VTON_CALLBACKS__PUBLIC_URL to your ingress' address, or leave it empty",
+        )
+    keys = [key.strip() for key in callbacks.secret.get_secret_value().split(",") if key.strip()]
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+        what = f"{_SECRET} has a key below {SHORTEST_KEY} characters" if keys else f"{_SECRET} is not set"
+        return wrong(name, what, f"openssl rand -hex 32, into a file that {_SECRET}_FILE names")
+    return ok(name, f"on, at {parts.hostname}; {len(keys)} key(s) of enough length")
+
+
+def _only_here(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified

@@ -1,0 +1,69 @@
+"""The ledger's server: what it is, whether it keeps what it is told, and whether it is the one of last time."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.exceptions import ResponseError
+
+from jobs.cli.doctor.check import Check, ok, warning, wrong
+from jobs.cli.memory import lost_ledger
+from jobs.cli.station import Station
+from jobs.redis_client import KEEPS_ALL, ask_durability, translated
+from jobs.redis_program import OLDEST
+
+
+def check_server(opened: Station) -> Check:
+    """Its version and kind; that it answers is known already. Raises RedisDownError."""
+    name, where = "redis", _where(opened)
+    with translated():
+        try:
+            info: dict[str, Any] = opened.ledger.client.info("server")
+        except ResponseError as error:
+            return warning(
+                name, f"{where} answers; INFO is forbidden: {error}", "grant +info, see docs/deploy.md"
+            )
+    version = str(info.get("redis_version", "?"))
+    told = f"{where} answers, version {version}"
+    number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if number and number < OLDEST:
+        return wrong(name, told, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed")
+    if info.get("redis_mode") == "cluster":
+        return wrong(name, f"{told}, in cluster mode", "use a server without it: scripts touch several keys")
+    return ok(name, told)
+
+
+def check_durability(opened: Station) -> Check:
+    """Whether it keeps what it is told. Raises RedisDownError."""
+    name = "durability"
+    found = ask_durability(opened.ledger.client)
+    if found.evicts:
+        return wrong(
+            name,
+            f"maxmemory-policy is {found.maxmemory_policy}: full, it throws away what was bought",
+            f"set maxmemory-policy {KEEPS_ALL}; until then nothing is taken in",
+        )
+    if found.gaps:
+        return warning(name, "; ".join(found.gaps), "set appendonly yes and appendfsync always")
+    if found.untold:
+        return warning(
+            name, f"it does not tell: {', '.join(found.untold)}", "look at them there; see docs/deploy.md"
+        )
+    return ok(name, f"every write is on disk before its answer, {KEEPS_ALL}")
+
+
+def check_known_ledger(opened: Station) -> Check:
+    """Whether it holds the ledger that this data folder knows. Raises RedisDownError."""
+    lost = lost_ledger(opened)
+    if lost:
+        return wrong("ledger", lost, "restore it, or accept that by --accept-new-ledger at the next run")
+    if opened.ledger.ledger_id() is None:
+        return ok("ledger", "empty: no batch yet")
+    return ok("ledger", f"{len(opened.ledger.batches())} batches; nothing that this folder knows is missing")
+
+
+def _where(opened: Station) -> str:
+    """Host and port, or whose it is; never the password."""
+    url = urlsplit(opened.settings.redis.url.get_secret_value())
+    if not url.scheme:
+        return "the Redis of data_dir"
+    return url.path if url.scheme == "unix" else f"{url.hostname}:{url.port or 6379}"

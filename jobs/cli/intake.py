@@ -1,0 +1,78 @@
+"""A manifest at the door: opened, named, looked through, before anything of it is recorded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.cli.memory import check_ledger
+from jobs.cli.station import Station, station
+from jobs.errors import NotFoundError, UsageError
+from jobs.identity import batch_id as identify
+from jobs.identity import safe_batch_name
+from jobs.local_pictures import LocalPictures
+from jobs.manifest import Manifest, open_manifest
+from jobs.planning import Planner
+from jobs.producer import Producer
+from jobs.records import BatchId
+from jobs.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """A manifest with a valid row, and whoever will feed it into the ledger."""
+
+    station: Station
+    manifest: Manifest
+    producer: Producer
+    batch_id: BatchId
+
+
+@contextmanager
+def intake(
+    settings: Settings, path: str, *, batch: str | None, again: str, strict: bool, accept_new_ledger: bool
+) -> Iterator[Intake]:
+    """Opens the manifest and the station that it will go into; nothing is recorded yet.
+
+    Raises:
+        NotFoundError: there is no such manifest.
+        ManifestError: no valid row, or with `strict` any bad one.
+        UsageError: the batch's name is no name, or that of another manifest.
+        ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone.
+    """
+    manifest = open_manifest(path)
+    with station(settings, buying=True) as opened:
+        check_ledger(opened, accept_new=accept_new_ledger)
+        planner = planner_of(opened, path, manifest, again)
+        producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
+        batch_id = _batch_id(manifest, batch, again)
+        producer.check(manifest, batch_id, strict=strict)
+        yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
+
+
+def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:
+    """Plans the rows of a manifest, whose pictures are looked for beside it."""
+    folder = _origin(opened, path) or manifest.folder
+    return Planner(LocalPictures(opened.settings.pictures, folder).source, epoch=again, folder=folder)
+
+
+def _origin(opened: Station, path: str) -> Path | None:
+    """The folder of the manifest that a batch's failed.csv was made from: its pictures are still there."""
+    file = Path(path).absolute()
+    if file.parent.parent != opened.settings.output_dir.absolute():
+        return None
+    try:
+        folder = opened.ledger.batch_fields(BatchId(file.parent.name)).get("folder")
+    except NotFoundError:
+        return None
+    return Path(folder) if folder else None
+
+
+def _batch_id(manifest: Manifest, given: str | None, again: str) -> BatchId:
+    if given is None:
+        return identify(manifest.name, manifest.digest, again)
+    if safe_batch_name(given) != given:
+        raise UsageError(
+            "--batch: letters, digits, dots, dashes and underscores only, beginning with a letter or digit"
+        )
+    return BatchId(given)

@@ -1,0 +1,71 @@
+"""Commands that look: `status`, `results`, `doctor`, `config`. They buy nothing and stop nothing."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+import yaml
+
+from jobs.cli.doctor import examine, print_checks, verdict
+from jobs.cli.options import BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
+from jobs.cli.show import print_batches, print_status, watch_status
+from jobs.cli.station import SIMULATED, command_settings, make_output_dir, station
+from jobs.errors import NotFoundError, UsageError
+from jobs.records import BatchId
+
+
+def status(
+    batch: Annotated[str | None, typer.Argument(help="Batch id.")] = None,
+    *,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Until it is complete.")] = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Show a batch, or all of them, and the account's gate."""
+    settings = command_settings(config, simulate=simulate)
+    # The simulated shop lies inside the real one's folder: whoever forgot the option finds nothing, and a hint.
+    elsewhere = not simulate and (settings.data_dir / SIMULATED).is_dir()
+    with station(settings) as opened:
+        try:
+            if batch is None:
+                print_batches(opened.ledger, as_json=as_json, simulated_elsewhere=elsewhere)
+            elif watch:
+                watch_status(opened.ledger, BatchId(batch))
+            else:
+                print_status(opened.ledger, BatchId(batch), as_json=as_json)
+        except NotFoundError as error:
+            hint = f" (a simulated one? vton status {batch} --simulate)" if elsewhere else ""
+            raise NotFoundError(f"{error}{hint}") from None
+
+
+def results(
+    batch: BatchArg,
+    *,
+    output: OutputOpt = None,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+) -> None:
+    """Write a batch's files anew from the ledger."""
+    settings = command_settings(config, output=output, simulate=simulate)
+    make_output_dir(settings)
+    with station(settings) as opened:
+        exported = opened.exporter.export(BatchId(batch), tables=True)
+    if exported is None:
+        raise UsageError(f"{batch}: its files are being written right now; try again in a moment")
+    sys.stdout.write(f"{exported.folder}\n")
+
+
+def doctor(*, config: ConfigOpt = None, as_json: JsonOpt = False) -> None:
+    """Say what is well and what is not, whose it is and what to do. Buys nothing."""
+    checks = examine(config)
+    print_checks(checks, as_json=as_json)
+    raise typer.Exit(verdict(checks))
+
+
+def show_config(*, config: ConfigOpt = None) -> None:
+    """Print the settings in force, secrets left out."""
+    settings = command_settings(config)
+    content = json.loads(settings.model_dump_json())
+    yaml.safe_dump(content, sys.stdout, sort_keys=False, allow_unicode=True)

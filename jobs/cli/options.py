@@ -1,0 +1,23 @@
+"""Words that several commands understand, each told once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ManifestArg = Annotated[str, typer.Argument(help="CSV, TSV, YAML or JSONL of pairs; - reads stdin.")]
+BatchArg = Annotated[str, typer.Argument(help="Batch id.")]
+ConfigOpt = Annotated[Path | None, typer.Option("--config", help="Settings; default ./config.yaml.")]
+OutputOpt = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results; default ./out.")]
+BatchOpt = Annotated[
+    str | None, typer.Option("--batch", help="Batch id; default <file>-<hash of its content>.")
+]
+SimulateOpt = Annotated[
+    bool, typer.Option("--simulate", help="The simulator in place of HiDream; buys nothing.")
+]
+StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop when any row is bad.")]
+AgainOpt = Annotated[str, typer.Option("--again", metavar="LABEL", help="Buy pairs anew under this label.")]
+AcceptOpt = Annotated[
+    bool, typer.Option("--accept-new-ledger", help="Go on though the known ledger is gone.")
+]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable.")]

@@ -1,0 +1,31 @@
+"""Commands that find nothing say where there is something."""
+
+from importlib.metadata import version
+
+
+def test_the_version_is_the_packages(shop):
+    ended = shop.vton("--version")
+    assert (ended.code, ended.out) == (0, f"vton {version('vton-batch')}\n")
+
+
+def test_a_retry_of_nothing_names_the_options_that_would_find_something(shop, elsewhere, heart):
+    heart.admit("b", ["a", "c"], seal=True)
+    heart.unknown()
+    assert shop.vton("retry", "b", **elsewhere.env()).out == (
+        "b: 0 jobs wait again; 1 rows are unknown: vton retry b --unknown (may buy them a second time)\n"
+    )
+    assert "1 jobs wait again; workers" in shop.vton("retry", "b", "--unknown", **elsewhere.env()).out
+    assert "0 jobs wait again; workers" in shop.vton("retry", "b", "--unknown", **elsewhere.env()).out
+
+
+def test_a_batch_of_the_simulated_shop_is_hinted_at_from_the_real_one(shop):
+    assert shop.vton("status").out == "no batch yet\naccount: open\n"
+    manifest = shop.urls(1)
+    assert shop.vton("plan", manifest, "--simulate").code == 0
+    assert shop.vton("status").out.startswith("no batch yet; simulated ones: vton status --simulate\n")
+    assert shop.vton("status", "--simulate").out.startswith("no batch yet\n")
+    ended = shop.vton("status", "night-0")
+    assert (ended.code, ended.err) == (
+        4,
+        "vton: no such batch: night-0 (a simulated one? vton status night-0 --simulate)\n",
+    )

@@ -1,0 +1,78 @@
+"""What a run shows of itself: tasks are tasks, downloads are downloads, and the rate is of work done now."""
+
+import pytest
+
+from jobs.cli.progress import Progress
+from jobs.cli.under_way import UnderWay, under_way
+from jobs.ledger import steps
+from jobs.records import BatchId, BatchStatus
+
+
+def status(*, succeeded, rows=1000, reused=0, **counts):
+    others = {"queued": rows - succeeded - sum(counts.values())} | counts
+    return BatchStatus(
+        batch_id=BatchId("b"),
+        sealed=True,
+        rows=rows,
+        counts={"succeeded": succeeded} | others,
+        reused=reused,
+        duplicate=0,
+        created_ms=1,
+        completed_ms=None,
+    )
+
+
+TASKS = UnderWay(tasks=3, downloads=0)
+
+
+@pytest.fixture
+def shown(capsys):
+    """Shows statuses at their seconds; returns the last line, after the rows."""
+
+    def show(*moments, now=TASKS):
+        clock = [0.0]
+        with Progress(BatchId("b"), clock=lambda: clock[0]) as progress:
+            for second, fed, found in moments:
+                clock[0] = second
+                progress.show(found, {}, now, fed=fed)
+        return capsys.readouterr().err.splitlines()[-1].partition(" rows · ")[2].split(" · ")
+
+    return show
+
+
+def test_tasks_and_downloads_are_told_apart(shown):
+    told = shown((0, True, status(succeeded=1)), now=UnderWay(tasks=10, downloads=4))
+    assert told == ["1 done", "10 under way", "4 downloading"]
+
+
+def test_rows_that_were_bought_before_are_no_speed(shown):
+    told = shown(
+        (0, False, status(succeeded=0, rows=0)),
+        (10, False, status(succeeded=900, reused=900)),
+        (20, False, status(succeeded=905, reused=900)),
+    )
+    assert told == ["905 done (900 reused)", "3 under way", "15/min", "reading the manifest"]
+
+
+def test_once_the_manifest_is_read_the_rate_is_of_what_ended_since(shown):
+    told = shown(
+        (0, False, status(succeeded=0, rows=0)),
+        (10, False, status(succeeded=0, rejected=500)),
+        (11, True, status(succeeded=0, rejected=500)),
+        (21, True, status(succeeded=10, rejected=500)),
+    )
+    assert told == ["10 done", "500 rejected", "3 under way", "60/min", "8:10 left"]
+
+
+def test_only_jobs_of_the_batch_count_and_each_once(heart):
+    heart.admit("mine", ["a", "b", "c", "d", "a"], seal=True)
+    heart.submitting()
+    polled = heart.submitted()
+    ended = heart.submitted()
+    step = steps.ended(ended.request_id, ended.task_id, ["https://x/a.jpg"], "poll", 12_000)
+    assert heart.ledger.run(step)
+    heart.admit("another", ["e"], seal=True)
+    assert heart.submitting().request_id not in {polled.request_id, ended.request_id}
+    heart.submitted()
+    assert under_way(heart.ledger, BatchId("mine")) == UnderWay(tasks=3, downloads=1)
+    assert under_way(heart.ledger, BatchId("another")) == UnderWay(tasks=1, downloads=0)
