@@ -83,6 +83,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "token.renewed": _event("info", "The api-key was exchanged for a new token."),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),
+        "ticket.unknown": _event(
+            "warning", "A message of another version's actor was dropped; the ledger brings its job back."
+        ),
         "redis.evicts": _event("error", "Redis would throw keys away when it is full: nothing is taken in."),
         "redis.forgetful": _event(
             "warning", "A restart or a crash of Redis would lose what it was told; `why` says how much."

@@ -3,9 +3,12 @@
 import json
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import dramatiq
 import pytest
+import structlog
 from dramatiq.brokers.redis import RedisBroker
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +19,13 @@ from jobs.queue import CHUNK, COLLECT, EXPORT, SUBMIT, Queue, envelope
 from jobs.redis_client import connect
 from jobs.settings import RedisSettings
 from tests.heart import Heart, rid
-from worker.actors import declare
+from worker.actors import STRANGER, TicketBroker, declare
 
 
 @pytest.fixture
 def broker(redis_settings: RedisSettings) -> Iterator[RedisBroker]:
     client = connect(redis_settings, db=redis_settings.queue_db, decode=False)
-    found = RedisBroker(client=client, namespace=redis_settings.prefix, middleware=[])
+    found = TicketBroker(client=client, namespace=redis_settings.prefix, middleware=[])
     yield found
     found.close()
     client.close()
@@ -128,7 +131,25 @@ def test_the_actors_are_declared_under_the_names_that_are_sent(broker: RedisBrok
     assert {(actor.queue_name, name) for name, actor in broker.actors.items()} == {
         (SUBMIT, SUBMIT),
         (COLLECT, EXPORT),
+        (COLLECT, STRANGER),
     }
+
+
+def test_a_message_of_another_versions_actor_is_dropped_and_told(broker: RedisBroker, queue: Queue) -> None:
+    done = threading.Event()
+    exporter: Any = SimpleNamespace(export=lambda _batch_id: done.set())
+    declare(broker, lambda: pytest.fail("not asked for"), lambda: exporter)
+    queue._send(COLLECT, "poll", ["x"])
+    queue.export("night-1")
+    worker = dramatiq.Worker(broker, queues={COLLECT}, worker_threads=1, worker_timeout=20)
+    with structlog.testing.capture_logs() as events:
+        worker.start()
+        try:
+            assert done.wait(20)
+        finally:
+            worker.stop()
+    assert {"event": "ticket.unknown", "actor": "poll", "log_level": "warning"} in events
+    assert broker.client.zcard(f"{broker.namespace}:{COLLECT}.XQ") == 0, "nothing is a dead letter"
 
 
 def test_lost_tickets_are_sent_again_and_spare_ones_are_not(

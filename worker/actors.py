@@ -1,19 +1,40 @@
 """The actors: decode, one call, done. A message is a ticket; the ledger knows what is to be done."""
 
 from collections.abc import Callable
+from typing import Any
 
 import dramatiq
+import structlog
+from dramatiq import ActorNotFound
+from dramatiq.brokers.redis import RedisBroker
 
 from jobs.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
 from jobs.results import Exporter
 from worker.submission import Submission
 
+log = structlog.get_logger()
+
+#: Takes the tickets of actors that only another version has.
+STRANGER = "stranger"
+
+
+class TicketBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped for us
+    """Dramatiq's broker, for which the ticket of another version's actor is one too many, not a dead letter."""
+
+    def get_actor(self, actor_name: str) -> Any:
+        """The actor of this name, or the one that drops what nobody knows: the reconciler sends what is missing."""
+        try:
+            return super().get_actor(actor_name)
+        except ActorNotFound:
+            log.warning("ticket.unknown", actor=actor_name)
+            return super().get_actor(STRANGER)
+
 
 def declare(
     broker: dramatiq.Broker, submission: Callable[[], Submission], exporter: Callable[[], Exporter]
 ) -> None:
-    """Declares both actors on a broker; their parts are built at the first message, in the process that needs them."""
+    """Declares the actors on a broker; their parts are built at the first message, in the process that needs them."""
 
     def submit(request_id: str) -> None:
         """Submits the job whose turn it is; the id only says that one was waiting."""
@@ -24,5 +45,10 @@ def declare(
         """Brings a batch's files up to date."""
         exporter().export(BatchId(batch_id))
 
+    def stranger(*args: object, **kwargs: object) -> None:
+        """Drops a ticket whose actor this version does not have."""
+        del args, kwargs
+
     dramatiq.actor(submit, broker=broker, queue_name=SUBMIT, actor_name=SUBMIT)
     dramatiq.actor(export, broker=broker, queue_name=COLLECT, actor_name=EXPORT)
+    dramatiq.actor(stranger, broker=broker, queue_name=COLLECT, actor_name=STRANGER)

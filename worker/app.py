@@ -12,7 +12,6 @@ from functools import cached_property
 
 import dramatiq
 import structlog
-from dramatiq.brokers.redis import RedisBroker
 
 from jobs import logs
 from jobs.errors import ConfigError, RedisDownError
@@ -22,7 +21,7 @@ from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
 from jobs.settings import Credentials, Settings, read_credentials, read_settings, secrets_of
-from worker.actors import declare
+from worker.actors import TicketBroker, declare
 from worker.bodies import Bodies
 from worker.callback_address import CallbackAddresses
 from worker.collection import Collection
@@ -144,7 +143,7 @@ class App:
         return Reconciler(self.ledger, self.queue, self.settings)
 
     def broker(self) -> dramatiq.Broker:
-        """A broker with both actors. No Retries, no time limits: the ledger decides what is tried again."""
+        """A broker with the actors. No Retries, no time limits: the ledger decides what is tried again."""
         redis = self.settings.redis
         if not redis.url.get_secret_value():
             raise ConfigError("redis.url: not set; workers need the Redis of the producer (VTON_REDIS__URL)")
@@ -154,7 +153,7 @@ class App:
             StopsGate(self._stop_gate),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
-        broker = RedisBroker(
+        broker = TicketBroker(
             client=client,
             namespace=redis.prefix,
             middleware=middleware,

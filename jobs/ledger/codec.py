@@ -75,7 +75,7 @@ def encode_pictures(pictures: Iterable[SavedPicture]) -> str:
 
 
 def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
-    """A job from its hash; for one that nobody can read, `unknown` with a failure of kind UNREADABLE stands in.
+    """A job from its hash; for one that nobody can read, one without content and a failure of kind UNREADABLE stands in.
 
     A hash mended by hand, or written by a newer version: whoever meets it leaves it alone and goes on with the others.
     """
@@ -83,9 +83,11 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         return _decode_job(request_id, fields)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         why = f"the ledger's record of this job cannot be read: {type(error).__name__}: {error}"
+        state = _if_read(JobState, fields.get("state"), JobState.UNKNOWN)
         return Job(
             request_id=RequestId(request_id),
-            state=JobState.UNKNOWN,
+            # Without its pictures nobody may call it a success.
+            state=JobState.UNKNOWN if state is JobState.SUCCEEDED else state,
             pair=Pair(person=Url(url="")),
             failure=Failure(kind=UNREADABLE, message=why[:200], retryable=False, owner=Owner.OPS),
             version=_if_read(int, fields.get("v"), 0),

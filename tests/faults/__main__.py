@@ -9,14 +9,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import DEVNULL, run
 
-from tests.faults import account, callbacks, kills, outages, pictures, shop, storm, submits
+from tests.faults import (
+    account,
+    callbacks,
+    clocks,
+    kills,
+    outages,
+    pictures,
+    shop,
+    storm,
+    submits,
+    throttling,
+    versions,
+)
 from tests.faults.outcome import SCENARIOS, Outcome, Scenario, played
 from tests.faults.soak import soak
 from tests.faults.table import write
 from tests.faults.verdict import Verdict
 
 #: Their registering is all that is wanted of them.
-LOADED = (kills, storm, outages, submits, account, pictures, callbacks, shop)
+LOADED = (kills, storm, outages, clocks, submits, throttling, account, pictures, callbacks, shop, versions)
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
@@ -52,15 +64,16 @@ def main(words: Sequence[str] | None = None) -> int:
 def _long(only: str, runs: int, at_once: int, keep: Path | None) -> int:
     names = [name for name in SCENARIOS if only in name for _ in range(runs)]
     found: dict[str, list[Outcome]] = {name: [] for name in SCENARIOS if only in name}
-    failed = 0
+    failed = skipped = 0
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         for name, outcome in zip(names, pool.map(lambda name: _in_process(name, keep), names), strict=True):
             found[name].append(outcome)
             failed += _tell(name, outcome)
+            skipped += bool(outcome.skipped)
     if not only:
         write(REPORT, found)
         sys.stdout.write(f"written: {REPORT}\n")
-    sys.stdout.write(f"{len(names)} runs, {failed} with a broken invariant\n")
+    sys.stdout.write(f"{len(names)} runs, {failed} with a broken invariant, {skipped} skipped\n")
     return min(1, failed)
 
 
@@ -78,6 +91,9 @@ def _in_process(name: str, keep: Path | None) -> Outcome:
 
 def _tell(name: str, outcome: Outcome) -> int:
     verdict = outcome.verdict
+    if outcome.skipped:
+        sys.stdout.write(f"skipped {name}: {outcome.skipped}\n")
+        return 0
     going = "" if outcome.recovery_s is None else f", going again after {outcome.recovery_s:.1f} s"
     sys.stdout.write(
         f"{'BROKEN' if outcome.broken else 'held  '} {name}: {verdict.jobs} jobs, {outcome.faults} faults,"
@@ -106,6 +122,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
         "recovery_s": outcome.recovery_s,
         "note": outcome.note,
         "broken": outcome.broken,
+        "skipped": outcome.skipped,
         "took_s": outcome.took_s,
     }
 

@@ -57,6 +57,43 @@ def _module(folder: Path) -> Outcome:
     return _account_over(folder, at("submit", code={"more": {"code": 2031}}), "module")
 
 
+@scenario("account", "401 at polls mid-run, submits fine")
+def _polls_unauthorized(folder: Path) -> Outcome:
+    """No person helps: the token is good again, and the work goes on by itself.
+
+    Only the rate holds submits back, not the slots: without a breaker 80 more would come.
+    """
+    with Stage(folder, Setup(in_flight=100, per_minute=600)) as stage:
+        batch = stage.enqueue("night", range(150))
+        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
+        stage.simulator.set_faults(at("poll", unauthorized={}))
+        before = len(stage.simulator.arrivals())
+        opened = stage.until(
+            lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", step_s=0.02
+        )
+        told = stage.ledger.gate_fields().get("breaker", "closed")
+        pause(8)
+        further = len(stage.simulator.arrivals()) - before
+        refused = sum(struck(stage).values())
+        stage.simulator.set_faults([])
+        since = time.time()
+        going = stage.going_again(since, within_s=60)
+        stage.finish(batch)
+        broken = [] if told == "token" else [f"the breaker says {told}, not token"]
+        if further > stage.setup.in_flight + 1:
+            broken.append(f"{further} further submits")
+        if stage.ledger.gate_fields().get("breaker"):
+            broken.append("the breaker is open at the end")
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=refused,
+            recovery_s=going,
+            broken=broken,
+            note=f"the breaker opened after {opened:.1f} s; {further} further submits in 8 s of 401,"
+            f" all ended {time.time() - since:.0f} s after the last of them, by itself",
+        )
+
+
 @scenario("account", "api-key: short tokens, the exchange failing now and then")
 def _renewals(folder: Path) -> Outcome:
     key = "api-key-canary-1b5e"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx
 
+from jobs.records import BatchId
 from tests.faults.nights import at, struck
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.servers import free_port
-from tests.faults.stage import Setup, Stage
+from tests.faults.stage import VTON, Setup, Stage
 from tests.faults.verdict import Verdict, judge
 
 
@@ -77,6 +78,67 @@ def _no_receiver(folder: Path) -> Outcome:
         batch = stage.enqueue("night", range(60))
         took = stage.finish(batch, within_s=200)
         return Outcome(verdict=judge(stage, batch), faults=60, note=f"60 jobs in {took:.0f} s, all by polls")
+
+
+#: How long the receiver is away, s: longer than the vendor tries.
+AWAY_S = 12
+
+
+@scenario("callbacks", f"the receiver killed mid-run, back after {AWAY_S} s")
+def _receiver_dies(folder: Path) -> Outcome:
+    """Callbacks have proven to arrive, and polls rely on them, when they stop coming."""
+    setup, _ = _callback_setup()
+    with Stage(folder, setup) as stage:
+        receiver = stage.crew.add_program("receiver", (sys.executable, "-c", VTON, "serve"))
+        stage.crew.start()
+        stage.until(stage.ready, "workers and receiver are ready")
+        batch = stage.enqueue("night", range(400))
+        stage.until(lambda: stage.arrived(100), "submits have begun", step_s=0.01)
+        receiver.restarted = False
+        receiver.kill()
+        died = time.time()
+        pause(AWAY_S)
+        back = time.time()
+        receiver.start()
+        stage.until(stage.ready, "the receiver is back")
+        again = time.time()
+        took = stage.finish(batch, within_s=240)
+        waits = _waits(stage, batch)
+        sources = {job.request_id: job.source for job in stage.jobs(batch).values()}
+        told = [rid for rid, (ended, _) in waits.items() if ended > again and sources[rid] == "callback"]
+        spans = {
+            "before": [wait for ended, wait in waits.values() if ended < died - 1],
+            "while it was away": [wait for ended, wait in waits.values() if died < ended < back],
+            "after": [wait for ended, wait in waits.values() if ended > again],
+        }
+        broken = [] if told else ["no end was learnt by a callback after the receiver was back"]
+        if not spans["while it was away"]:
+            broken.append("nothing ended while the receiver was away")
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=1,
+            recovery_s=max(spans["while it was away"], default=None),
+            broken=broken,
+            note="longest wait of an ended task until the ledger knew; waits "
+            + ", ".join(f"{when}: {_spread(found)}" for when, found in spans.items())
+            + f"; {len(told)} ends learnt by callback after it was back; {took:.0f} s in all",
+        )
+
+
+def _waits(stage: Stage, batch: BatchId) -> dict[str, tuple[float, float]]:
+    """Job → when its task ended at the vendor (epoch s), and how long the ledger did not know (s)."""
+    ended = {task["request_id"]: task["ended"] for task in stage.simulator.tasks()}
+    return {
+        job.request_id: (ended[job.request_id], job.ended_ms / 1000 - ended[job.request_id])
+        for job in stage.jobs(batch).values()
+        if job.ended_ms is not None
+    }
+
+
+def _spread(waits: list[float]) -> str:
+    if not waits:
+        return "none"
+    return f"{len(waits)} tasks, median {sorted(waits)[len(waits) // 2]:.2f} s, longest {max(waits):.1f} s"
 
 
 @scenario("callbacks", "10,000 forged callbacks")

@@ -1,4 +1,4 @@
-"""Redis away, wiped, full, slow, cut off, its replies lost; clocks that are wrong."""
+"""Redis away, wiped, full, slow, cut off, its replies lost."""
 
 import time
 from functools import partial
@@ -6,10 +6,8 @@ from pathlib import Path
 
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage, StuckError
+from tests.faults.stage import Setup, Stage
 from tests.faults.verdict import Verdict, judge
-
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) -> Outcome:
@@ -160,17 +158,3 @@ def lost_replies(folder: Path, *, jobs: int, every: int, submit: int = 2) -> Out
 scenario("Redis ill", "every 15th reply of Redis lost after the command ran")(
     partial(lost_replies, jobs=240, every=15)
 )
-
-
-@scenario("clocks", "worker clocks 90 s ahead and 90 s behind")
-def _skewed(folder: Path) -> Outcome:
-    if not FAKETIME.exists():
-        raise StuckError("libfaketime is not installed (apt-get install faketime)")
-    with Stage(folder, Setup(submit=2, collect=2, in_flight=5, started=False)) as stage:
-        for number, worker in enumerate(stage.crew.workers):
-            skew = "+90" if number % 2 else "-90"
-            worker.start(LD_PRELOAD=str(FAKETIME), FAKETIME=skew, FAKETIME_DONT_FAKE_MONOTONIC="1")
-        stage.until(stage.ready, "the workers are ready")
-        batch = stage.enqueue("night", range(100))
-        took = stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch), faults=4, note=f"100 jobs in {took:.0f} s")

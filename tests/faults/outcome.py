@@ -12,6 +12,10 @@ from tests.faults.stage import StuckError
 from tests.faults.verdict import Verdict
 
 
+class SkippedError(Exception):
+    """This machine cannot play the scenario; the message says what it lacks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One run of a scenario."""
@@ -25,6 +29,8 @@ class Outcome:
     note: str = ""
     #: What the scenario itself wants and did not get, beside the invariants.
     broken: list[str] = field(default_factory=list)
+    #: Why it was not played; empty: it was. Nothing is known of the invariants then.
+    skipped: str = ""
     took_s: float = 0.0
 
 
@@ -63,6 +69,8 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=keep))
     try:
         found = one.play(folder)
+    except SkippedError as error:
+        found = Outcome(verdict=Verdict(), faults=0, skipped=str(error))
     except StuckError as error:
         found = Outcome(verdict=Verdict(broken=[f"stuck: {error}"]), faults=0)
     except Exception:  # noqa: BLE001 one broken scenario must not hide the others
@@ -76,5 +84,6 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         recovery_s=found.recovery_s,
         note=found.note,
         broken=[*found.verdict.broken, *found.broken],
+        skipped=found.skipped,
         took_s=time.monotonic() - began,
     )

@@ -1,7 +1,7 @@
 """A TCP proxy that delays, resets and loses replies after the command has gone through.
 
-It also counts the requests that are unanswered at the moment their client's end closes: on the wire to the simulator
-that is a POST in flight at a kill.
+It also knows which requests are unanswered now, and counts those whose client's end closes before their answer: on the
+wire to the simulator that is a POST in flight at a kill.
 """
 
 import asyncio
@@ -9,6 +9,8 @@ import re
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +39,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
         self._stop = asyncio.Event()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(
@@ -58,6 +62,21 @@ class Proxy:
     def reset_all(self) -> None:
         """Resets every connection that is open now."""
         self._loop.call_soon_threadsafe(self._reset_all)
+
+    def unanswered(self) -> set[str]:
+        """Request ids of the POSTs that have gone up and have not been answered."""
+        return {
+            wire.request_id for wire in list(self._open) if wire.asked and not wire.gone and wire.request_id
+        }
+
+    @contextmanager
+    def replies_held(self) -> Iterator[None]:
+        """Replies wait here meanwhile, so that what is unanswered stays so while somebody looks."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+        try:
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(self._flowing.set)
 
     def _reset_all(self) -> None:
         for wire in list(self._open):
@@ -96,7 +115,9 @@ class Proxy:
         try:
             while chunk := await reader.read(_CHUNK):
                 wire.asked = True
-                self.posted.update(found.decode() for found in _REQUEST_ID.findall(chunk))
+                for found in _REQUEST_ID.findall(chunk):
+                    wire.request_id = found.decode()
+                    self.posted.add(wire.request_id)
                 await self._forward(chunk, wire.server)
         except OSError:
             return
@@ -108,6 +129,7 @@ class Proxy:
     async def _down(self, reader: asyncio.StreamReader, wire: "_Wire") -> None:
         try:
             while chunk := await reader.read(_CHUNK):
+                await self._flowing.wait()
                 self._replies += 1
                 if self.lose_every and self._replies % self.lose_every == 0:
                     self.lost += 1
@@ -133,6 +155,8 @@ class _Wire:
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client
         self.server: asyncio.StreamWriter | None = None
+        #: The id in the last body that went up; "" when it names none.
+        self.request_id = ""
         #: A request has gone up and nothing has come back yet.
         self.asked = False
         #: It was not the client that ended it.

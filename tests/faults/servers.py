@@ -1,6 +1,7 @@
 """The two servers of a stage: a real Redis that can be killed, and the simulator as the oracle."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -26,9 +27,11 @@ def free_port() -> int:
 class RedisServer:
     """A redis-server with `appendfsync always`; the same files after every restart."""
 
-    def __init__(self, folder: Path, password: str) -> None:
+    def __init__(self, folder: Path, password: str, env: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._password = password
+        #: More of its environment; nobody else's.
+        self._env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         folder.mkdir()
@@ -41,7 +44,7 @@ class RedisServer:
         """A client that goes past every proxy."""
         return redis.Redis.from_url(self.url(), db=db, decode_responses=True)
 
-    def start(self, *, env: Mapping[str, str] | None = None) -> None:
+    def start(self) -> None:
         """Starts it and waits until it has loaded its file."""
         server = find_server()
         assert server is not None, "the tests need a redis-server"
@@ -51,7 +54,11 @@ class RedisServer:
             f"dir {self._folder}\nlogfile {self._folder}/server.log\nrequirepass {self._password}\n"
         )
         self._process = subprocess.Popen(
-            [server, "-"], stdin=subprocess.PIPE, env=env, start_new_session=True
+            [server, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **self._env},
+            start_new_session=True,
         )
         assert self._process.stdin is not None
         self._process.stdin.write(config.encode())

@@ -3,9 +3,12 @@
 import random
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from jobs.records import BatchId
 from tests.faults.nights import unknowable
@@ -14,9 +17,17 @@ from tests.faults.pause import pause
 from tests.faults.stage import Setup, Stage
 from tests.faults.verdict import judge
 
-#: Growth from the first third to the last that is still called none: allocators and caches settle.
+#: Growth from the first third to the last that is still called none, per process kind: allocators and caches settle.
 MB_ALLOWED = 48.0
 DESCRIPTORS_ALLOWED = 40
+#: What Redis may hold for each job, KB: it keeps every job of the soak, so it grows with them and with nothing else.
+REDIS_KB_A_JOB = 12.0
+#: Redis' own size and its buffers, MB.
+REDIS_MB = 16.0
+#: Jobs of a soak of any length, so that its files have an end; a longer one has a slower account.
+JOBS_AT_MOST = 20_000
+#: And what these files may take, MB.
+DISK_MB_ALLOWED = 1_500.0
 
 _VENDOR: list[dict[str, Any]] = [
     {"at": "submit", "do": "reset-after", "when": {"every": 97}},
@@ -32,6 +43,46 @@ _VENDOR: list[dict[str, Any]] = [
 ]
 
 
+#: Queues, each with its kind of process.
+KINDS = ("submit", "collect")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A worker, its master and what that has started, at one moment."""
+
+    #: Resident memory, MB.
+    megabytes: float
+    #: Open file descriptors.
+    descriptors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """The medians of the first third of a soak and of its last."""
+
+    kind: str
+    first: Size
+    last: Size
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.first.megabytes:.0f} to {self.last.megabytes:.0f} MB,"
+            f" {self.first.descriptors} to {self.last.descriptors} descriptors"
+        )
+
+    def beyond(self) -> list[str]:
+        """What grew by more than is allowed."""
+        megabytes = self.last.megabytes - self.first.megabytes
+        descriptors = self.last.descriptors - self.first.descriptors
+        found = []
+        if megabytes > MB_ALLOWED:
+            found.append(f"{self.kind} grew by {megabytes:.0f} MB, allowed {MB_ALLOWED:g}")
+        if descriptors > DESCRIPTORS_ALLOWED:
+            found.append(f"{self.kind} grew by {descriptors} descriptors, allowed {DESCRIPTORS_ALLOWED}")
+        return found
+
+
 @dataclass(slots=True)
 class Soak:
     """One soak."""
@@ -42,8 +93,8 @@ class Soak:
     #: POSTs that were under way whenever something was killed.
     accounted: int = 0
     batches: list[BatchId] = field(default_factory=list)
-    #: (seconds, processes' resident MB, descriptors) of workers that live long.
-    sizes: list[tuple[float, float, int]] = field(default_factory=list)
+    #: By process kind, in the order of time: of the worker of each kind that no fault ends.
+    sizes: dict[str, list[Size]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
 
     def fault(self) -> None:
         """One fault of the list, at random."""
@@ -89,50 +140,69 @@ class Soak:
                 self.stage.enqueue(f"batch-{number}", range(200 * number, 200 * number + 220))
             )
 
-    def measure(self, at_s: float) -> None:
+    def measure(self) -> None:
         """Notes the size of the workers that are never killed."""
-        megabytes, descriptors = 0.0, 0
-        for worker in self.stage.crew.workers:
-            if worker.name.endswith("-1") and worker.alive:
-                for process in worker.processes():
-                    megabytes += process.memory_info().rss / 1e6
-                    descriptors += process.num_fds()
-        self.sizes.append((at_s, megabytes, descriptors))
+        for kind in KINDS:
+            processes = self.stage.crew.of(kind)[0].processes()
+            with suppress(psutil.NoSuchProcess):
+                self.sizes[kind].append(
+                    Size(
+                        megabytes=sum(process.memory_info().rss for process in processes) / 1e6,
+                        descriptors=sum(process.num_fds() for process in processes),
+                    )
+                )
 
-    def growth(self) -> tuple[float, int]:
-        """Medians of the last third less those of the second."""
-        third = max(1, len(self.sizes) // 3)
-        middle, last = self.sizes[third : 2 * third] or self.sizes, self.sizes[-third:]
-        return _median([one[1] for one in last]) - _median([one[1] for one in middle]), int(
-            _median([one[2] for one in last]) - _median([one[2] for one in middle])
-        )
+    def growth(self) -> list[Growth]:
+        """What each kind of process has grown by, from the first third to the last."""
+        found = []
+        for kind, sizes in self.sizes.items():
+            third = max(1, len(sizes) // 3)
+            found.append(Growth(kind=kind, first=_median(sizes[:third]), last=_median(sizes[-third:])))
+        return found
 
 
 def soak(folder: Path, minutes: float, *, seed: int) -> Outcome:
     """Random faults for so many minutes, then a quiet end."""
     setup = Setup(
-        submit=3, collect=3, threads=4, in_flight=20, per_minute=900, latency_s=0.5, redis_proxy=True
+        submit=3,
+        collect=3,
+        threads=4,
+        in_flight=20,
+        per_minute=int(min(900, max(30, JOBS_AT_MOST / minutes))),
+        latency_s=0.5,
+        redis_proxy=True,
     )
     with Stage(folder, setup) as stage:
         stage.simulator.set_faults([dict(rule) for rule in _VENDOR])
         run = Soak(stage, random.Random(seed))
         began = time.monotonic()
-        while (at_s := time.monotonic() - began) < minutes * 60:
+        while time.monotonic() - began < minutes * 60:
             run.feed()
             run.fault()
-            run.measure(at_s)
+            run.measure()
             _breathe(stage, run.dice.uniform(0.5, 3))
         stage.finish(*run.batches, within_s=600)
+        redis_mb = int(stage.ledger.client.info("memory")["used_memory"]) / 1e6
         verdict = judge(stage, *run.batches, unknown_at_most=run.accounted + unknowable(stage))
-        megabytes, descriptors = run.growth()
-        broken = [f"{megabytes:.0f} MB more than before"] if megabytes > MB_ALLOWED else []
-        broken += [f"{descriptors} descriptors more than before"] if descriptors > DESCRIPTORS_ALLOWED else []
+        growth, disk_mb = run.growth(), _disk_mb(folder)
+        broken = [line for one in growth for line in one.beyond()]
+        # One that was started again has another's size.
+        broken += [
+            f"{stage.crew.of(kind)[0].name} ended by itself"
+            for kind in KINDS
+            if stage.crew.of(kind)[0].starts > 1
+        ]
+        if redis_mb > REDIS_MB + verdict.jobs * REDIS_KB_A_JOB / 1000:
+            broken.append(f"Redis holds {redis_mb:.0f} MB for {verdict.jobs} jobs")
+        if disk_mb > DISK_MB_ALLOWED:
+            broken.append(f"{disk_mb:.0f} MB of files, allowed {DISK_MB_ALLOWED:g}")
         return Outcome(
             verdict=verdict,
             faults=run.faults + sum(stage.simulator.totals()["faults"].values()),
             broken=broken,
-            note=f"{minutes:g} min, seed {seed}, {run.faults} of our faults, the rest the vendor's; workers that lived"
-            f" through it all grew by {megabytes:.1f} MB and {descriptors} descriptors;"
+            note=f"{minutes:g} min, seed {seed}, {run.faults} of our faults, the rest the vendor's; from the first third"
+            f" to the last: {'; '.join(map(str, growth))} (allowed: {MB_ALLOWED:g} MB, {DESCRIPTORS_ALLOWED}"
+            f" descriptors); Redis {redis_mb:.1f} MB in the end; {disk_mb:.0f} MB of files;"
             f" {run.accounted + unknowable(stage)} unknown could be accounted for",
         )
 
@@ -144,5 +214,15 @@ def _breathe(stage: Stage, seconds: float) -> None:
         pause(0.05)
 
 
-def _median(numbers: list[float] | list[int]) -> float:
-    return sorted(numbers)[len(numbers) // 2] if numbers else 0.0
+def _median(sizes: list[Size]) -> Size:
+    middle = len(sizes) // 2
+    return Size(
+        megabytes=sorted(one.megabytes for one in sizes)[middle],
+        descriptors=sorted(one.descriptors for one in sizes)[middle],
+    )
+
+
+def _disk_mb(folder: Path) -> float:
+    """What the run has written; a picture that a batch folder links to counts once."""
+    files = {found.st_ino: found.st_size for path in folder.rglob("*") if (found := path.lstat())}
+    return sum(files.values()) / 1e6

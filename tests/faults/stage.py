@@ -22,7 +22,7 @@ from tests.faults.servers import RedisServer, Simulator
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "vton"
-_VTON = "from jobs.cli import main; main()"
+VTON = "from jobs.cli import main; main()"
 
 
 class StuckError(Exception):
@@ -47,6 +47,8 @@ class Setup:
     simulator: tuple[str, ...] = ()
     #: More settings of the product.
     env: Mapping[str, str] = field(default_factory=dict)
+    #: More environment of Redis, and of nobody else.
+    redis_env: Mapping[str, str] = field(default_factory=dict)
     #: A proxy before Redis, for the workers.
     redis_proxy: bool = False
     #: A proxy before the simulator for each submit worker, which counts POSTs in flight at a kill.
@@ -64,7 +66,7 @@ class Stage:
         self.canaries = {
             name: f"{name}-canary-{secrets.token_hex(12)}" for name in ("token", "redis", "callback")
         }
-        self.redis = RedisServer(folder / "redis", self.canaries["redis"])
+        self.redis = RedisServer(folder / "redis", self.canaries["redis"], setup.redis_env)
         words = (
             "--token",
             self.canaries["token"],
@@ -169,7 +171,7 @@ class Stage:
     def vton(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs one command of the product."""
         done = subprocess.run(
-            [sys.executable, "-c", _VTON, *words],
+            [sys.executable, "-c", VTON, *words],
             env=self.env,
             cwd=self.folder,
             capture_output=True,

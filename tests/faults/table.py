@@ -27,13 +27,14 @@ def write(path: Path, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
 
 def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     """Totals, then one line a scenario, as Markdown."""
-    runs = [run for found in outcomes.values() for run in found]
+    runs = [run for found in outcomes.values() for run in found if not run.skipped]
     jobs, faults = sum(run.verdict.jobs for run in runs), sum(run.faults for run in runs)
     lost, twice = sum(run.verdict.lost for run in runs), sum(run.verdict.bought_twice for run in runs)
     broken = sum(bool(run.broken) for run in runs)
+    played = sum(any(not run.skipped for run in found) for found in outcomes.values())
     when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     total = (
-        f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {len(outcomes)} scenarios, {jobs:,} jobs,"
+        f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {played} scenarios, {jobs:,} jobs,"
         f" {faults:,} faults: {lost} lost, {twice} bought twice**, {sum(run.verdict.unknown for run in runs)} `unknown`,"
         f" {sum(run.verdict.over_windows for run in runs)} windows over the limit, {broken} runs with a broken invariant."
         f" {_bound('lost', lost, jobs)} {_bound('bought twice', twice, jobs)}"
@@ -54,7 +55,11 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     return "\n".join([*lines, "", *_failures(outcomes)]).rstrip()
 
 
-def _line(name: str, runs: Sequence[Outcome]) -> str:
+def _line(name: str, found: Sequence[Outcome]) -> str:
+    runs = [run for run in found if not run.skipped]
+    if not runs:
+        return f"| {name} | 0 |{' |' * (len(_HEAD) - 4)} skipped | {found[-1].skipped} |"
+
     def total(count: Iterable[int]) -> str:
         return f"{sum(count):,}"
 
