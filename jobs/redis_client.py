@@ -77,7 +77,7 @@ def connect(
         retry=Retry(_backoff(), _tries(patience_s)),
         **(_options(db) | {"decode_responses": decode}),
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 def connect_async(
@@ -91,7 +91,7 @@ def connect_async(
         retry=AsyncRetry(_backoff(), _tries(patience_s)),
         **_options(db),
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 @contextmanager
