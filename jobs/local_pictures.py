@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from jobs.errors import VtonError
 from jobs.manifest.addresses import is_address, scheme_of
+from jobs.picture_weight import MAX_SCANS, SCAN, TAIL_BYTES, bound_texts, ends_whole, is_light
 from jobs.records import LocalFile, Source, Url
 from jobs.settings import PictureSettings
 
@@ -116,10 +117,11 @@ class LocalPictures:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata, which is nobody's harm, and of bombs, which are measured below.
             warnings.simplefilter("ignore")
+            bound_texts()
             try:
                 with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
                     self._check_size(*picture.size)
-                    _decode(picture)
+                    _look_through(picture, content)
             except PictureError:
                 raise
             except UnidentifiedImageError:
@@ -174,14 +176,20 @@ def _content(real: Path, stamp: _Stamp) -> bytes:
     return content
 
 
-def _decode(picture: Image.Image) -> None:
+def _look_through(picture: Image.Image, content: bytes) -> None:
     """Proves the picture whole, as cheaply as its format allows."""
-    if picture.format == "PNG":
+    kind = picture.format or ""
+    scans = content.count(SCAN) if kind not in {"PNG", "WEBP"} else 0
+    if scans > MAX_SCANS:
+        raise PictureError(f"the picture has {scans:,} scans, which no camera writes; save it anew")
+    if kind == "PNG":
         picture.verify()  # every chunk's checksum to the last one
-        return
-    # An eighth of a JPEG is decoded in a fraction of the time and memory, yet all of its data is read.
-    picture.draft("RGB", (picture.width // 8, picture.height // 8))
-    picture.load()
+    elif is_light(picture, scans):
+        # An eighth of a JPEG is decoded in a fraction of the time and memory, yet all of its data is read.
+        picture.draft("RGB", (picture.width // 8, picture.height // 8))
+        picture.load()
+    elif not ends_whole(kind, len(content), content[:16], content[-TAIL_BYTES:]):
+        raise PictureError("the picture is damaged or cut off")
 
 
 def _remember(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:

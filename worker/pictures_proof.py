@@ -1,16 +1,17 @@
-"""Proves that a downloaded file is a whole picture, by decoding all of it."""
+"""Proves that a downloaded file is a whole picture: by decoding all of it, or by its structure when that is too heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from jobs.picture_weight import MAX_SCANS, SCAN, TAIL_BYTES, bound_texts, ends_whole, is_light
+
 #: Pillow's name of a format → our file extension.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
-#: A JPEG may have bytes behind its end marker; the marker cannot occur inside its pixels.
-_TAIL_BYTES = 64 * 1024
-_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+#: Bytes of a file that are looked at at once.
+_PART_BYTES = 1_000_000
 
 
 class BrokenPictureError(Exception):
@@ -28,29 +29,45 @@ class Proof:
 
 
 def prove(path: Path, *, max_pixels: int) -> Proof:
-    """Decodes a file; one at a time per process, since each may take 4 bytes a pixel.
+    """Looks at all of a file, in about 64 MB at most; one at a time per process.
 
     Raises:
         BrokenPictureError: no JPEG, PNG or WEBP, more pixels than `max_pixels`, truncated or corrupt.
     """
-    if path.stat().st_size == 0:
+    size = path.stat().st_size
+    if size == 0:
         raise BrokenPictureError("an empty file")
+    bound_texts()
     try:
         with Image.open(path, formats=tuple(EXTENSIONS)) as picture:
             kind, (width, height) = _known(picture.format), picture.size
             _within(width, height, max_pixels)
-            if kind == "JPEG":
-                # An eighth of the size: every coded byte is still read, with a sixty-fourth of the memory.
-                picture.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-            picture.load()
+            _look_through(path, picture, kind)
     except BrokenPictureError:
         raise
+    except Image.DecompressionBombError as error:
+        raise BrokenPictureError(f"more than {max_pixels:,} pixels") from error
     except Exception as error:
         # Bytes from outside make Pillow raise nearly everything.
         raise BrokenPictureError(f"not a whole picture: {type(error).__name__}") from error
-    if not _ends_well(path, kind):
+    # Decoders forgive a missing end once all pixels have come.
+    if not ends_whole(kind, size, *_ends(path, size)):
         raise BrokenPictureError(f"the end of the {kind} is missing")
     return Proof(extension=EXTENSIONS[kind], width=width, height=height)
+
+
+def _look_through(path: Path, picture: Image.Image, kind: str) -> None:
+    scans = _count_scans(path) if kind == "JPEG" else 0
+    if scans > MAX_SCANS:
+        raise BrokenPictureError(f"a JPEG of {scans:,} scans, which no camera writes")
+    if is_light(picture, scans):
+        if kind == "JPEG":
+            # An eighth of the size: every coded byte is still read, with a sixty-fourth of the memory.
+            picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))
+        picture.load()
+    elif kind == "PNG":
+        # Every chunk's checksum.
+        picture.verify()
 
 
 def _known(kind: str | None) -> str:
@@ -63,11 +80,17 @@ def _within(width: int, height: int, max_pixels: int) -> None:
         raise BrokenPictureError(f"{width}x{height} pixels are more than {max_pixels:,}")
 
 
-def _ends_well(path: Path, kind: str) -> bool:
-    """Whether the format's end is there: decoders forgive a missing one once all pixels have come."""
-    end = _ENDS.get(kind)
-    if end is None:
-        return True
+def _count_scans(path: Path) -> int:
+    scans, last = 0, b""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        return end in file.read()
+        while part := file.read(_PART_BYTES):
+            scans += (last + part).count(SCAN)
+            last = part[-1:]
+    return scans
+
+
+def _ends(path: Path, size: int) -> tuple[bytes, bytes]:
+    with path.open("rb") as file:
+        head = file.read(16)
+        file.seek(max(0, size - TAIL_BYTES))
+        return head, file.read()

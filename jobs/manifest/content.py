@@ -114,14 +114,18 @@ def open_content(path: str) -> Content:
 
     Raises:
         NotFoundError: no such file.
-        ManifestError: a folder, or a file that may not be read.
+        ManifestError: a folder, a device, or a file that may not be read.
     """
     if path == "-":
         return Content(_spooled(sys.stdin.buffer), "stdin")
     file = _opened(Path(path))
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(mode):
         return Content(file, path)
     with file:
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            # Its end may never come, and the disk would be full before.
+            raise ManifestError(f"{path}: is a device, not a manifest; - reads stdin")
         return Content(_spooled(file), path)
 
 
