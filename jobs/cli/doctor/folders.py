@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 
-#: Bytes below which workers pause buying, and below which a night's pictures may not fit.
+#: Bytes below which buying would soon be paused, and below which a night's pictures may not fit.
 FULL_BYTES = 200_000_000
 TIGHT_BYTES = 2_000_000_000
 
