@@ -4,12 +4,14 @@ A local file counts by its content, an address by its text; the epoch is moved b
 """
 
 import re
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 from jobs.records import BatchId, Pair, RequestId, Source, Url
 
 #: Never change: every id ever bought hangs on it.
 NAMESPACE = UUID("5f3c9d2e-7a41-5b8e-9c06-3d1e8f2b7a64")
+_NAMESPACE_BYTES = NAMESPACE.bytes
 
 
 def request_id(pair: Pair, epoch: str = "") -> RequestId:
@@ -17,7 +19,14 @@ def request_id(pair: Pair, epoch: str = "") -> RequestId:
     parts = [f"{slot}={_identity(source)}" for slot, source in pair.slots()]
     if epoch:
         parts.append(f"epoch={len(epoch)}:{epoch}")
-    return RequestId(str(uuid5(NAMESPACE, "\n".join(parts))))
+    return RequestId(uuid5_text("\n".join(parts)))
+
+
+def uuid5_text(name: str) -> str:
+    """What `str(uuid.uuid5(NAMESPACE, name))` says, in a third of its time: a million rows ask for a million of them."""
+    digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def _identity(source: Source) -> str:

@@ -2,13 +2,13 @@
 
 import string
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs.identity import batch_id, request_id, safe_batch_name
+from jobs.identity import NAMESPACE, batch_id, request_id, safe_batch_name, uuid5_text
 from jobs.records import LocalFile, Pair, Source, Url
 
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -59,6 +59,11 @@ KNOWN = {
 def test_every_id_ever_bought_stays_what_it_was(name: str) -> None:
     pair, epoch, known = KNOWN[name]
     assert request_id(pair, epoch) == known
+
+
+@given(st.text())
+def test_an_id_is_a_uuid_of_version_five(name: str) -> None:
+    assert uuid5_text(name) == str(uuid5(NAMESPACE, name))
 
 
 @given(pairs, pairs, epochs, epochs)
