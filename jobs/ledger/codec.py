@@ -26,7 +26,7 @@ UNREADABLE = "unreadable"
 
 T = TypeVar("T")
 _PICTURE_FIELDS = tuple(SavedPicture.__dataclass_fields__)
-_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 def encode(value: Any) -> str:
