@@ -26,6 +26,9 @@ def _event(level: Level, meaning: str) -> Event:
 EVENTS: Mapping[str, Event] = MappingProxyType(
     {
         "manifest.read": _event("info", "A manifest was read to its end."),
+        "column.doubtful": _event(
+            "warning", "A column is not read, though its name looks like a misspelt one of ours."
+        ),
         "row.invalid": _event("warning", "A manifest row cannot become a job; the others go on."),
         "batch.created": _event("info", "A batch was opened for a manifest seen for the first time."),
         "batch.resumed": _event("info", "The same manifest came again: its batch goes on where it stood."),

@@ -25,7 +25,7 @@ from jobs.cli.options import (
     StrictOpt,
 )
 from jobs.cli.plan import plan_of, print_plan
-from jobs.cli.show import print_end
+from jobs.cli.show import print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.errors import UsageError
 from jobs.exit_codes import ExitCode, ended
@@ -92,8 +92,8 @@ def enqueue(
         retried = control.retry_failed(opened.ledger, opened.queue, batch_id) if produced.resumed else 0
         remember_ledger(opened)
     sys.stdout.write(
-        f"{produced.batch_id}: {produced.rows} rows, {produced.queued} to submit, {produced.reused} reused, "
-        f"{produced.duplicate} duplicate, {produced.bad} invalid"
+        f"{produced.batch_id}: {row_count(produced.rows)}, {produced.queued} to submit, "
+        f"{produced.reused} reused, {produced.duplicate} duplicate, {produced.bad} invalid"
         + (f", {retried} failed ones again" if retried else "")
         + (" (resumed)" if produced.resumed else "")
         + "\n"

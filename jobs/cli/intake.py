@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from jobs.cli.memory import check_ledger
 from jobs.cli.station import Station, station
-from jobs.errors import NotFoundError, UsageError
+from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
 from jobs.local_pictures import LocalPictures
@@ -16,6 +18,8 @@ from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.records import BatchId
 from jobs.settings import Settings
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +40,12 @@ def intake(
 
     Raises:
         NotFoundError: there is no such manifest.
-        ManifestError: no valid row, or with `strict` any bad one.
+        ManifestError: no valid row, or with `strict` any bad one or a column that looks misspelt.
         UsageError: the batch's name is no name, or that of another manifest.
         ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone.
     """
     manifest = open_manifest(path)
+    _tell_doubts(manifest, Path(path).name, strict=strict)
     with station(settings, buying=True) as opened:
         check_ledger(opened, accept_new=accept_new_ledger)
         planner = planner_of(opened, path, manifest, again)
@@ -48,6 +53,13 @@ def intake(
         batch_id = _batch_id(manifest, batch, again)
         producer.check(manifest, batch_id, strict=strict)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
+
+
+def _tell_doubts(manifest: Manifest, name: str, *, strict: bool) -> None:
+    if strict and manifest.doubts:
+        raise ManifestError(f"{name}: {manifest.doubts[0]}")
+    for doubt in manifest.doubts:
+        log.warning("column.doubtful", manifest=name, why=doubt)
 
 
 def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:

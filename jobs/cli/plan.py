@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from jobs.cli.show import row_count
 from jobs.ledger import Ledger
 from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
@@ -41,11 +42,13 @@ class Plan:
     #: Seconds at the account's limits, if it does nothing else.
     seconds: float = 0
     bad: list[BadRow] = field(default_factory=list)
+    #: Columns that look misspelt, a sentence each.
+    doubts: tuple[str, ...] = ()
 
 
 def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Settings) -> Plan:
     """Counts a manifest against the ledger."""
-    plan = Plan()
+    plan = Plan(doubts=manifest.doubts)
     seen: set[RequestId] = set()
     rows = map(planner.plan, manifest.rows())
     while chunk := list(islice(rows, CHUNK)):
@@ -96,7 +99,7 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
         sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
         return
     out = sys.stdout.write
-    out(f"{name}: {plan.rows} rows\n")
+    out(f"{name}: {row_count(plan.rows)}\n")
     for label, count in (
         ("to buy", plan.new),
         ("bought already", plan.reused),
@@ -107,6 +110,8 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
     ):
         if count:
             out(f"  {count:>7} {label}\n")
+    for doubt in plan.doubts:
+        out(f"  {name}: {doubt}\n")
     for bad in plan.bad:
         out(f"  {bad_row_line(name, bad)}\n")
     if plan.invalid > len(plan.bad):

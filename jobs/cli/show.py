@@ -17,13 +17,20 @@ from jobs.results.lines import iso
 OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
 
 
+def row_count(rows: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{rows} row" if rows == 1 else f"{rows} rows"
+
+
 def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: bool) -> None:
     """The last words of a run: every row is in one of these lines."""
     option = " --simulate" if simulated else ""
     out = sys.stdout.write
     status = summary["status"]
     bought = summary["bought"]
-    out(f"\n{summary['batch']}: {summary['rows']} rows, {status.get('succeeded', 0)} with their picture")
+    out(
+        f"\n{summary['batch']}: {row_count(summary['rows'])}, {status.get('succeeded', 0)} with their picture"
+    )
     out(f" ({bought} bought" + (f", {summary['reused_rows']} reused" if summary["reused_rows"] else ""))
     out((f", {summary['duplicate_rows']} share another row's" if summary["duplicate_rows"] else "") + ")\n")
     for name, count in status.items():
@@ -99,7 +106,7 @@ def other_retries(status: BatchStatus, *, simulated: bool) -> str:
         ("cancelled", "--failed", ""),
     )
     return "; ".join(
-        f"{status.counts[state]} rows are {state}: vton retry {status.batch_id} {flag}{option}{warning}"
+        f"{row_count(status.counts[state])} {state}: vton retry {status.batch_id} {flag}{option}{warning}"
         for state, flag, warning in others
         if status.counts.get(state)
     )
@@ -120,6 +127,4 @@ def gate_words(ledger: Ledger) -> str:
 def _line(status: BatchStatus) -> str:
     done = status.counts.get("succeeded", 0)
     state = "complete" if status.complete else f"{status.open} open" if status.sealed else "being read"
-    return (
-        f"{status.batch_id}  {iso(status.created_ms)}  {status.rows} rows, {done} with their picture, {state}"
-    )
+    return f"{status.batch_id}  {iso(status.created_ms)}  {row_count(status.rows)}, {done} with their picture, {state}"

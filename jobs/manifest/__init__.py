@@ -24,6 +24,9 @@ class _Reader(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...
 
+    @property
+    def doubts(self) -> tuple[str, ...]: ...
+
     def rows(self) -> Iterator[Row | BadRow]: ...
 
 
@@ -42,6 +45,11 @@ class Manifest:
     def columns(self) -> tuple[str, ...]:
         """A table's column names as written; empty for YAML and JSONL, whose rows bring their own."""
         return self._reader.columns
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """A table's columns that are not read though they look like misspelt ones, a sentence each."""
+        return self._reader.doubts
 
     @property
     def digest(self) -> str:

@@ -1,6 +1,7 @@
 """The names a manifest's columns and categories may have, as data; docs/manifests.md is tested against it."""
 
 import unicodedata
+from difflib import get_close_matches
 from functools import lru_cache
 
 #: Column → every heading that means it; case, spaces, `_` and `-` do not count.
@@ -44,6 +45,8 @@ def plain(name: str) -> str:
 
 
 _COLUMN_OF = {plain(alias): column for column, aliases in COLUMNS.items() for alias in aliases}
+#: How alike a misspelt heading is to what it means, by difflib: `dres` is near enough to dress, `address` is not.
+_NEAR = 0.84
 _SLOT_OF = {plain(alias): slot for slot, aliases in CATEGORIES.items() for alias in aliases}
 _SKU_RANK = {plain(alias): rank for rank, alias in enumerate(COLUMNS["sku"])}
 
@@ -52,6 +55,14 @@ _SKU_RANK = {plain(alias): rank for rank, alias in enumerate(COLUMNS["sku"])}
 def column_of(heading: str) -> str | None:
     """The column a heading means; None for one that only passes through."""
     return _COLUMN_OF.get(plain(heading)) if len(heading) <= 64 else None  # noqa: PLR2004 longer is no alias
+
+
+def misspelt(heading: str) -> str | None:
+    """The column that a heading nearly means; None for one that means another or nothing at all."""
+    if len(heading) > 64 or column_of(heading):  # noqa: PLR2004 longer is no alias
+        return None
+    near = get_close_matches(plain(heading), _COLUMN_OF, n=1, cutoff=_NEAR)
+    return _COLUMN_OF[near[0]] if near else None
 
 
 @lru_cache(maxsize=1024)

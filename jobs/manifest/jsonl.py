@@ -20,6 +20,7 @@ class JsonLines:
     """A JSONL manifest. Its columns are not known beforehand: every line brings its own keys."""
 
     columns: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __init__(self, content: Content) -> None:
         self._content = content

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.manifest.addresses import picture_fault
-from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, sku_rank, slot_of
+from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, misspelt, sku_rank, slot_of
 from jobs.records import Slot
 
 #: Characters of a column's name.
@@ -135,14 +135,29 @@ def refuse_useless(made: Plan, first: str) -> None:
         ColumnError: no column is known, or there is none for the person or for a garment.
     """
     known = [column_of(heading) for heading in made.columns]
+    near = "".join(f"; {doubt}" for doubt in doubts(made))
     if not any(known):
         raise ColumnError(
-            f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress"
+            f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress{near}"
         )
     if made.person is None:
-        raise ColumnError(f"{first} has no column for the person; name it {_choice('person')}")
+        raise ColumnError(f"{first} has no column for the person; name it {_choice('person')}{near}")
     if not made.garments and made.garment is None:
-        raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}")
+        raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
+
+
+def doubts(made: Plan) -> tuple[str, ...]:
+    """Columns that only pass through, though their names look like misspelt ones that nothing else is named as.
+
+    A misspelt garment would not be missed: the rest of its row is bought without it.
+    """
+    there = {column_of(heading) for heading in made.columns}
+    meant = {heading: misspelt(heading) for heading in made.columns}
+    return tuple(
+        f"the column “{heading}” is not read; did you mean {column}?"
+        for heading, column in meant.items()
+        if column is not None and column not in there
+    )
 
 
 def _refuse_twins(columns: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from jobs.errors import ManifestError
 from jobs.manifest.aliases import column_of
 from jobs.manifest.content import Content
 from jobs.manifest.lines import encoding_of
-from jobs.manifest.plan import ColumnError, Fault, Plan, plan, refuse_useless
+from jobs.manifest.plan import ColumnError, Fault, Plan, doubts, plan, refuse_useless
 from jobs.manifest.records import Record, records
 from jobs.records import BadRow, Row
 
@@ -51,6 +51,11 @@ class Table:
     def columns(self) -> tuple[str, ...]:
         """The names as written."""
         return self._plan.columns
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Columns that look like misspelt ones, a sentence each."""
+        return doubts(self._plan)
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order, bad ones among them."""

@@ -15,6 +15,7 @@ class YamlRows:
     """A YAML manifest; its form is checked to the end when it is made, its columns are not known before."""
 
     columns: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __init__(self, content: Content) -> None:
         """Reads the content through once.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.errors import ManifestError
 from jobs.manifest.aliases import CATEGORIES, COLUMNS
 from jobs.manifest.content import Content
 from jobs.manifest.table import Table
@@ -129,3 +130,26 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, cells, delimite
     found = list(Table(content, content.head(), tabs=False).rows())
     assert not any(isinstance(row, BadRow) for row in found)
     assert [tuple(row.fields.values()) for row in found] == cells
+
+
+@pytest.mark.parametrize(
+    ("names", "doubts"),
+    [
+        ("sku,person,dress,lower_cloths", {"lower_cloths": "lower_clothes"}),
+        ("sku,person,dress,uper,Garmnet", {"uper": "upper_clothes", "Garmnet": "garment"}),
+        ("sku,person,dress,address,colour,shape,title,size,material", {}),
+        # What is there under its own name is not meant by another.
+        ("sku,person,dress,dress 2,perso", {}),
+    ],
+)
+def test_a_column_that_looks_misspelt_is_doubted(opened, names, doubts):
+    manifest = opened(f"{names}\n{'a,' * names.count(',')}b\n")
+    expected = tuple(
+        f"the column “{name}” is not read; did you mean {column}?" for name, column in doubts.items()
+    )
+    assert manifest.doubts == expected
+
+
+def test_a_table_without_a_person_says_which_name_is_nearly_one(opened):
+    with pytest.raises(ManifestError, match="the column “persn” is not read; did you mean person"):
+        opened("sku,persn,dress\nA,p.jpg,d.jpg\n")

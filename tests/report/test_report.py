@@ -120,6 +120,11 @@ def test_a_gap_says_why_whose_it_is_and_whether_again_helps(sheet):
     assert "Moderation. To be mended by Merchandising Running it again will not help" in page.text
 
 
+def test_a_row_that_may_be_paid_for_does_not_ask_to_be_run_again(sheet):
+    page = sheet(failed(1, "unknown", owner="ops", message="HiDream did not answer."))
+    assert "To be mended by Operations Running it again buys nothing: operations decide" in page.text
+
+
 @pytest.mark.parametrize("status", ["unknown", "cancelled", "queued", "submitting", "submitted", "invalid"])
 def test_a_row_without_an_error_still_says_where_it_stands(sheet, status):
     page = sheet(line(1, status))
