@@ -20,6 +20,7 @@ from tests.faults import (
     storm,
     submits,
     throttling,
+    upgrade,
     versions,
 )
 from tests.faults.outcome import SCENARIOS, Outcome, Scenario, played
@@ -28,7 +29,20 @@ from tests.faults.table import write
 from tests.faults.verdict import Verdict
 
 #: Their registering is all that is wanted of them.
-LOADED = (kills, storm, outages, clocks, submits, throttling, account, pictures, callbacks, shop, versions)
+LOADED = (
+    kills,
+    storm,
+    outages,
+    clocks,
+    submits,
+    throttling,
+    account,
+    pictures,
+    callbacks,
+    shop,
+    versions,
+    upgrade,
+)
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 

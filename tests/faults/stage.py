@@ -168,11 +168,11 @@ class Stage:
                 writer.writerow([f"SKU-{number}", person, f"https://shop.example/garments/{number}.jpg"])
         return path
 
-    def vton(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs one command of the product."""
+    def vton(self, *words: str, check: bool = True, tree: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        """Runs one command of the product, as the code in `tree` has it."""
         done = subprocess.run(
             [sys.executable, "-c", VTON, *words],
-            env=self.env,
+            env=self.env | {"PYTHONPATH": str(tree)},
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -184,9 +184,9 @@ class Stage:
             raise StuckError(f"vton {' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
         return done
 
-    def enqueue(self, name: str, numbers: range) -> BatchId:
+    def enqueue(self, name: str, numbers: range, *, tree: Path = ROOT) -> BatchId:
         """Puts pairs into the ledger as the batch `name`."""
-        self.vton("enqueue", str(self.manifest(name, numbers)), "--batch", name)
+        self.vton("enqueue", str(self.manifest(name, numbers)), "--batch", name, tree=tree)
         return BatchId(name)
 
     # -- what is seen ------------------------------------------------------------------------------------------

@@ -1,0 +1,94 @@
+"""A real older version beside this one: its code out of the repository's history, its processes on the same ledger."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.crew import Worker
+from tests.faults.outcome import Outcome, SkippedError, scenario
+from tests.faults.stage import ROOT, Setup, Stage
+from tests.faults.verdict import judge
+from tests.faults.versions import left_in_queues
+
+#: The commit of 0.1.0: it knows no `clock` in the ledger, no foretold times, no drawer for other versions' tickets.
+FIRST_RELEASE = "667a42e"
+#: Of the night's pairs, when the new processes come and when the old ones go.
+BOTH_FROM, NEW_ALONE_FROM = 60, 260
+#: Queue → the event that tells of its work.
+DONE = {"submit": "submit.accepted", "collect": "image.saved"}
+
+
+def older_tree(folder: Path) -> Path:
+    """The packages of 0.1.0 in a folder of their own.
+
+    Raises:
+        SkippedError: this copy of the repository has no history.
+    """
+    tree = folder / "0.1.0"
+    tree.mkdir()
+    git = shutil.which("git")
+    if git is None:
+        raise SkippedError("0.1.0 is taken from the history, and there is no git")
+    packed = subprocess.run(
+        [git, "-C", str(ROOT), "archive", FIRST_RELEASE, "jobs", "worker"], capture_output=True, check=False
+    )
+    if packed.returncode:
+        raise SkippedError("0.1.0 is taken from the history, and this copy has none")
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=packed.stdout, check=True)
+    where = subprocess.run(
+        [sys.executable, "-c", "import jobs, worker; print(jobs.__file__, worker.__file__)"],
+        env={"PYTHONPATH": str(tree)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.count(str(tree)) == 2, f"not the older version: {where.stdout}"
+    return tree
+
+
+def _add(stage: Stage, queue: str, tree: Path) -> Worker:
+    return stage.crew.add(queue, threads=4, env={"PYTHONPATH": str(tree)})
+
+
+@scenario("versions", "0.1.0 at work, this version beside it, then alone")
+def _upgraded(folder: Path) -> Outcome:
+    """The night begins under the old version; both share it; the old one is ended in the middle, by SIGTERM."""
+    tree = older_tree(folder)
+    with Stage(folder, Setup(submit=0, collect=0, in_flight=10)) as stage:
+        old = [_add(stage, queue, tree) for queue in DONE]
+        stage.crew.start()
+        stage.until(stage.ready, "the old workers are ready")
+        first = stage.enqueue("first", range(300), tree=tree)
+        stage.until(lambda: stage.arrived(BOTH_FROM), "the old version submits")
+        new = [_add(stage, queue, ROOT) for queue in DONE]
+        stage.crew.start()
+        # Each producer meets pairs of the other's batch.
+        second = stage.enqueue("second", range(200, 400))
+        third = stage.enqueue("third", range(350, 450), tree=tree)
+        stage.until(lambda: stage.arrived(NEW_ALONE_FROM), "both submit")
+        shared = {
+            worker.name: stage.logged(event, worker)
+            for workers in (old, new)
+            for event, worker in zip(DONE.values(), workers, strict=True)
+        }
+        for worker in old:
+            worker.restarted = False
+            worker.signal(signal.SIGTERM, group=False)
+        codes = [worker.wait() for worker in old]
+        took = stage.finish(first, second, third)
+        stage.crew.stop()
+        left = left_in_queues(stage)
+        broken = [f"left in the queues: {left}"] if left else []
+        broken += [f"{name} did nothing while both were there" for name, done in shared.items() if not done]
+        broken += [f"an old worker ended with {code}" for code in codes if code]
+        broken += [f"{stage.logged('actor.failed')} errors logged"] if stage.logged("actor.failed") else []
+        return Outcome(
+            verdict=judge(stage, first, second, third),
+            faults=2,
+            broken=broken,
+            note=f"while both were there: {', '.join(f'{name} {done}' for name, done in shared.items())};"
+            f" {took:.0f} s after the old one had ended",
+        )
