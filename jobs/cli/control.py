@@ -62,8 +62,8 @@ def resume(ledger: Ledger) -> None:
             # The wait is also the rate's next free place: without this it would go on as one.
             ledger.client.hdel(ledger.key("gate"), "tat")
         ledger.client.hdel(
-            ledger.key("gate"), "paused", "closed_until", "closed_why", "breaker", "breaker_why", "breaker_since",
-            "probe", "probe_at", "probe_wait", "streak", "busy",
+            ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_why", "breaker", "breaker_why",
+            "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
         )  # fmt: skip
         ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
         ledger.client.ltrim(ledger.key("bell"), -64, -1)

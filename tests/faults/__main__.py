@@ -16,6 +16,7 @@ from tests.faults import (
     kills,
     outages,
     pictures,
+    reaching,
     shop,
     storm,
     submits,
@@ -42,6 +43,7 @@ LOADED = (
     shop,
     versions,
     upgrade,
+    reaching,
 )
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 

@@ -7,6 +7,7 @@ wire to the simulator that is a POST in flight at a kill.
 import asyncio
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ _RESET = struct.pack("ii", 1, 0)
 class Proxy:
     """One listening port in front of another one of this machine; its loop runs in a thread of its own."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: what it is to its clients; a certificate loaded later is shown from the next handshake on."""
         self.target_port = target_port
+        self._tls = tls
         #: Seconds added to every chunk, each way.
         self.delay_s = 0.0
         #: Every so manieth reply is thrown away and its connection reset; 0: none.
@@ -84,7 +87,7 @@ class Proxy:
             wire.reset()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._accept, sock=self._socket)
+        server = await asyncio.start_server(self._accept, sock=self._socket, ssl=self._tls)
         self._listening.set()
         await self._stop.wait()
         server.close()

@@ -116,12 +116,32 @@ def test_being_busy_closes_for_a_doubling_time_and_leaves_the_rate_alone(account
         permit = account.submitting()
         call = account.give_back_call(permit.request_id or "", permit.claim, "close", "2004", (0, 6_000))
         waits.append(account.ledger.run(call)[1] - permit.now_ms)
-        account.gate(closed_until=0)
+        account.gate(closed_until=0, closed_at=0)
     for wait, expected in zip(waits, (1_000, 2_000, 4_000, 6_000), strict=True):
         assert expected <= wait < expected + 900
     assert "factor" not in account.gate()
     account.submitted()
     assert "busy" not in account.gate(), "it answers again: the next wait is a short one"
+
+
+@pytest.mark.parametrize("effect", ["close", "throttle", "unsent"])
+def test_what_was_under_way_when_the_gate_closed_does_not_double_its_wait(
+    account: Heart, effect: str
+) -> None:
+    permits = [account.submitting() for _ in range(8)]
+    calls = [
+        account.give_back_call(permit.request_id or "", permit.claim, effect, "503", (0, 60_000))
+        for permit in permits
+    ]
+    closed = {account.ledger.run(call)[1] for call in calls}
+    assert len(closed) == 1
+    assert account.gate()["busy"] == "1"
+    assert closed.pop() - permits[-1].now_ms < 1_900, "one burst is one piece of news"
+    # A Retry-After that comes with a later one of them counts all the same.
+    account.gate(closed_until=0)
+    after = account.submitting()
+    late = account.give_back_call(after.request_id or "", after.claim, effect, "503", (30_000, 60_000))
+    assert account.ledger.run(late)[1] > after.now_ms + 29_000
 
 
 def test_a_throttled_gate_says_so_in_the_log(ledger: Ledger, heart: Heart) -> None:
@@ -141,7 +161,7 @@ def unsent(heart: Heart) -> list[int]:
     permit = heart.submitting()
     heart_call = heart.give_back_call(permit.request_id or "", permit.claim, "unsent", "refused", (0, 60_000))
     reply = heart.ledger.run(heart_call)
-    heart.gate(closed_until=0)
+    heart.gate(closed_until=0, closed_at=0)
     return reply
 
 
@@ -162,7 +182,7 @@ def test_one_job_that_cannot_be_sent_fails_while_the_others_go_on(heart: Heart) 
             call = heart.give_back_call(rid("x"), permit.claim, "unsent", "reset", (0, 60_000))
             reply = heart.ledger.run(call)
             assert tries <= 2 or reply[1] == 0, "the others do not wait for it"
-            heart.gate(closed_until=0)
+            heart.gate(closed_until=0, closed_at=0)
             # The clock of the ledger has milliseconds; the others' answers come after them.
             heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "unsent_ms", -5)
         else:

@@ -34,12 +34,19 @@ end
 local closed, opened = 0, 0
 if effect == 'throttle' or effect == 'close' then
   local wait = tonumber(ARGV[6])
-  if wait == 0 then
+  local before = redis.call('HMGET', gate, 'closed_until', 'closed_at')
+  closed = tonumber(before[1] or '0')
+  -- What was under way when the gate closed is no news: ten POSTs refused at once double the wait once, not ten times.
+  local go = string.match(redis.call('GET', key('permit', claim)) or '', '^%S+ (%S+)')
+  local news = not go or not before[2] or tonumber(go) > tonumber(before[2])
+  if wait == 0 and news then
     local busy = redis.call('HINCRBY', gate, 'busy', 1)
     wait = math.min(tonumber(ARGV[7]), 1000 * 2 ^ math.min(busy - 1, 10))
   end
-  closed = math.max(now + wait, tonumber(redis.call('HGET', gate, 'closed_until') or '0'))
-  redis.call('HSET', gate, 'closed_until', closed, 'closed_why', why)
+  if wait > 0 then
+    closed = math.max(now + wait, closed)
+    redis.call('HSET', gate, 'closed_until', closed, 'closed_why', why, 'closed_at', now)
+  end
   if effect == 'throttle' then
     local window = tonumber(ARGV[8])
     -- One burst of refusals is one piece of news: the rate shrinks once a window.
