@@ -3,10 +3,11 @@
 import argparse
 import time
 
-from benchmarks.benches import bodies, enqueue, overhead, rate, slots
+from benchmarks.benches import bodies, bound, enqueue, overhead, rate, slots
 from benchmarks.benches.options import Options
 
 BENCHES = {
+    "bound": bound.run,
     "slots": slots.run,
     "rate": rate.run,
     "overhead": overhead.run,

@@ -1,5 +1,7 @@
 import io
 import json
+import math
+import random
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from benchmarks.benches.bound import MEDIAN_S, SIGMA, best
 from benchmarks.stub.ledger import Task, rate_used, utilisation, windows_over
 from benchmarks.stub.picture import make_picture, task_of, with_task
 
@@ -51,6 +54,17 @@ def test_a_result_picture_is_whole_and_names_its_task():
         image.load()
     assert task_of(content) == "t3-17"
     assert 15_000 < len(content) < 30_000
+
+
+@pytest.mark.parametrize("period_s", [0.134, 0.27, 0.67])
+def test_no_fixed_period_of_polls_beats_the_bound(period_s):
+    dice = random.Random(3)
+    times = [MEDIAN_S * math.exp(dice.gauss(0, SIGMA)) for _ in range(20_000)]
+    polls = [math.ceil(time / period_s) for time in times]
+    late_s = sum(count * period_s - time for count, time in zip(polls, times, strict=True)) / len(times)
+    cost_s = 0.01
+    bound = best(cost_s)
+    assert bound.late_s + cost_s * bound.polls < late_s + cost_s * sum(polls) / len(times)
 
 
 @pytest.fixture
