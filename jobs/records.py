@@ -178,6 +178,10 @@ class Job:
     polls: int = 0
     #: Polls without an answer since the last one with an answer.
     unanswered: int = 0
+    #: When the first of these was.
+    unanswered_ms: int | None = None
+    #: Times that its pictures could not be fetched.
+    fetches: int = 0
     queued_ms: int | None = None
     submitted_ms: int | None = None
     #: When HiDream last said that the task was not over.

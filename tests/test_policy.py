@@ -13,10 +13,12 @@ from worker.hidream.outcomes import Ended, SubFailure, SubFailureKind
 from worker.policy import (
     AGAIN_MS,
     COLLECT_PATIENCE_MS,
+    ENOUGH_FETCHES,
     LONGEST_AGAIN_MS,
     LONGEST_MISSING_MS,
     LONGEST_POLL_MS,
     LONGEST_REFETCH_MS,
+    PERSON_PATIENCE_MS,
     REFETCH_MS,
     RELIABLE,
     SHORTEST_POLL_MS,
@@ -251,10 +253,13 @@ def test_attempts_are_bounded_and_their_waits_too(
         assert isinstance(found, GiveUp)
 
 
-@given(st.floats(0, 1e9))
-def test_pictures_are_fetched_again_for_a_quarter_of_an_hour(waited_ms: float) -> None:
-    wait_ms = refetch_ms(waited_ms)
-    assert (wait_ms is None) == (waited_ms > COLLECT_PATIENCE_MS)
+@given(st.floats(0, 1e9), st.integers(1, 5), st.booleans())
+def test_pictures_are_fetched_again_for_a_quarter_of_an_hour_and_often_enough(
+    waited_ms: float, fetches: int, mendable: bool
+) -> None:
+    wait_ms = refetch_ms(waited_ms, fetches, mendable=mendable)
+    patience_ms = PERSON_PATIENCE_MS if mendable else COLLECT_PATIENCE_MS
+    assert (wait_ms is None) == (waited_ms > patience_ms and fetches >= ENOUGH_FETCHES)
     assert wait_ms is None or REFETCH_MS <= wait_ms <= LONGEST_REFETCH_MS
 
 

@@ -60,11 +60,11 @@ class Desk:
         days = self.heart.ledger.client.hvals(self.heart.ledger.key("spent"))
         return self.heart.spent("a"), sum(map(int, days))
 
-    def untouched(self, name: str) -> None:
+    def untouched(self, name: str, place: int = 0) -> None:
         """The job waits again as if nothing had been tried; whatever it held is free."""
         job = self.heart.job(rid(name))
         assert (job.state, job.attempts, job.task_id) == (JobState.QUEUED, 0, None)
-        assert self.heart.line("a")[0] == rid(name), "it has waited already"
+        assert self.heart.line("a")[place] == rid(name), "it has waited already"
         self.free()
 
     def free(self) -> None:
@@ -247,7 +247,7 @@ def test_an_account_that_cannot_buy_opens_the_breaker_and_fails_no_job(
 ) -> None:
     desk.answers(answer)
     desk.submit()
-    desk.untouched("p")
+    desk.untouched("p", place=-1)
     assert desk.heart.gate()["breaker"] == reason
     assert desk.heart.ask().reason == reason
     assert desk.outcome("paused") == 1

@@ -39,6 +39,7 @@ from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
 from worker.pictures_store import PictureStore
+from worker.policy import ENOUGH_FETCHES
 from worker.reconciler import Reconciler
 from worker.watcher import SURE, VERY_SURE, Watcher
 
@@ -421,6 +422,31 @@ def test_a_refused_token_opens_the_breaker_and_loses_no_task(scene: Scene) -> No
     assert scene.heart.gate()["breaker"] == "token"
 
 
+def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(scene: Scene) -> None:
+    scene.polls("t", raw(403, b""))
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+
+    async def act() -> None:
+        async with scene.process(give_up_s=1800):
+            await until(lambda: scene.heart.job(job.request_id).unanswered)
+
+    play(act())
+    assert scene.heart.members("leases") == {}
+    assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "the token may be mended"
+
+
+def test_an_overdue_task_that_nobody_may_be_told_of_is_lost_when_others_are_accepted(scene: Scene) -> None:
+    scene.polls("t", raw(403, b""))
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    scene.heart.gate(last_accept=10**14)
+    job = run_to_end(scene, job, give_up_s=1800)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.owner) == ("task_lost", Owner.VENDOR)
+
+
 def test_what_the_vendor_says_of_waiting_is_obeyed(scene: Scene) -> None:
     scene.polls("t", raw(429, b"", Retry_After="40"))
     job = scene.submitted()
@@ -464,7 +490,11 @@ def test_a_picture_that_stays_away_is_lost_after_long(scene: Scene) -> None:
             await until(lambda: scene.heard.count("/image/one.jpg") == 1)
             await until(lambda: not scene.heart.job(job.request_id).picture_urls)
             scene.aged(job.request_id, submitted_ms=HOUR_MS, ended_ms=HOUR_MS)
-            scene.hurry(job.request_id)
+            for tries in range(2, ENOUGH_FETCHES + 1):
+                assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "one failure is no proof"
+                scene.hurry(job.request_id)
+                await until(lambda tries=tries: scene.heard.count("/image/one.jpg") == tries)
+                await until(lambda: not scene.heart.job(job.request_id).picture_urls)
             await until(lambda: scene.heart.state(job.request_id) is JobState.FAILED)
 
     play(act())

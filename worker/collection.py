@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 #: Why the gate is paused when a paid picture could not be stored; taken back when there is room again.
 DISK_FULL = "disk full"
+#: When pictures are fetched again that wait for room or for a person, ms.
+LATER_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +71,20 @@ class Collection:
         worst = missing[0]
         log.warning("image.failed", what=type(worst).__name__.lower(), reason=worst.reason)
         waited_ms = now_ms - (job.ended_ms or now_ms)
-        wait_ms = refetch_ms(waited_ms)
+        fetches = job.fetches + 1
+        mendable = isinstance(worst, Refused) and worst.mendable
+        wait_ms = refetch_ms(waited_ms, fetches, mendable=mendable)
         match worst:
             case DiskFull():
                 # No picture may be bought that cannot be kept; this one is asked for until there is room.
                 log.error("disk.full", reason=worst.reason)
                 await self.ledger.run(pause(DISK_FULL))
-                await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms, task_id=job.task_id))
+                await self._postpone(job, now_ms, job.fetches)
             case Gone() | Transient() | Broken() if wait_ms is not None:
                 # The result is asked for once more, which brings a fresh address; nothing is generated again.
-                await self.ledger.run(steps.ask_again(job.request_id, wait_ms, now_ms, task_id=job.task_id))
+                await self.ledger.run(
+                    steps.ask_again(job.request_id, wait_ms, now_ms, task_id=job.task_id, fetches=fetches)
+                )
             case Gone() | Transient() | Broken():
                 await self._lose(
                     job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR
@@ -87,13 +93,18 @@ class Collection:
                 # A setting (hidream.image_hosts) mends it: nothing more is bought, and this one waits to be fetched.
                 if await self.ledger.run(pause(f"a picture was refused: {worst.reason}")):
                     log.error("gate.paused", reason=worst.reason)
-                await self.ledger.run(steps.postpone(job.request_id, 10_000, now_ms, task_id=job.task_id))
+                await self._postpone(job, now_ms, fetches)
             case Refused():
                 await self._lose(
                     job, "picture_refused", f"its picture was not fetched: {worst.reason}", Owner.OPS
                 )
             case never:
                 assert_never(never)
+
+    async def _postpone(self, job: Job, now_ms: int, fetches: int) -> None:
+        await self.ledger.run(
+            steps.postpone(job.request_id, LATER_MS, now_ms, task_id=job.task_id, fetches=fetches)
+        )
 
     async def _lose(self, job: Job, kind: str, message: str, owner: Owner) -> None:
         failure = Failure(kind=kind, message=message, retryable=True, owner=owner)

@@ -55,6 +55,8 @@ class Refused:
     """We do not fetch this: a host, a redirect or a size that is not allowed."""
 
     reason: str
+    #: A setting would allow it.
+    mendable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ class Downloader:
         except (httpx.InvalidURL, ValueError):
             return Refused(reason="not an address")
         if objection := self._hosts.objection(url):
-            return Refused(reason=objection)
+            return Refused(reason=objection, mendable=True)
         try:
             with self._store.spool() as spool:
                 end = await self._stream(url, spool)
@@ -156,7 +158,7 @@ class Downloader:
             return Transient(reason=f"not fetched within {self._deadline_s:g} s")
         except httpx.ConnectError as error:
             if isinstance(error.__cause__, ForbiddenAddressError):
-                return Refused(reason=str(error))
+                return Refused(reason=str(error), mendable=True)
             return Transient(reason=f"{type(error).__name__}: {error}")
         except (httpx.TransportError, OSError) as error:
             return Transient(reason=f"{type(error).__name__}: {error}")
@@ -166,7 +168,7 @@ class Downloader:
         async for part in stream_of(response):
             gathered += part
             if spool.bytes + len(gathered) > self._max_bytes:
-                return Refused(reason=f"more than {self._max_bytes:,} bytes")
+                return Refused(reason=f"more than {self._max_bytes:,} bytes", mendable=True)
             if len(gathered) >= _GATHER_BYTES:
                 await in_thread(spool.write, bytes(gathered))
                 gathered.clear()

@@ -51,6 +51,11 @@ LONGEST_AGAIN_MS = 60_000
 REFETCH_MS = 500
 LONGEST_REFETCH_MS = 30_000
 COLLECT_PATIENCE_MS = 900_000
+#: The same where a setting mends it: somebody must come first, and nothing is bought meanwhile.
+PERSON_PATIENCE_MS = 86_400_000
+#: Fetches that must have failed before a paid picture is given up, however long ago its task ended: what a full disk, a
+#: pause or a reboot has cost says nothing about the picture.
+ENOUGH_FETCHES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +187,15 @@ def unanswered_ms(unanswered: int, retry_after_s: float | None, *, missing: bool
     return int(min(longest, UNANSWERED_MS * 2 ** min(unanswered, 10)))
 
 
-def refetch_ms(waited_ms: float) -> int | None:
-    """The wait before pictures are fetched again, `waited_ms` after the task's end; None: they are lost."""
-    if waited_ms > COLLECT_PATIENCE_MS:
+def refetch_ms(waited_ms: float, fetches: int, *, mendable: bool = False) -> int | None:
+    """The wait before pictures are fetched again; None: they are lost.
+
+    Args:
+        waited_ms: since the task's end.
+        fetches: failed ones, this one among them.
+        mendable: by a person, who changes a setting.
+    """
+    patience_ms = PERSON_PATIENCE_MS if mendable else COLLECT_PATIENCE_MS
+    if waited_ms > patience_ms and fetches >= ENOUGH_FETCHES:
         return None
     return int(min(LONGEST_REFETCH_MS, max(REFETCH_MS, waited_ms)))

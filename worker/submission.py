@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from jobs.errors import RedisDownError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, steps
 from jobs.ledger.codec import UNREADABLE
@@ -108,6 +109,8 @@ class Submission:
         with self.metrics.submit_seconds.time():
             outcome = client.submit(body)
         reach("replied")
+        if not isinstance(outcome, NotSent):
+            self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
         self._record(permit, outcome)
 
@@ -135,15 +138,20 @@ class Submission:
 
     def _accept(self, permit: Permit, accepted: Accepted) -> None:
         callbacks = self.notify_url(permit.request_id) is not None
-        taken = self.ledger.run(
-            steps.accept(
-                permit.request_id,
-                permit.claim,
-                accepted.task_id,
-                accepted.sub_task_ids,
-                first_poll_ms=self.schedule.first_ms(permit.latency, callbacks=callbacks),
-            )
+        first_ms = self.schedule.first_ms(permit.latency, callbacks=callbacks)
+        accept = steps.accept(
+            permit.request_id,
+            permit.claim,
+            accepted.task_id,
+            accepted.sub_task_ids,
+            first_poll_ms=first_ms,
         )
+        try:
+            taken = self.ledger.run(accept)
+        except RedisDownError:
+            # It is bought, and the ledger will call it unknown: the log is the only place that knows the task.
+            log.error("submit.unknown", task_id=accepted.task_id, reason="ledger_away")  # noqa: TRY400
+            raise
         reach("accepted_recorded")
         if taken.recorded:
             log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)

@@ -17,7 +17,7 @@ from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Job, JobState, Latency, Owner, RequestId, TaskId
 from jobs.settings import Settings
 from worker.collection import Collection
-from worker.gate import count_lost, open_breaker
+from worker.gate import count_lost, suspect_token
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
 from worker.metrics import Metrics
 from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, foretell_ms, unanswered_ms
@@ -213,9 +213,18 @@ class Watcher:
             await self._lose(job, "task_timeout", f"HiDream has not answered for long: {failed.reason}")
             return
         if failed.auth:
-            await self._ledger.run(open_breaker("token", failed.reason))
+            its_own = await self._ledger.run(suspect_token(failed.reason, job.unanswered_ms))
+            if overdue and unanswered >= VERY_SURE and its_own:
+                await self._lose(
+                    job, "task_lost", f"HiDream does not tell this account of it: {failed.reason}"
+                )
+                return
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
-        await self._ledger.run(steps.defer(job.request_id, wait_ms, answered=False, task_id=job.task_id))
+        # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
+        runs = not (overdue and failed.auth)
+        await self._ledger.run(
+            steps.defer(job.request_id, wait_ms, answered=False, task_id=job.task_id, runs=runs)
+        )
 
     async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int, latency: Latency | None) -> None:
         source = "callback" if job.hinted else "poll"

@@ -1,9 +1,11 @@
 """What a person changes in a running night: retry, cancel, pause, resume."""
 
 from collections.abc import Iterator
+from itertools import islice
 
-from jobs.ledger import Ledger, steps
-from jobs.producer import send_missing_tickets
+from jobs.ledger import Admission, Ledger, steps
+from jobs.ledger.codec import encode, encode_pair
+from jobs.producer import CHUNK, send_missing_tickets
 from jobs.queue import Queue
 from jobs.records import BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
@@ -16,7 +18,7 @@ def retry(
     ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool
 ) -> int:
     """Puts ended jobs of a batch back into the line; returns how many. Raises NotFoundError."""
-    count = 0
+    count = _join_again(ledger, batch_id) if failed else 0
     for job in _jobs(ledger, batch_id):
         wanted = (
             (failed and job.state is JobState.FAILED and job.failure is not None and job.failure.retryable)
@@ -25,16 +27,35 @@ def retry(
             or (rejected and job.state is JobState.REJECTED)
         )
         if wanted:
-            count += ledger.run(steps.reopen(job.request_id, job.state))
+            count += ledger.run(steps.reopen(job.request_id, job.state, batch_id))
     send_missing_tickets(ledger, queue)
     return count
 
 
 def retry_failed(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     """What giving the same manifest once more means for failures worth another try; unknown ones wait for a person."""
-    if not ledger.status(batch_id).counts.get("failed"):
+    counts = ledger.status(batch_id).counts
+    if not counts.get("failed") and not counts.get("cancelled"):
         return 0
     return retry(ledger, queue, batch_id, failed=True, unknown=False, rejected=False)
+
+
+def _join_again(ledger: Ledger, batch_id: BatchId) -> int:
+    """Rows that left a shared job when their batch was cancelled want it again; returns how many."""
+    left = iter(ledger.left_rows(batch_id))
+    count = 0
+    while numbers := list(islice(left, CHUNK)):
+        rows = ledger.rows_at(batch_id, numbers)
+        jobs = ledger.jobs(row["job"] for row in rows.values())
+        wanted = [
+            Admission(number=number, request_id=job.request_id, row=encode(row), pair=encode_pair(job.pair))
+            for number, row in rows.items()
+            if (job := jobs.get(row["job"])) is not None
+        ]
+        ledger.open_batch(batch_id)
+        ledger.admit(batch_id, wanted)
+        count += len(wanted)
+    return count
 
 
 def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
@@ -58,9 +79,6 @@ def pause(ledger: Ledger, why: str) -> None:
 def resume(ledger: Ledger) -> None:
     """Opens the gate, forgets an open breaker and what is left of a Retry-After; waiters are rung."""
     with translated():
-        if ledger.client.hexists(ledger.key("gate"), "closed_until"):
-            # The wait is also the rate's next free place: without this it would go on as one.
-            ledger.client.hdel(ledger.key("gate"), "tat")
         ledger.client.hdel(
             ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_why", "breaker", "breaker_why",
             "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",

@@ -30,11 +30,11 @@ def status(
     with station(settings) as opened:
         try:
             if batch is None:
-                print_batches(opened.ledger, as_json=as_json, simulated_elsewhere=elsewhere)
+                print_batches(opened.ledger, settings.limits, as_json=as_json, simulated_elsewhere=elsewhere)
             elif watch:
-                watch_status(opened.ledger, BatchId(batch))
+                watch_status(opened.ledger, settings.limits, BatchId(batch))
             else:
-                print_status(opened.ledger, BatchId(batch), as_json=as_json)
+                print_status(opened.ledger, settings.limits, BatchId(batch), as_json=as_json)
         except NotFoundError as error:
             hint = f" (a simulated one? vton status {batch} --simulate)" if elsewhere else ""
             raise NotFoundError(f"{error}{hint}") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobs.child import Program
 from jobs.cli import control
+from jobs.cli.budget import budget_reached
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
@@ -179,16 +180,8 @@ class Night:
             return None
         if gate.get("breaker") in PERSONS and gate.get("probe_at") != PROBE_AT_ONCE:
             return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
-        return self._budget_reached()
-
-    def _budget_reached(self) -> tuple[ExitCode, str] | None:
-        limits = self._settings.limits
-        spent = int(self._station.ledger.batch_fields(self._batch_id).get("spent", 0))
-        if limits.max_images_per_batch and spent >= limits.max_images_per_batch:
-            return ExitCode.BUDGET, f"the batch's budget of {limits.max_images_per_batch} pictures is reached"
-        if limits.max_images_per_day and self._station.ledger.spent_today() >= limits.max_images_per_day:
-            return ExitCode.BUDGET, f"the day's budget of {limits.max_images_per_day} pictures is reached"
-        return None
+        reached = budget_reached(self._station.ledger, self._settings.limits, self._batch_id)
+        return (ExitCode.BUDGET, reached) if reached else None
 
     def _environment(self) -> dict[str, str]:
         """What the children see: our environment, and the settings that our options changed."""

@@ -8,11 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from jobs.cli.budget import budget_reached
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
 from jobs.results.lines import iso
+from jobs.settings import LimitSettings
 
 OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
 
@@ -50,10 +52,10 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         out(f"ended early: {why}\n")
 
 
-def print_status(ledger: Ledger, batch_id: BatchId, *, as_json: bool) -> None:
+def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as_json: bool) -> None:
     """One batch and the gate. Raises NotFoundError."""
     status = ledger.status(batch_id)
-    gate = gate_words(ledger)
+    gate = gate_words(ledger, limits, None if status.complete else batch_id)
     if as_json:
         content = asdict(status) | {"open": status.open, "complete": status.complete, "gate": gate}
         content["created_at"], content["completed_at"] = (
@@ -68,13 +70,13 @@ def print_status(ledger: Ledger, batch_id: BatchId, *, as_json: bool) -> None:
     sys.stdout.write(f"account: {gate}\n")
 
 
-def print_batches(ledger: Ledger, *, as_json: bool, simulated_elsewhere: bool) -> None:
+def print_batches(ledger: Ledger, limits: LimitSettings, *, as_json: bool, simulated_elsewhere: bool) -> None:
     """Every batch, newest first, and the gate; `simulated_elsewhere`: a simulated shop lies beside this one."""
     statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
     if as_json:
         batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
         sys.stdout.write(
-            json.dumps({"batches": batches, "gate": gate_words(ledger)}, ensure_ascii=False) + "\n"
+            json.dumps({"batches": batches, "gate": gate_words(ledger, limits)}, ensure_ascii=False) + "\n"
         )
         return
     for status in statuses:
@@ -82,10 +84,10 @@ def print_batches(ledger: Ledger, *, as_json: bool, simulated_elsewhere: bool) -
     if not statuses:
         hint = "; simulated ones: vton status --simulate" if simulated_elsewhere else ""
         sys.stdout.write(f"no batch yet{hint}\n")
-    sys.stdout.write(f"account: {gate_words(ledger)}\n")
+    sys.stdout.write(f"account: {gate_words(ledger, limits)}\n")
 
 
-def watch_status(ledger: Ledger, batch_id: BatchId) -> None:
+def watch_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId) -> None:
     """Shows a batch until it is complete. Raises NotFoundError."""
     with Progress(batch_id) as progress:
         while True:
@@ -94,7 +96,7 @@ def watch_status(ledger: Ledger, batch_id: BatchId) -> None:
             if status.complete:
                 break
             time.sleep(0.5)
-    print_status(ledger, batch_id, as_json=False)
+    print_status(ledger, limits, batch_id, as_json=False)
 
 
 def other_retries(status: BatchStatus, *, simulated: bool) -> str:
@@ -112,8 +114,8 @@ def other_retries(status: BatchStatus, *, simulated: bool) -> str:
     )
 
 
-def gate_words(ledger: Ledger) -> str:
-    """The account's gate in one line: open, or why not."""
+def gate_words(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:
+    """The account's gate in one line: open, or why not; for one batch its own budget counts too."""
     gate = ledger.gate_fields()
     if "paused" in gate:
         return f"paused: {gate['paused']} (vton resume)"
@@ -121,6 +123,8 @@ def gate_words(ledger: Ledger) -> str:
         return f"waiting, {gate['breaker']}: {gate.get('breaker_why', '')} (tried again by itself; at once: vton resume)"
     if float(gate.get("closed_until", 0)) / 1000 > time.time():
         return f"throttled: {gate.get('closed_why', '')}"
+    if reached := budget_reached(ledger, limits, batch_id):
+        return f"waiting, budget: {reached}"
     return "open"
 
 

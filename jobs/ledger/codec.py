@@ -120,6 +120,8 @@ def _decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         queued_ms=_ms(fields, "queued_ms"),
         submitted_ms=_ms(fields, "submitted_ms"),
         unanswered=int(fields.get("unanswered", 0)),
+        unanswered_ms=_ms(fields, "unanswered_ms"),
+        fetches=int(fields.get("fetches", 0)),
         polled_ms=_ms(fields, "polled_ms"),
         ended_ms=_ms(fields, "ended_ms"),
         finished_ms=_ms(fields, "finished_ms"),

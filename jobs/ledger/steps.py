@@ -85,13 +85,15 @@ def defer(
     answered: bool = True,
     task_id: TaskId | None = None,
     foretold_ms: float | None = None,
+    runs: bool = True,
 ) -> Call[bool]:
-    """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed.
+    """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed while it `runs`.
 
     `foretold_ms`: the task's whole time as its progress foretells it; compared with its true time in the end.
     """
     foretold = "" if foretold_ms is None else f"{foretold_ms:.0f}"
-    args = (request_id, wait_ms, LEASE_MS, int(not answered), task_id or "", foretold)
+    lease_ms = LEASE_MS if runs else 0
+    args = (request_id, wait_ms, lease_ms, int(not answered), task_id or "", foretold)
     return Call(_script("defer"), args, bool)
 
 
@@ -120,17 +122,21 @@ def again(request_id: RequestId, task_id: TaskId, wait_ms: int) -> Call[bool]:
 
 
 def postpone(
-    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None
+    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None, fetches: int = 0
 ) -> Call[bool]:
-    """The pictures cannot be fetched now: they are due again in `wait_ms`."""
-    return _transition(request_id, "submitted", None, task=task_id, due=str(now_ms + wait_ms))
+    """The pictures cannot be fetched now: they are due again in `wait_ms`. `fetches`: failed ones so far."""
+    due = str(now_ms + wait_ms)
+    return _transition(request_id, "submitted", None, task=task_id, due=due, fetches=str(fetches or ""))
 
 
 def ask_again(
-    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None
+    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None, fetches: int = 0
 ) -> Call[bool]:
-    """The picture addresses are no good: the result is due to be asked for in `wait_ms`."""
-    return _transition(request_id, "submitted", None, task=task_id, due=str(now_ms + wait_ms), urls="")
+    """The picture addresses are no good: the result is due to be asked for in `wait_ms`. `fetches` as in `postpone`."""
+    due = str(now_ms + wait_ms)
+    return _transition(
+        request_id, "submitted", None, task=task_id, due=due, urls="", fetches=str(fetches or "")
+    )
 
 
 def succeed(
@@ -179,9 +185,9 @@ def hint(request_id: str, task_id: str | None) -> Call[bool]:
     return Call(_script("hint"), (request_id, task_id or ""), bool)
 
 
-def reopen(request_id: RequestId, state: JobState) -> Call[bool]:
-    """failed | rejected | unknown | cancelled → queued, because a person wants it."""
-    return Call(_script("reopen"), (request_id, state.value), bool)
+def reopen(request_id: RequestId, state: JobState, batch_id: str = "") -> Call[bool]:
+    """failed | rejected | unknown | cancelled → queued, because a person wants it, for a batch that still refers to it."""
+    return Call(_script("reopen"), (request_id, state.value, batch_id), bool)
 
 
 def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:

@@ -1,62 +1,30 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import structlog
 
-from jobs.errors import VtonError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, OutboxEntry
 from jobs.records import BatchId, BatchStatus, Job
-from jobs.redis_client import translated
-from jobs.report import write_report
+from jobs.report import Thumbnails, write_report
+from jobs.results.files import replacement, sweep
 from jobs.results.jsonl import ResultsFile
+from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
 from jobs.results.lines import ResultLine, result_line, written
 from jobs.results.pictures import BatchPictures
 from jobs.results.tables import summary, write_json, write_tables
 
+__all__ = ["LEASE_MS", "Exported", "Exporter"]
+
 log = structlog.get_logger()
 
-#: An exporter that died gives its batch free after this long.
-LEASE_MS = 30_000
 #: Rows in one round trip.
 CHUNK = 500
-
-_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
-_DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-
-
-class _LeaseLostError(VtonError):
-    """Another exporter has taken the batch over."""
-
-
-class _Lease:
-    """One exporter at a time per batch; it must say often that it is alive."""
-
-    def __init__(self, ledger: Ledger, batch_id: BatchId) -> None:
-        self._client = ledger.client
-        self._key = ledger.key("exporting", batch_id)
-        self._token = uuid4().hex
-
-    def take(self) -> bool:
-        with translated():
-            if self._client.set(self._key, self._token, nx=True, px=LEASE_MS):
-                return True
-            # Sent again because its reply was lost, it finds our own token.
-            return bool(self._client.get(self._key) == self._token)
-
-    def renew(self) -> None:
-        with translated():
-            if not self._client.eval(_RENEW, 1, self._key, self._token, LEASE_MS):
-                raise _LeaseLostError("another exporter has taken the batch over")
-
-    def drop(self) -> None:
-        with translated():
-            self._client.eval(_DROP, 1, self._key, self._token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +41,17 @@ class Exported:
 class Exporter:
     """Writes `<output_dir>/<batch>/…`; pictures are linked from the picture store, not copied where that is possible."""
 
-    def __init__(self, ledger: Ledger, *, output_dir: Path, picture_store: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        output_dir: Path,
+        picture_store: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock`: seconds, for the times between renewals of a lease."""
         self._ledger = ledger
+        self._clock = clock
         self._output_dir = output_dir
         self._store = picture_store
 
@@ -82,7 +59,7 @@ class Exporter:
         """Brings the files up to date; the tables too when the batch is complete or `tables` asks for them.
 
         Returns:
-            None when another exporter has the batch.
+            None when another exporter has the batch, or has taken it over meanwhile.
 
         Raises:
             NotFoundError: no such batch.
@@ -90,19 +67,25 @@ class Exporter:
             OSError: the disk is full; results.jsonl is mended by the next export.
         """
         fields = self._ledger.batch_fields(batch_id)
-        lease = _Lease(self._ledger, batch_id)
+        lease = Lease(self._ledger, batch_id, self._clock)
         if not lease.take():
             return None
         try:
             return self._export(batch_id, fields, lease, tables=tables)
-        except _LeaseLostError:
+        except LeaseLostError:
+            return None
+        except FileNotFoundError:
+            # Whoever takes a batch over removes our temporary files.
+            if lease.held():
+                raise
             return None
         finally:
             lease.drop()
 
-    def _export(self, batch_id: BatchId, fields: dict[str, str], lease: _Lease, *, tables: bool) -> Exported:
+    def _export(self, batch_id: BatchId, fields: dict[str, str], lease: Lease, *, tables: bool) -> Exported:
         folder = self._output_dir / batch_id
         (folder / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
+        sweep(folder, lease.renew)
         pictures = BatchPictures(self._store, folder)
         status = self._ledger.status(batch_id)
         file = ResultsFile(folder / "results.jsonl", self._ledger.ledger_id() or "")
@@ -122,36 +105,37 @@ class Exporter:
         pictures: BatchPictures,
         fields: dict[str, str],
         status: BatchStatus,
-        lease: _Lease,
+        lease: Lease,
     ) -> None:
         """Everything but results.jsonl, from the rows as they stand now."""
         columns = self._columns(status.batch_id, fields)
-        counts = write_tables(folder, columns, pictures.linked(self._all_lines(status, lease)))
+        lines = pictures.linked(lease.kept(self._all_lines(status)))
+        counts = write_tables(folder, columns, lines, lease.renew)
         told = summary(status, counts, self._ledger.batch_fields(status.batch_id))
-        write_json(folder / "summary.json", told)
-        write_report(
-            folder / "report.html",
-            summary=told,
-            lines=pictures.linked(self._all_lines(status, lease)),
-            batch_folder=folder,
-            pictures=_local_file,
-        )
+        write_json(folder / "summary.json", told, lease.renew)
+        with replacement(folder / "report.html", lease.renew) as page:
+            write_report(
+                page,
+                summary=told,
+                lines=pictures.linked(lease.kept(self._all_lines(status))),
+                batch_folder=folder,
+                pictures=_local_file,
+                thumbnails=_KeepingThumbnails(lease),
+            )
 
-    def _bring_up(
-        self, file: ResultsFile, pictures: BatchPictures, status: BatchStatus, lease: _Lease
-    ) -> int:
+    def _bring_up(self, file: ResultsFile, pictures: BatchPictures, status: BatchStatus, lease: Lease) -> int:
         """Adds what has ended since the checkpoint; a file without one is made anew."""
         checkpoint = file.checkpoint()
         if checkpoint is None:
-            file.write_anew([], "0")
+            file.write_anew([], "0", lease.renew)
             checkpoint = "0"
         added = 0
         while entries := self._ledger.outbox(status.batch_id, checkpoint, at_most=CHUNK):
-            lines = list(pictures.linked(self._ended_lines(entries, status)))
+            lines = list(pictures.linked(lease.kept(self._ended_lines(entries, status))))
             lease.renew()
-            checkpoint = entries[-1].entry_id
             reach("exporting")
-            file.append((written(line) for line in lines), checkpoint)
+            file.append((written(line) for line in lines), entries[-1].entry_id, after=checkpoint)
+            checkpoint = entries[-1].entry_id
             added += len(lines)
         return added
 
@@ -174,12 +158,11 @@ class Exporter:
                 batch_id, number, rows[number], job, left=left.get(number), created_ms=created_ms
             )
 
-    def _all_lines(self, status: BatchStatus, lease: _Lease) -> Iterator[ResultLine]:
+    def _all_lines(self, status: BatchStatus) -> Iterator[ResultLine]:
         """Every row in order, as it stands now."""
         batch_id, created_ms = status.batch_id, status.created_ms
         left = self._ledger.left_rows(batch_id)
         for rows in self._ledger.rows(batch_id):
-            lease.renew()
             jobs = self._ledger.jobs(
                 row["job"] for number, row in rows.items() if "job" in row and number not in left
             )
@@ -197,6 +180,18 @@ class Exporter:
             for row in rows.values():
                 seen.update(dict.fromkeys([*row["fields"], *row.get("inputs", ())]))
         return list(seen)
+
+
+class _KeepingThumbnails(Thumbnails):
+    """Thumbnails that keep the lease: those of a page together may take longer than it lasts."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__()
+        self._lease = lease
+
+    def of(self, path: Path, side: int) -> str | None:
+        self._lease.keep()
+        return super().of(path, side)
 
 
 def _local_file(path: str) -> Path | None:

@@ -4,12 +4,14 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import structlog
 
 from jobs.records import Owner
+from jobs.results.files import temporary
 from jobs.results.lines import ResultLine
 
 log = structlog.get_logger()
@@ -47,7 +49,7 @@ class BatchPictures:
             if not target.exists():
                 if not stored.exists():
                     return None
-                _link_or_copy(stored, target)
+                _link_or_copy(stored, target, temporary(self._folder / target.name))
             elif not _is(target, stored, sha256):
                 continue
             return f"images/{target.name}"
@@ -83,13 +85,17 @@ def _is(target: Path, stored: Path, sha256: str) -> bool:
     return target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == sha256
 
 
-def _link_or_copy(stored: Path, target: Path) -> None:
+def _link_or_copy(stored: Path, target: Path, new: Path) -> None:
+    """`new`: a temporary file in the batch folder, where the next exporter sweeps it if this one is killed."""
     try:
         os.link(stored, target)
     except FileExistsError:
         return
     except OSError:
         # Another file system, or one without links.
-        new = target.with_name(target.name + ".tmp")
-        shutil.copyfile(stored, new)
-        new.replace(target)
+        try:
+            shutil.copyfile(stored, new)
+            new.replace(target)
+        finally:
+            with suppress(OSError):
+                new.unlink()

@@ -2,15 +2,14 @@
 
 import csv
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
 from jobs.records import BatchStatus
+from jobs.results.files import Renew, replacing
 from jobs.results.lines import ResultLine, iso
 
 #: Columns behind the manifest's own; the prefix keeps them apart from any of those.
@@ -29,14 +28,19 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
 
 
-def write_tables(folder: Path, columns: Sequence[str], lines: Iterable[ResultLine]) -> Counter[str]:
+def write_tables(
+    folder: Path, columns: Sequence[str], lines: Iterable[ResultLine], renew: Renew
+) -> Counter[str]:
     """Writes results.csv (all rows) and failed.csv (those without a picture, as a manifest to run again).
 
     Returns:
         How many rows have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
     """
     counts: Counter[str] = Counter()
-    with replacing(folder / "results.csv") as results, replacing(folder / "failed.csv") as failed:
+    with (
+        replacing(folder / "results.csv", renew) as results,
+        replacing(folder / "failed.csv", renew) as failed,
+    ):
         all_rows, gaps = csv.writer(results), csv.writer(failed)
         all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
         gaps.writerow([safe_cell(name) for name in columns])
@@ -86,9 +90,9 @@ def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -
     }
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any], renew: Renew) -> None:
     """Writes one JSON object, whole or not at all."""
-    with replacing(path) as file:
+    with replacing(path, renew) as file:
         json.dump(content, file, ensure_ascii=False, indent=2)
         file.write("\n")
 
@@ -114,17 +118,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """A text file that takes its name only when it is whole and on disk."""
-    new = path.with_name(path.name + ".tmp")
-    with new.open("w", encoding="utf-8", newline="") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _status_cells(line: ResultLine) -> list[str]:

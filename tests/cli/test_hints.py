@@ -29,3 +29,14 @@ def test_a_batch_of_the_simulated_shop_is_hinted_at_from_the_real_one(shop):
         4,
         "vton: no such batch: night-0 (a simulated one? vton status night-0 --simulate)\n",
     )
+
+
+def test_status_says_which_budget_keeps_jobs_waiting(shop, elsewhere, heart):
+    heart.admit("b", ["a", "c"], seal=True)
+    heart.submitted()
+    spent = elsewhere.env() | {"VTON_LIMITS__MAX_IMAGES_PER_BATCH": "1"}
+    assert (
+        "account: waiting, budget: the batch's budget of 1 pictures is reached"
+        in shop.vton("status", "b", **spent).out
+    )
+    assert "account: open" in shop.vton("status", **spent).out

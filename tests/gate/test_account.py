@@ -1,5 +1,7 @@
 """What the account as a whole goes through: pauses, throttling, the breaker and its probes."""
 
+import time
+
 import pytest
 import structlog
 
@@ -8,7 +10,18 @@ from jobs.ledger import Ledger, steps
 from jobs.records import JobState, TaskId
 from jobs.settings import LimitSettings
 from tests.heart import Answer, Heart, failure, rid
-from worker.gate import LOST, PROBE_MS, STREAK, Gate, Permit, count_lost, open_breaker, pause, unpause
+from worker.gate import (
+    LOST,
+    PROBE_MS,
+    STREAK,
+    Gate,
+    Permit,
+    count_lost,
+    open_breaker,
+    pause,
+    suspect_token,
+    unpause,
+)
 
 MANY = [f"p{number}" for number in range(12)]
 
@@ -154,6 +167,41 @@ def test_a_throttled_gate_says_so_in_the_log(ledger: Ledger, heart: Heart) -> No
     assert [entry["event"] for entry in logs] == ["gate.throttled"]
 
 
+def test_one_that_is_turned_away_again_lets_the_others_go_first(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    for place in (0, -1):
+        permit = heart.submitting()
+        assert permit.request_id == rid("x")
+        heart.ledger.run(
+            heart.give_back_call(permit.request_id or "", permit.claim, "close", "503", (0, 6_000))
+        )
+        assert heart.line("a")[place] == rid("x")
+        heart.gate(closed_until=0, closed_at=0)
+    assert heart.granted().request_id == rid("y")
+
+
+def test_a_callback_that_named_the_task_counts_more_than_a_refusal(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.submitting()
+    heart.ledger.run(steps.hint(rid("x"), "t"))
+    throttle(heart, permit)
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id) == (JobState.SUBMITTED, "t"), "it is bought: it is not sent again"
+    assert heart.spent("a") == 1
+    assert heart.members("leases").keys() == heart.members("due").keys() == {rid("x")}
+    assert heart.ask().reason in {"throttled", ""}, "the refusal is the account's all the same"
+
+
+def test_an_earlier_closing_gives_a_later_resume_no_place_in_the_rate(account: Heart) -> None:
+    permit = account.submitting()
+    account.ledger.run(account.give_back_call(permit.request_id or "", permit.claim, "close", "503", (1, 1)))
+    account.gate(closed_until=0, closed_at=0)
+    reserved = account.granted(interval_us=5_000_000).go_ms
+    control.pause(account.ledger, "looking")
+    control.resume(account.ledger)
+    assert account.granted(interval_us=5_000_000).go_ms == reserved + 5_000
+
+
 # -- what could not be sent ----------------------------------------------------------------------------------
 
 
@@ -193,6 +241,27 @@ def test_one_job_that_cannot_be_sent_fails_while_the_others_go_on(heart: Heart) 
     assert job.failure is not None
     assert (job.failure.kind, job.failure.retryable) == ("not_sent", True)
     assert heart.raw(rid("x")).get("paid_batch") is None
+
+
+def test_a_process_that_cannot_send_rests_and_leaves_its_permits_to_others(
+    ledger: Ledger, heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heart.admit("a", MANY)
+    monkeypatch.setattr("worker.gate.REST_S", (0.2, 0.4))
+    sick, well = (Gate(ledger, LimitSettings(images_per_minute=1e6), submit_timeout_s=60) for _ in range(2))
+    permit = sick.acquire()
+    assert permit is not None
+    sick.unsent(permit, "no route")
+    heart.gate(closed_until=0, closed_at=0)
+    began = time.monotonic()
+    assert well.acquire() is not None
+    assert time.monotonic() - began < 0.15, "only the one that could not send rests"
+    assert sick.acquire() is not None
+    assert time.monotonic() - began > 0.15
+    sick.reached()
+    began = time.monotonic()
+    assert sick.acquire() is not None
+    assert time.monotonic() - began < 0.15
 
 
 # -- the breaker ---------------------------------------------------------------------------------------------
@@ -306,3 +375,22 @@ def test_the_gate_tells_of_an_opened_breaker_once(ledger: Ledger, heart: Heart) 
             gate.trip(permit, "credits", "No credits available")
     assert [entry["event"] for entry in logs] == ["breaker.opened"]
     assert logs[0]["why"] == "No credits available"
+
+
+def test_a_probe_that_is_turned_away_lets_the_next_job_try(account: Heart) -> None:
+    trip(account, account.submitting())
+    tried = []
+    for _ in range(4):
+        account.gate(probe_at=0)
+        probe = account.submitting()
+        tried.append(probe.request_id)
+        trip(account, probe)
+    assert len(set(tried)) == 4, "one job that the vendor turns away does not shut the account for all"
+
+
+def test_a_poll_that_is_refused_while_others_are_accepted_says_nothing_of_the_token(account: Heart) -> None:
+    since = (account.submitted().submitted_ms or 0) - 1
+    assert account.ledger.run(suspect_token("HTTP 403", since))
+    assert "breaker" not in account.gate()
+    assert not account.ledger.run(suspect_token("HTTP 401", None))
+    assert account.gate()["breaker"] == "token"

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.errors import LedgerLostError
 from jobs.ledger import Ledger, steps
-from jobs.records import BatchId, JobState
+from jobs.records import BatchId, JobState, TaskId
 from jobs.settings import LimitSettings
 from tests.heart import Heart, failure, rid
 from worker.gate import Gate
@@ -104,10 +104,19 @@ def test_a_slot_is_held_from_the_permit_to_the_end_of_the_task(heart: Heart) -> 
     assert heart.granted(in_flight=1).request_id == rid("y")
 
 
-def test_a_lease_that_nobody_renews_runs_out(heart: Heart) -> None:
+def test_a_slot_whose_holder_died_is_free_when_its_lease_runs_out(heart: Heart) -> None:
     heart.admit("a", ["x", "y"])
-    heart.submitted(in_flight=1)
+    heart.granted(in_flight=1)
     heart.score("leases", rid("x"), 1)
+    assert heart.granted(in_flight=1).request_id == rid("y")
+
+
+def test_a_task_that_nobody_asks_about_keeps_its_slot(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    heart.submitted(task="t", in_flight=1)
+    heart.score("leases", rid("x"), 1)
+    assert heart.ask(in_flight=1).reason == "slots", "it still runs at HiDream"
+    heart.ledger.run(steps.ended(rid("x"), TaskId("t"), ["u"], "poll", None))
     assert heart.granted(in_flight=1).request_id == rid("y")
 
 

@@ -115,3 +115,13 @@ def test_a_throttled_rate_climbs_back_by_some_of_the_whole_in_each_window(heart:
     assert 124_000 < interval(0.5, 120_000) <= 125_000
     assert interval(0.5, 201_000) == 100_000
     assert 199_000 < interval(0.5, -60_000) <= 200_000, "it climbs from the end of the closing"
+
+
+def test_who_comes_late_moves_the_next_place_on(heart: Heart) -> None:
+    heart.admit("a", ["x", "y", "z"])
+    first = heart.granted(interval_us=5_000_000)
+    heart.begin(first.request_id or "", first.claim, go_ms=first.go_ms, interval_us=5_000_000)
+    second = heart.granted(interval_us=5_000_000)
+    assert second.go_ms == first.go_ms + 5_000, "in time: nothing moves"
+    heart.begin(second.request_id or "", second.claim, go_ms=first.now_ms - 1_000, interval_us=5_000_000)
+    assert heart.granted(interval_us=5_000_000).go_ms == second.go_ms + 10_000

@@ -110,3 +110,13 @@ def test_nothing_due_and_nothing_learnt_is_told_so(heart: Heart) -> None:
     heart.ledger.client.zadd(heart.ledger.key("due"), {"gone": 0})
     assert heart.ledger.run(steps.take_due(8)).jobs == ()
     assert heart.members("due") == {}, "a job that is no more is not asked for for ever"
+
+
+def test_a_hint_about_an_earlier_post_voids_the_permit_for_another(heart: Heart, x: RequestId) -> None:
+    permit = heart.granted()
+    assert heart.ledger.run(steps.hint(x, "t"))
+    assert heart.begin(x, permit.claim) == "fenced", "nothing is left to buy"
+    job = heart.job(x)
+    assert (job.state, job.task_id, heart.spent("a")) == (JobState.SUBMITTED, "t", 0)
+    assert heart.members("leases").keys() == {x}
+    assert heart.members("posting") == {}

@@ -142,8 +142,11 @@ class LedgerMachine(RuleBasedStateMachine):
         name = self._pick(pick, lambda twin: twin.claim and twin.state in {"queued", "submitting"})
         twin, claim = self._twin(name), self._claim(name, whose)
         ours = twin is not None and twin.claim == claim and twin.state in {"queued", "submitting"}
-        assert self.heart.begin(rid(name), claim) == ("go" if ours else "fenced")
-        if twin is not None and ours:
+        adopted = twin is not None and ours and twin.state == "queued" and self._adopt(name, twin.hint_task)
+        assert self.heart.begin(rid(name), claim) == ("go" if ours and not adopted else "fenced")
+        if twin is not None and adopted:
+            self.model.refund(twin)
+        elif twin is not None and ours:
             twin.state = "submitting"
 
     @rule(pick=picks, whose=claims, replay=flags)
@@ -154,12 +157,26 @@ class LedgerMachine(RuleBasedStateMachine):
         ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
         reply = self._run(self.heart.give_back_call(rid(name), claim), replay=replay)
         assert reply[0] == int(ours)
-        if twin is not None and ours:
-            self.model.refund(twin)
-            self.model.queue(twin)
-            twin.release()
-            twin.sets.discard("unknown")
-            self._renounce(name, claim)
+        if twin is None or not ours:
+            return
+        unused = twin.state == "queued"
+        if self._adopt(name, twin.hint_task):
+            if unused:
+                self.model.refund(twin)
+            return
+        self.model.refund(twin)
+        self.model.queue(twin)
+        twin.release()
+        twin.sets.discard("unknown")
+        self._renounce(name, claim)
+
+    def _adopt(self, name: str, task: str | None) -> bool:
+        lent = "leases" in self.model.jobs[name].sets
+        if not self.model.adopt(name, task):
+            return False
+        self.adopted += int(not lent)
+        self.former_tasks[name].append(task or "")
+        return True
 
     # -- the submit worker -------------------------------------------------------------------------------
 
@@ -286,13 +303,10 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.heart.ledger.run(steps.hint(rid(name), task)) == (twin is not None)
         if twin is None:
             return
-        if twin.state == "submitting":
+        if twin.state == "submitting" or (twin.state == "queued" and twin.claim):
             twin.hint_task = task or twin.hint_task
-        elif twin.state == "unknown" or (twin.state == "queued" and twin.claim is None):
-            lent = "leases" in twin.sets
-            if self.model.adopt(name, task):
-                self.adopted += int(not lent)
-                self.former_tasks[name].append(task or "")
+        elif twin.state in {"unknown", "queued"}:
+            self._adopt(name, task)
 
     @rule()
     def take_due(self) -> None:

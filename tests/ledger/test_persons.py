@@ -2,7 +2,9 @@
 
 import pytest
 
+from jobs.cli import control
 from jobs.ledger import steps
+from jobs.queue import Queue
 from jobs.records import BatchId, JobState, TaskId
 from tests.heart import Heart, failure, rid
 
@@ -128,3 +130,55 @@ def test_an_unknown_job_that_turns_out_refused_is_exported(heart: Heart) -> None
     assert heart.ledger.deactivate(BatchId("a"), last)
     assert heart.ledger.run(steps.refuse(rid("x"), permit.claim, failure(), answered=True))
     assert heart.ledger.active_batches() == ["a"]
+
+
+def _cancelled(heart: Heart, batch: str, name: str) -> None:
+    heart.ledger.client.hset(heart.ledger.key("batch", batch), "cancelled", 1)
+    assert heart.ledger.run(steps.cancel(batch, rid(name)))
+
+
+@pytest.mark.parametrize("by", ["retry", "manifest"])
+@pytest.mark.parametrize("bought", [False, True])
+def test_a_row_that_left_a_shared_job_joins_it_again_when_its_batch_is_wanted(
+    heart: Heart, queue: Queue, by: str, bought: bool
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.admit("b", ["x"], seal=True)
+    _cancelled(heart, "a", "x")
+    if bought:
+        heart.succeeded()
+    if by == "retry":
+        retried = control.retry(heart.ledger, queue, BatchId("a"), failed=True, unknown=False, rejected=False)
+        assert retried == 1
+    else:
+        heart.admit("a", ["x"], seal=True)
+    assert heart.counts("a") == {"succeeded" if bought else "queued": 1}
+    assert heart.ledger.left_rows(BatchId("a")) == {}
+    if not bought:
+        heart.succeeded()
+    assert heart.counts("a") == heart.counts("b") == {"succeeded": 1}
+    status = heart.ledger.status(BatchId("a"))
+    assert status.complete
+    assert status.completed_ms is not None
+    assert heart.ledger.outbox(BatchId("a"), "0")[-1].request_id == rid("x"), "its file hears of the picture"
+
+
+def test_a_retry_moves_nothing_for_a_batch_that_has_left(heart: Heart, queue: Queue) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.admit("b", ["x"], seal=True)
+    _cancelled(heart, "a", "x")
+    _cancelled(heart, "b", "x")
+    assert control.retry(heart.ledger, queue, BatchId("a"), failed=True, unknown=False, rejected=False) == 1
+    assert heart.counts("a") == {"queued": 1}
+    heart.succeeded()
+    assert heart.spent("a") == 1, "who wants it pays"
+    assert heart.counts("a") == {"succeeded": 1}
+
+
+def test_a_cancelled_batch_that_is_run_again_is_wanted(heart: Heart, queue: Queue) -> None:
+    heart.admit("a", ["x", "y"], seal=True)
+    control.cancel(heart.ledger, queue, BatchId("a"))
+    assert heart.counts("a") == {"cancelled": 2}
+    heart.ledger.open_batch(BatchId("a"))
+    assert control.retry_failed(heart.ledger, queue, BatchId("a")) == 2
+    assert heart.counts("a") == {"queued": 2}

@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 from jobs.records import JobState
 from jobs.results.jsonl import ResultsFile
+from jobs.results.lease import LeaseLostError
 
 LEDGER = "0f" * 16
+
+
+def held():
+    """The lease of a writer that is alone."""
 
 
 def rows_of(path):
@@ -19,19 +24,41 @@ def rows_of(path):
 def test_what_is_appended_stands_once_and_the_last_line_is_the_checkpoint(tmp_path):
     path = tmp_path / "results.jsonl"
     file = ResultsFile(path, LEDGER)
-    file.write_anew([], "0")
-    file.append(['{"row": 1}', '{"row": 2}'], "5-0")
-    file.append(['{"row": 3}'], "6-0")
+    file.write_anew([], "0", held)
+    file.append(['{"row": 1}', '{"row": 2}'], "5-0", after="0")
+    file.append(['{"row": 3}'], "6-0", after="5-0")
     assert rows_of(path) == ['{"row": 1}', '{"row": 2}', '{"row": 3}']
     last = json.loads(path.read_text().splitlines()[-1])
     assert (last["checkpoint"], last["ledger"]) == ("6-0", LEDGER)
     assert ResultsFile(path, LEDGER).checkpoint() == "6-0"
 
 
+def test_a_writer_that_another_has_overtaken_adds_nothing_to_what_stands_there(tmp_path):
+    path = tmp_path / "results.jsonl"
+    late, other = ResultsFile(path, LEDGER), ResultsFile(path, LEDGER)
+    late.write_anew([], "0", held)
+    began = late.checkpoint()
+    other.append(['{"row": 1}', '{"row": 2}', '{"row": 3}'], "3-0", after=began)
+    before = path.read_bytes()
+    with pytest.raises(LeaseLostError):
+        late.append(['{"row": 1}', '{"row": 2}'], "2-0", after=began)
+    assert path.read_bytes() == before
+
+
+def test_a_writer_that_finds_a_torn_file_instead_of_its_own_adds_nothing(tmp_path):
+    path = tmp_path / "results.jsonl"
+    file = ResultsFile(path, LEDGER)
+    file.write_anew([], "0", held)
+    path.write_bytes(torn := path.read_bytes()[:-9])
+    with pytest.raises(LeaseLostError):
+        file.append(['{"row": 1}'], "1-0", after="0")
+    assert path.read_bytes() == torn
+
+
 def test_a_file_that_is_absent_or_of_another_ledger_has_no_checkpoint(tmp_path):
     path = tmp_path / "results.jsonl"
     assert ResultsFile(path, LEDGER).checkpoint() is None
-    ResultsFile(path, LEDGER).write_anew(['{"row": 1}'], "5-0")
+    ResultsFile(path, LEDGER).write_anew(['{"row": 1}'], "5-0", held)
     assert ResultsFile(path, "a" * 32).checkpoint() is None
 
 
@@ -41,9 +68,9 @@ def test_a_file_that_is_absent_or_of_another_ledger_has_no_checkpoint(tmp_path):
 def test_a_write_torn_at_any_byte_never_leaves_a_checkpoint_that_promises_more_than_is_there(tmp_path, new):
     path = tmp_path / "results.jsonl"
     file = ResultsFile(path, LEDGER)
-    file.write_anew(['{"row": 1}', '{"row": 2}'], "1763877093025-7")
+    file.write_anew(['{"row": 1}', '{"row": 2}'], "1763877093025-7", held)
     before = path.read_bytes()
-    file.append(new, "1763877094000-0")
+    file.append(new, "1763877094000-0", after="1763877093025-7")
     after = path.read_bytes()
     same = next(at for at, (old, now) in enumerate(zip(before, after, strict=False)) if old != now)
     for end in range(same, len(after)):
@@ -91,7 +118,7 @@ def test_a_file_of_another_ledger_is_made_anew(books):
     books.finish()
     folder = books.out / batch
     folder.mkdir(parents=True)
-    ResultsFile(folder / "results.jsonl", "b" * 32).write_anew(['{"row": 99}'], "9999999999999-0")
+    ResultsFile(folder / "results.jsonl", "b" * 32).write_anew(['{"row": 99}'], "9999999999999-0", held)
     books.exporter.export(batch)
     assert [line["row"] for line in books.lines(batch)] == [1]
 
@@ -119,12 +146,13 @@ def test_a_batch_that_is_exported_by_somebody_else_is_left_alone(books):
 def test_any_lines_in_any_chunks_are_read_back_in_their_order(tmp_path_factory, chunks):
     path = tmp_path_factory.mktemp("jsonl") / "results.jsonl"
     file = ResultsFile(path, LEDGER)
-    file.write_anew([], "0")
+    file.write_anew([], "0-0", held)
     for number, chunk in enumerate(chunks):
-        file.append((json.dumps({"sku": text}, ensure_ascii=False) for text in chunk), f"{number}-0")
+        lines = [json.dumps({"sku": text}, ensure_ascii=False) for text in chunk]
+        file.append(lines, f"{number + 1}-0", after=f"{number}-0")
     found = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
     assert [line["sku"] for line in found[:-1]] == [text for chunk in chunks for text in chunk]
-    assert file.checkpoint() == f"{len(chunks) - 1}-0"
+    assert file.checkpoint() == f"{len(chunks)}-0"
 
 
 def test_a_job_that_nobody_can_read_is_told_so_and_the_others_have_their_lines(books):

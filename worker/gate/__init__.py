@@ -5,6 +5,7 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
@@ -38,6 +39,8 @@ PROBE_MS = (5_000, 300_000)
 STREAK = 5
 #: Paid tasks lost without a picture in between before the account is paused.
 LOST = 3
+#: First and longest rest of a process that cannot send, s: its trouble may be its own, and others could use its permits.
+REST_S = (1.0, 30.0)
 #: Longest closing when the vendor does not say how long, ms.
 LONGEST_CLOSE_MS = 60_000
 
@@ -75,6 +78,9 @@ class Empty:
     """Nothing waits to be submitted."""
 
 
+#: What the streak script answers when it is not the account's fault.
+_OTHERS_ACCEPTED = 2
+
 Begin = Literal["go", "closed", "fenced"]
 
 
@@ -84,6 +90,7 @@ class Gate:
     def __init__(self, ledger: Ledger, limits: LimitSettings, *, submit_timeout_s: float) -> None:
         self._ledger = ledger
         self._limits = limits
+        self._interval_us = f"{RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE):.3f}"
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
         #: A process that took longer than this to write its intent has been stopped; it must not send, s.
         self.patience_s = GRACE_MS / 2000
@@ -93,6 +100,8 @@ class Gate:
         self._own_bell = ledger.key("bell", uuid4().hex)
         self._waiters = 0
         self._last_reason = ""
+        self._rest_s = 0.0
+        self._rest_until = 0.0
 
     def acquire(self) -> Permit | None:
         """Waits for a permit; None when nothing is left to submit or the process stops.
@@ -101,6 +110,7 @@ class Gate:
             LedgerLostError: the ledger is not the one this process began with.
         """
         token = uuid4().hex
+        self._stopping.wait(max(0.0, self._rest_until - time.monotonic()))
         while not self._stopping.is_set():
             match self._ask(token):
                 case Permit() as permit:
@@ -125,7 +135,15 @@ class Gate:
         Raises:
             LedgerLostError: as in acquire.
         """
-        args = (permit.request_id, permit.claim, self._deadline_ms, self._ledger_id)
+        args = (
+            permit.request_id,
+            permit.claim,
+            self._deadline_ms,
+            self._ledger_id,
+            permit.go_ms,
+            self._interval_us,
+            RATE_WINDOW_MS,
+        )
         reply = self._ledger.run(Call(script("worker.gate", "begin"), args, list))
         if reply[0] == 1:
             return "go"
@@ -138,8 +156,17 @@ class Gate:
         self._give_back(permit, "none", "", ms=(0, 0))
 
     def unsent(self, permit: Permit, why: str) -> None:
-        """HiDream was not reached: everybody waits a little, unless only this job has the trouble."""
+        """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
+        now = time.monotonic()
+        if now >= self._rest_until:
+            # What other threads met in the same moment is no news.
+            self._rest_s = min(REST_S[1], max(REST_S[0], 2 * self._rest_s))
+            self._rest_until = now + self._rest_s
         self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
+
+    def reached(self) -> None:
+        """HiDream has answered this process, whatever it said."""
+        self._rest_s = self._rest_until = 0.0
 
     def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
@@ -177,7 +204,6 @@ class Gate:
 
     def _ask(self, token: str) -> Permit | Wait | Empty:
         limits = self._limits
-        interval_us = RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE)
         if not self._ledger_id:
             self._ledger_id = self._ledger.ledger_id() or ""
             if not self._ledger_id:
@@ -186,7 +212,7 @@ class Gate:
             token,
             self._ledger_id,
             limits.in_flight,
-            f"{interval_us:.3f}",
+            self._interval_us,
             limits.max_images_per_batch,
             limits.max_images_per_day,
             datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -244,7 +270,16 @@ class Gate:
 
 def open_breaker(reason: str, why: str, *, enough: int = 1) -> Call[bool]:
     """Counts a bad answer that came outside a permit, e.g. to a poll; True when the breaker opens with it."""
-    return Call(script("worker.gate", "streak"), (reason, why, enough, *PROBE_MS), bool)
+    return Call(script("worker.gate", "streak"), (reason, why, enough, *PROBE_MS, ""), bool)
+
+
+def suspect_token(why: str, since_ms: int | None) -> Call[bool]:
+    """A poll's token was refused: the breaker opens, unless others have been accepted since.
+
+    `since_ms`: since when this task's polls have been refused; None: this is the first. True: it is the task's own trouble.
+    """
+    args = ("token", why, 1, *PROBE_MS, "" if since_ms is None else since_ms)
+    return Call(script("worker.gate", "streak"), args, lambda reply: reply == _OTHERS_ACCEPTED)
 
 
 def pause(why: str) -> Call[bool]:

@@ -1,19 +1,26 @@
--- Nothing was bought: the job waits again, at the front, and no attempt is burnt. What it means for the account:
+-- Nothing was bought: the job waits again, and no attempt is burnt. It stands at the front, but for one that was turned away
+-- before or tripped the breaker: what turns it away may be its own, and the others must get their turn.
+-- A callback that named its task meanwhile is believed before the refusal: HiDream is asked about that task.
+-- What it means for the account:
 -- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, refund.
 -- Effects: 'none' | 'unsent' (close, but not for one job's sake while others are accepted) | 'close' (ms, or a doubling wait when 0; shrinks nothing) | 'throttle' (close and shrink the rate)
 -- | 'trip' (open the breaker; ms = first wait for a probe).
 -- Returns {1, closed until or 0, opened} or {0, 0, 0} (fenced).
 local rid, token, claim, effect, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job, gate = key('job', rid), key('gate')
-local found = redis.call('HMGET', job, 'state', 'op', 'claim')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hint_task')
 if found[2] == token then return { 1, 0, 0 } end
 if found[3] ~= claim or (found[1] ~= 'queued' and found[1] ~= 'submitting' and found[1] ~= 'unknown') then return { 0, 0, 0 } end
 redis.call('HSET', job, 'op', token)
 redis.call('ZREM', key('unknown'), rid)
 redis.call('HDEL', job, 'failure')
 local was_probe = redis.call('HGET', gate, 'probe') == rid
-refund(rid)
-if effect == 'unsent' then
+local adopted = adopt(rid, found[4])
+-- What was adopted has been paid for; a permit that was not used for it has not.
+if not adopted or found[1] == 'queued' then refund(rid) end
+if adopted then
+  if effect == 'unsent' then effect = 'none' end
+elseif effect == 'unsent' then
   local times = redis.call('HINCRBY', job, 'not_sent', 1)
   if times == 1 then redis.call('HSET', job, 'unsent_ms', now) end
   local since = tonumber(redis.call('HGET', job, 'unsent_ms'))
@@ -27,8 +34,10 @@ if effect == 'unsent' then
   end
   back_to_queue(rid, times > 1)
   effect = others_go and 'none' or 'close'
-else
+elseif effect == 'none' then
   back_to_queue(rid)
+else
+  back_to_queue(rid, effect == 'trip' or redis.call('HINCRBY', job, 'turned_away', 1) > 1)
 end
 
 local closed, opened = 0, 0
@@ -53,14 +62,12 @@ if effect == 'throttle' or effect == 'close' then
     if now - tonumber(redis.call('HGET', gate, 'factor_ms') or '0') >= window then
       local factor = math.max(0.1, rate_factor(window) * 0.7)
       -- It climbs from where the closing ends: nothing is tried before.
-      redis.call('HSET', gate, 'factor', string.format('%.4f', factor), 'factor_ms', closed)
+      redis.call('HSET', gate, 'factor', string.format('%.4f', factor), 'factor_ms', math.max(closed, now))
     end
-    -- Never earlier than what is reserved: who has a reservation may still go.
-    redis.call('HSET', gate, 'tat', string.format('%.3f', math.max(closed, tonumber(redis.call('HGET', gate, 'tat') or '0'))))
   end
 elseif effect == 'trip' then
   local already = redis.call('HGET', gate, 'breaker')
   if not already or was_probe then opened = open_breaker(why, ARGV[10] or '', tonumber(ARGV[6]), tonumber(ARGV[7])) end
 end
-release(rid)
+if not adopted then release(rid) end
 return { 1, closed, opened }

@@ -33,7 +33,16 @@ if g[4] then
   probe = 1
 end
 
-redis.call('ZREMRANGEBYSCORE', key('leases'), '-inf', now)
+-- A slot whose holder died is free. A task that nobody has asked about meanwhile still runs: rather an idle slot than one
+-- task too many, and without a collect process nothing is to be bought anyway.
+for _, held in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now)) do
+  local runs = redis.call('HMGET', key('job', held), 'state', 'ended_ms')
+  if runs[1] == 'submitted' and not runs[2] and redis.call('ZSCORE', key('due'), held) then
+    redis.call('ZADD', key('leases'), now + lease, held)
+  else
+    redis.call('ZREM', key('leases'), held)
+  end
+end
 if redis.call('ZCARD', key('leases')) >= tonumber(ARGV[3]) then
   local first = redis.call('ZRANGE', key('leases'), 0, 0, 'WITHSCORES')
   return { 'wait', 'slots', math.max(1, math.ceil(first[2] - now)), '' }

@@ -1,4 +1,4 @@
--- Asks again later. ARGV: request id, wait ms, lease ms, 1 = there was no answer, task id ('' = any), the task's whole time as
+-- Asks again later. ARGV: request id, wait ms, lease ms (0 = its slot is free), 1 = there was no answer, task id ('' = any), the task's whole time as
 -- its progress foretells it in ms ('' = it does not).
 -- Returns 1 or 0 (no longer under way).
 local rid = ARGV[1]
@@ -7,9 +7,10 @@ if asked[1] ~= 'submitted' or (ARGV[5] ~= '' and asked[2] ~= ARGV[5]) then retur
 redis.call('HINCRBY', key('job', rid), 'polls', 1)
 if ARGV[4] == '1' then
   redis.call('HINCRBY', key('job', rid), 'unanswered', 1)
+  redis.call('HSETNX', key('job', rid), 'unanswered_ms', now)
 else
   redis.call('HSET', key('job', rid), 'polled_ms', now)
-  redis.call('HDEL', key('job', rid), 'unanswered')
+  redis.call('HDEL', key('job', rid), 'unanswered', 'unanswered_ms')
 end
 -- The first word counts: later ones are easily right.
 if ARGV[6] ~= '' then redis.call('HSETNX', key('job', rid), 'foretold_ms', ARGV[6]) end
@@ -23,5 +24,6 @@ else
 end
 wake(rid)
 -- A task that is over has no slot any more; only its pictures' addresses are asked for again.
-if not asked[3] then redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid) end
+if ARGV[3] == '0' then release(rid)
+elseif not asked[3] then redis.call('ZADD', key('leases'), now + ARGV[2] + ARGV[3], rid) end
 return 1

@@ -5,14 +5,15 @@ local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms')
 local state = found[1]
 if not state then return 0 end
-if state == 'submitting' then
+if state == 'submitting' or (state == 'queued' and redis.call('HGET', job, 'claim')) then
+  -- Somebody is about to send it, or has: whoever records what became of that looks here.
   redis.call('HSET', job, 'hinted', 1)
   if task ~= '' then redis.call('HSET', job, 'hint_task', task) end
 elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]) then
   redis.call('HSET', job, 'hinted', 1)
   redis.call('ZADD', key('due'), 'XX', now, rid)
   ring('watch', 8)
-elseif state == 'unknown' or (state == 'queued' and not redis.call('HGET', job, 'claim')) then
+elseif state == 'unknown' or state == 'queued' then
   adopt(rid, task)
 end
 return 1

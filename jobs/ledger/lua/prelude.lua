@@ -80,7 +80,7 @@ local function release_later(rid)
   if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
   redis.call('ZREM', key('posting'), rid)
   local learnt = redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var')
-  local wait = 5000
+  local wait = 15000
   if learnt[1] then wait = math.exp(learnt[1] + math.sqrt(math.max(0, tonumber(learnt[2])))) end
   redis.call('ZADD', key('leases'), 'XX', math.floor(now + math.min(wait, 300000)), rid)
 end
@@ -145,7 +145,8 @@ end
 -- What a former task left in its job; what it cost stays spent.
 local function forget_task(rid)
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'paid_batch', 'paid_day')
+    'unanswered', 'unanswered_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away',
+    'fetches', 'paid_batch', 'paid_day')
 end
 
 -- A person or a new batch asks once more: the job is as if it had never been tried.
@@ -177,6 +178,7 @@ end
 local function adopt(rid, task)
   if not task or task == '' or redis.call('HSETNX', key('tasks'), task, rid) == 0 then return false end
   local job = key('job', rid)
+  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
   redis.call('HDEL', job, 'failure', 'hint_task')

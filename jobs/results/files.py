@@ -1,0 +1,54 @@
+"""The files of a batch folder: each is replaced as a whole, and only while the batch's lease is held.
+
+A temporary file is its writer's own. Whoever takes a batch over removes those of the writers before: one that stood still
+between its last look at the lease and the rename finds nothing left to rename.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+#: Renews the lease; raises LeaseLostError when it is another's.
+Renew = Callable[[], None]
+
+
+@contextmanager
+def replacing(path: Path, renew: Renew) -> Iterator[TextIO]:
+    """A text file that takes its name only when it is whole and on disk."""
+    with replacement(path, renew) as new, new.open("x", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacement(path: Path, renew: Renew) -> Iterator[Path]:
+    """Where to write what shall take the path's place; gone on leaving the block by an error."""
+    new = temporary(path)
+    try:
+        yield new
+        renew()
+        new.replace(path)
+    finally:
+        with suppress(OSError):
+            new.unlink()
+
+
+def temporary(path: Path) -> Path:
+    """A name beside the path that no other writer has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def sweep(folder: Path, renew: Renew) -> None:
+    """Removes the temporary files of earlier exporters; call it before making any.
+
+    The lease is renewed after they are found: none of a later exporter can be among them.
+    """
+    found = list(folder.glob(".*.tmp"))
+    if found:
+        renew()
+    for path in found:
+        path.unlink(missing_ok=True)
