@@ -136,7 +136,7 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, cells, delimite
     ("names", "doubts"),
     [
         ("sku,person,dress,lower_cloths", {"lower_cloths": "lower_clothes"}),
-        ("sku,person,dress,uper,Garmnet", {"uper": "upper_clothes", "Garmnet": "garment"}),
+        ("sku,person,dress,upper_clths,Garmnet", {"upper_clths": "upper_clothes", "Garmnet": "garment"}),
         ("sku,person,dress,address,colour,shape,title,size,material", {}),
         # What is there under its own name is not meant by another.
         ("sku,person,dress,dress 2,perso", {}),
