@@ -212,12 +212,12 @@ class Watcher:
         if overdue and unanswered >= VERY_SURE and not failed.auth:
             await self._lose(job, "task_timeout", f"HiDream has not answered for long: {failed.reason}")
             return
-        if failed.auth:
-            its_own = await self._ledger.run(suspect_token(failed.reason, job.unanswered_ms))
-            if overdue and unanswered >= VERY_SURE and its_own:
-                await self._lose(
-                    job, "task_lost", f"HiDream does not tell this account of it: {failed.reason}"
-                )
+        if failed.auth and await self._ledger.run(
+            suspect_token(failed.reason, job.unanswered_ms if overdue else None)
+        ):
+            # Others are accepted, so the account works; this task is not for it to know.
+            if unanswered >= VERY_SURE:
+                await self._lose(job, "task_lost", f"HiDream tells nobody of it: {failed.reason}")
                 return
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
         # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
