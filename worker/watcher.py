@@ -212,13 +212,13 @@ class Watcher:
         if overdue and unanswered >= VERY_SURE and not failed.auth:
             await self._lose(job, "task_timeout", f"HiDream has not answered for long: {failed.reason}")
             return
-        if failed.auth and await self._ledger.run(
+        # Others are accepted since, so the account works: an overdue task like this is not for it to know of.
+        its_own = failed.auth and await self._ledger.run(
             suspect_token(failed.reason, job.unanswered_ms if overdue else None)
-        ):
-            # Others are accepted, so the account works; this task is not for it to know.
-            if unanswered >= VERY_SURE:
-                await self._lose(job, "task_lost", f"HiDream tells nobody of it: {failed.reason}")
-                return
+        )
+        if its_own and unanswered >= VERY_SURE:
+            await self._lose(job, "task_lost", f"HiDream tells nobody of it: {failed.reason}")
+            return
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
         # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
         runs = not (overdue and failed.auth)
