@@ -146,7 +146,7 @@ class Heart:
     def give_back_call(
         self, request_id: str, claim: str, effect: str = "none", why: str = "", ms: tuple[int, int] = (0, 0)
     ) -> Call[list[int]]:
-        args = (request_id, uuid4().hex, claim, effect, why, *ms, 60_000, 1, "")
+        args = (request_id, uuid4().hex, claim, effect, why, *ms, 60_000, "")
         return Call(script("worker.gate", "give_back"), args, list)
 
     # -- a job's way

@@ -262,7 +262,6 @@ class Gate:
             why,
             *ms,
             RATE_WINDOW_MS,
-            1,
             detail,
         )
         return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))

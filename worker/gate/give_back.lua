@@ -2,7 +2,7 @@
 -- before or tripped the breaker: what turns it away may be its own, and the others must get their turn.
 -- A callback that named its task meanwhile is believed before the refusal: HiDream is asked about that task.
 -- What it means for the account:
--- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, refund.
+-- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, detail of a trip.
 -- Effects: 'none' | 'unsent' (close, but not for one job's sake while others are accepted) | 'close' (ms, or a doubling wait when 0; shrinks nothing) | 'throttle' (close and shrink the rate)
 -- | 'trip' (open the breaker; ms = first wait for a probe).
 -- Returns {1, closed until or 0, opened} or {0, 0, 0} (fenced).
@@ -67,7 +67,7 @@ if effect == 'throttle' or effect == 'close' then
   end
 elseif effect == 'trip' then
   local already = redis.call('HGET', gate, 'breaker')
-  if not already or was_probe then opened = open_breaker(why, ARGV[10] or '', tonumber(ARGV[6]), tonumber(ARGV[7])) end
+  if not already or was_probe then opened = open_breaker(why, ARGV[9], tonumber(ARGV[6]), tonumber(ARGV[7])) end
 end
 if not adopted then release(rid) end
 return { 1, closed, opened }
