@@ -25,7 +25,6 @@ def _event(level: Level, meaning: str) -> Event:
 #: Name (`noun.verb`) → entry, in the order of a batch's life.
 EVENTS: Mapping[str, Event] = MappingProxyType(
     {
-        "manifest.read": _event("info", "A manifest was read to its end."),
         "column.doubtful": _event(
             "warning", "A column is not read, though its name looks like a misspelt one of ours."
         ),
@@ -34,7 +33,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "batch.resumed": _event("info", "The same manifest came again: its batch goes on where it stood."),
         "batch.sealed": _event("info", "The producer has admitted the batch's last row."),
         "batch.progress": _event("info", "How many rows of the batch stand in which status."),
-        "batch.completed": _event("info", "Every row of the batch has ended."),
+        "batch.completed": _event("info", "Every row of the batch has ended and its files are written."),
+        "batch.retried": _event(
+            "info", "Ended jobs were put back into the line, by a person or by running their manifest again."
+        ),
         "submit.accepted": _event("info", "HiDream accepted the job and named its task."),
         "submit.refused": _event("warning", "HiDream refused the job for good; nothing was bought."),
         "submit.busy": _event("info", "HiDream had no room for the job; it comes back with the same id."),
@@ -42,7 +44,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "submit.unknown": _event(
             "error", "No answer after the body was sent: the picture may have been bought."
         ),
-        "gate.waiting": _event("debug", "A worker waits for a parallel-task lease or a rate slot."),
+        "gate.waiting": _event("warning", "Submitting waits: after a throttling, or for an open breaker."),
         "gate.throttled": _event("warning", "HiDream said 429: the whole account waits, the rate shrinks."),
         "gate.paused": _event("warning", "Submitting was paused."),
         "gate.resumed": _event("info", "Submitting goes on."),

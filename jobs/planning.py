@@ -9,7 +9,8 @@ from jobs.identity import request_id
 from jobs.ledger import Admission
 from jobs.ledger.codec import encode, encode_pair
 from jobs.local_pictures import PictureError
-from jobs.records import BadRow, Pair, RequestId, Row, Source
+from jobs.manifest.aliases import column_of
+from jobs.records import BadRow, Pair, RequestId, Row, Slot, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,19 @@ class Planner:
                 return BadRow(
                     number=row.number,
                     line=row.line,
-                    column=slot,
+                    column=_column(row, slot),
                     why=f"{text}: {error.why}",
                     sku=row.sku,
                     fields=row.fields,
                 )
         pair = Pair(**sources)
         return Planned(row=row, request_id=request_id(pair, self.epoch), pair=pair)
+
+
+def _column(row: Row, slot: str) -> str:
+    """The manifest's own name of the column that a picture came from."""
+    names = {column_of(name): name for name in row.fields}
+    return names.get(slot) or (names.get("garment") if slot != Slot.PERSON else None) or slot
 
 
 def admission(planned: Planned | BadRow) -> Admission:

@@ -13,7 +13,7 @@ from jobs.ledger import Admission, Admitted, Ledger
 from jobs.ledger.codec import encode
 from jobs.planning import Planned, Planner, admission
 from jobs.queue import SUBMIT, Queue
-from jobs.records import BadRow, BatchId, Row
+from jobs.records import BadRow, BatchId, Dialect, Row
 
 log = structlog.get_logger()
 
@@ -29,6 +29,10 @@ class RowSource(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The manifest's own columns; empty when each row has its own."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How tables made from it are written."""
 
     @property
     def digest(self) -> str:
@@ -99,6 +103,8 @@ class Producer:
             content=self._content(manifest),
             folder=str(self._planner.folder.absolute()),
             columns=encode(list(manifest.columns)),
+            delimiter=manifest.dialect.delimiter,
+            bom="1" if manifest.dialect.bom else "",
         )
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
         rows = bad = queued = reused = duplicate = 0

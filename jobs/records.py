@@ -66,6 +66,15 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a batch's tables are written: so that the spreadsheet that made the manifest opens them by a double click."""
+
+    delimiter: str = ","
+    #: A mark before the text, by which a spreadsheet knows that it is UTF-8.
+    bom: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One valid line of a manifest, its sources as written (not yet looked at on disk)."""
 

@@ -58,6 +58,26 @@ def test_a_picture_that_cannot_be_used_makes_the_row_a_bad_one() -> None:
     )
 
 
+def test_a_bad_picture_is_told_by_the_manifests_own_name_of_its_column() -> None:
+    planner = Planner(source)
+    chinese = Row(
+        number=1,
+        line=2,
+        sku="",
+        inputs={"person": "gone", "dress": PERSON},
+        fields={"模特图": "gone", "连衣裙": PERSON},
+    )
+    by_category = Row(
+        number=1,
+        line=2,
+        sku="",
+        inputs={"person": PERSON, "dress": "gone"},
+        fields={"Garment": "gone", "Model": PERSON, "Category": "dress"},
+    )
+    found = [planner.plan(asked) for asked in (chinese, by_category)]
+    assert [bad.column for bad in found if isinstance(bad, BadRow)] == ["模特图", "Garment"]
+
+
 def test_a_bad_row_stays_as_it_is() -> None:
     bad = BadRow(number=3, line=4, column="person", why="empty")
     assert Planner(source).plan(bad) is bad

@@ -13,7 +13,7 @@ from jobs.ledger import Ledger
 from jobs.planning import Planner
 from jobs.producer import CHUNK, LOGGED_BAD_ROWS, Producer, bad_row_line
 from jobs.queue import COLLECT, SUBMIT, Queue
-from jobs.records import BadRow, BatchId, Row, Url
+from jobs.records import BadRow, BatchId, Dialect, Row, Url
 from tests.heart import Heart
 
 NIGHT = BatchId("night-01234567")
@@ -25,6 +25,7 @@ class Rows:
 
     names: list[str | Exception | None]
     columns: tuple[str, ...] = ("sku", "person", "dress")
+    dialect = Dialect(delimiter=";", bom=True)
     digest: str = "0123456789abcdef"
     read: int = field(default=0, init=False)
 

@@ -71,10 +71,11 @@ class Submission:
             permit = self.gate.acquire()
         if permit is None:
             return False
-        with structlog.contextvars.bound_contextvars(request_id=permit.request_id):
-            if permit.probe:
-                log.info("breaker.probing")
-            self._submit(permit, client)
+        # Until the message is done, so that whoever tells of an error of ours can name the job.
+        structlog.contextvars.bind_contextvars(request_id=permit.request_id)
+        if permit.probe:
+            log.info("breaker.probing")
+        self._submit(permit, client)
         return True
 
     def _submit(self, permit: Permit, client: Submitter) -> None:

@@ -27,7 +27,7 @@ from jobs.cli.options import (
 from jobs.cli.plan import plan_of, print_plan
 from jobs.cli.show import print_end, row_count
 from jobs.cli.station import command_settings, station
-from jobs.errors import UsageError
+from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
 
@@ -52,6 +52,8 @@ def run(
     settings = command_settings(config, output=output, simulate=simulate)
     if faults is not None and not simulate:
         raise UsageError("--faults needs --simulate")
+    if faults is not None and not faults.is_file():
+        raise NotFoundError(f"no such file: {faults}")
     until = read_deadline(deadline) if deadline else None
     if simulate:
         settings = simulated(settings)
@@ -111,6 +113,7 @@ def plan(
 ) -> None:
     """Say what a manifest would buy and how long it would take. Spends nothing."""
     settings = command_settings(config, simulate=simulate)
+    settings = simulated(settings) if simulate else settings
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
     with station(settings) as opened:

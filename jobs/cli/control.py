@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from itertools import islice
 
+import structlog
+
 from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
 from jobs.producer import CHUNK, send_missing_tickets
 from jobs.queue import Queue
 from jobs.records import BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
+
+log = structlog.get_logger()
 
 #: In the gate's hash: the breaker's next probe is due, and nobody has sent it yet.
 PROBE_AT_ONCE = "0"
@@ -29,6 +33,10 @@ def retry(
         if wanted:
             count += ledger.run(steps.reopen(job.request_id, job.state, batch_id))
     send_missing_tickets(ledger, queue)
+    if count:
+        log.info(
+            "batch.retried", batch=batch_id, jobs=count, failed=failed, unknown=unknown, rejected=rejected
+        )
     return count
 
 

@@ -45,21 +45,34 @@ def intake(
         ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone.
     """
     manifest = open_manifest(path)
-    _tell_doubts(manifest, Path(path).name, strict=strict)
+    doubts = _Doubts(manifest, Path(path).name)
     with station(settings, buying=True) as opened:
         check_ledger(opened, accept_new=accept_new_ledger)
         planner = planner_of(opened, path, manifest, again)
         producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
         batch_id = _batch_id(manifest, batch, again)
         producer.check(manifest, batch_id, strict=strict)
+        doubts.tell(strict=strict)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
+        doubts.tell()
 
 
-def _tell_doubts(manifest: Manifest, name: str, *, strict: bool) -> None:
-    if strict and manifest.doubts:
-        raise ManifestError(f"{name}: {manifest.doubts[0]}")
-    for doubt in manifest.doubts:
-        log.warning("column.doubtful", manifest=name, why=doubt)
+class _Doubts:
+    """What a manifest's names leave in doubt: a table's are known at once, others' while their rows are read."""
+
+    def __init__(self, manifest: Manifest, name: str) -> None:
+        self._manifest = manifest
+        self._name = name
+        self._told = 0
+
+    def tell(self, *, strict: bool = False) -> None:
+        """Logs the new ones; with `strict` raises ManifestError."""
+        new = self._manifest.doubts[self._told :]
+        if strict and new:
+            raise ManifestError(f"{self._name}: {new[0]}")
+        self._told += len(new)
+        for doubt in new:
+            log.warning("column.doubtful", manifest=self._name, why=doubt)
 
 
 def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:

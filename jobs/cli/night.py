@@ -17,7 +17,7 @@ from jobs.cli import control
 from jobs.cli.budget import budget_reached
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
-from jobs.cli.progress import Progress
+from jobs.cli.progress import NOT_SENT, Progress, closed_words
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.under_way import under_way
 from jobs.errors import ConfigError, LedgerLostError, UsageError
@@ -35,6 +35,8 @@ PERSONS = frozenset({"token", "credits", "module"})
 SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
 SIMULATED_LATENCY_S = 2.0
 LOOK_S = 0.25
+#: Tries that could not be sent, with doubling waits in between, before an address that never answered is called wrong.
+TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Night:
         self._batch_id = batch_id
         self._fed = threading.Event()
         self._feeding_failed: BaseException | None = None
+        self._began_ms = time.time() * 1000
 
     def run(self, *, simulation: Simulation | None, deadline: datetime | None) -> NightEnd:
         """Runs until every row has ended, or until only a person can go on.
@@ -180,8 +183,18 @@ class Night:
             return None
         if gate.get("breaker") in PERSONS and gate.get("probe_at") != PROBE_AT_ONCE:
             return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+        if self._never_reached(gate):
+            return ExitCode.CONFIG, closed_words(gate)
         reached = budget_reached(self._station.ledger, self._settings.limits, self._batch_id)
-        return (ExitCode.BUDGET, reached) if reached else None
+        return (ExitCode.BUDGET, f"{reached}; raised, the same command goes on") if reached else None
+
+    def _never_reached(self, gate: dict[str, str]) -> bool:
+        """Nothing has ever been sent since this began: an outage passes, a wrong address does not."""
+        return (
+            gate.get("closed_why", "").startswith(NOT_SENT)
+            and int(gate.get("busy", 0)) >= TRIES
+            and float(gate.get("last_accept", 0)) < self._began_ms
+        )
 
     def _environment(self) -> dict[str, str]:
         """What the children see: our environment, and the settings that our options changed."""
@@ -246,7 +259,8 @@ def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]
 
 def simulated(settings: Settings) -> Settings:
     """The settings for the simulator: its own account's limits, unless the shop has set some."""
-    if settings.limits.model_dump() != LimitSettings().model_dump():
+    usual = LimitSettings()
+    if any(getattr(settings.limits, name) != getattr(usual, name) for name in SIMULATED_LIMITS):
         return settings
     return settings.model_copy(update={"limits": settings.limits.model_copy(update=SIMULATED_LIMITS)})
 

@@ -34,13 +34,15 @@ class Plan:
     reused: int = 0
     #: Rows whose pair another row of the manifest has.
     duplicate: int = 0
-    #: Rows whose job waits or is under way from another batch.
+    #: Rows whose job waits or is under way already, from this batch or another.
     waiting: int = 0
     #: Rows whose job has ended without a picture and would stay so.
     ended: int = 0
     invalid: int = 0
-    #: Seconds at the account's limits, if it does nothing else.
+    #: Seconds at the account's limits for what is to buy and what waits, if it does nothing else.
     seconds: float = 0
+    #: Of what is to buy, what the budgets let through; None when all of it.
+    budget: int | None = None
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
     doubts: tuple[str, ...] = ()
@@ -48,7 +50,7 @@ class Plan:
 
 def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Settings) -> Plan:
     """Counts a manifest against the ledger."""
-    plan = Plan(doubts=manifest.doubts)
+    plan = Plan()
     seen: set[RequestId] = set()
     rows = map(planner.plan, manifest.rows())
     while chunk := list(islice(rows, CHUNK)):
@@ -64,7 +66,9 @@ def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Sett
                 good.append(planned.request_id)
                 seen.add(planned.request_id)
         _count(plan, ledger.states(good))
-    plan.seconds = _seconds(plan.new, ledger, settings)
+    plan.doubts = manifest.doubts
+    plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
+    plan.budget = _budget(plan.new, ledger, settings)
     return plan
 
 
@@ -78,6 +82,16 @@ def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
             plan.ended += 1
         else:
             plan.waiting += 1
+
+
+def _budget(new: int, ledger: Ledger, settings: Settings) -> int | None:
+    limits = settings.limits
+    left = [new]
+    if limits.max_images_per_batch:
+        left.append(limits.max_images_per_batch)
+    if limits.max_images_per_day:
+        left.append(max(0, limits.max_images_per_day - ledger.spent_today()))
+    return min(left) if min(left) < new else None
 
 
 def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
@@ -104,7 +118,7 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
         ("to buy", plan.new),
         ("bought already", plan.reused),
         ("the same pair as another row", plan.duplicate),
-        ("under way in another batch", plan.waiting),
+        ("waiting or under way already", plan.waiting),
         ("ended without a picture earlier", plan.ended),
         ("invalid", plan.invalid),
     ):
@@ -116,6 +130,10 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
         out(f"  {bad_row_line(name, bad)}\n")
     if plan.invalid > len(plan.bad):
         out(f"  and {plan.invalid - len(plan.bad)} more\n")
+    if plan.budget is not None:
+        out(
+            f"the budget lets {plan.budget} of them through (limits.max_images_per_batch, limits.max_images_per_day)\n"
+        )
     out(f"at the account's limits: {timedelta(seconds=round(plan.seconds))}, until {end:%Y-%m-%d %H:%M}\n")
     if fits is not None:
         out("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.budget import budget_reached
-from jobs.cli.progress import Progress
+from jobs.cli.progress import Progress, closed_words
 from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
@@ -50,6 +50,11 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
     out(f"results: {folder / 'results.csv'}\nreport: {folder / 'report.html'}\n")
     if why:
         out(f"ended early: {why}\n")
+    if status.get("queued"):
+        rows = row_count(status["queued"])
+        out(
+            f"{rows} stay queued: any next vton run buys them; not wanted: vton cancel {summary['batch']}{option}\n"
+        )
 
 
 def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as_json: bool) -> None:
@@ -122,7 +127,7 @@ def gate_words(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None =
     if "breaker" in gate:
         return f"waiting, {gate['breaker']}: {gate.get('breaker_why', '')} (tried again by itself; at once: vton resume)"
     if float(gate.get("closed_until", 0)) / 1000 > time.time():
-        return f"throttled: {gate.get('closed_why', '')}"
+        return closed_words(gate)
     if reached := budget_reached(ledger, limits, batch_id):
         return f"waiting, budget: {reached}"
     return "open"

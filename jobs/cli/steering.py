@@ -36,7 +36,10 @@ def retry(
         others = "" if count else other_retries(opened.ledger.status(batch_id), simulated=simulate)
     sys.stdout.write(
         f"{batch}: {count} jobs wait again; "
-        + (others or "workers that run, or the next vton run, take them")
+        + (
+            others
+            or ("workers that run, or the next vton run, take them" if count else "none is worth another try")
+        )
         + "\n"
     )
 

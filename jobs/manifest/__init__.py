@@ -13,7 +13,7 @@ from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.kinds import Kind, kind_of_name, kind_of_text, known_suffixes, refuse_no_text, stem
 from jobs.manifest.table import Table
 from jobs.manifest.yaml_rows import YamlRows
-from jobs.records import BadRow, Row
+from jobs.records import BadRow, Dialect, Row
 
 __all__ = ["Manifest", "content_digest", "open_manifest"]
 
@@ -23,6 +23,9 @@ class _Reader(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     @property
     def doubts(self) -> tuple[str, ...]: ...
@@ -47,8 +50,13 @@ class Manifest:
         return self._reader.columns
 
     @property
+    def dialect(self) -> Dialect:
+        """How tables made from it are written."""
+        return self._reader.dialect
+
+    @property
     def doubts(self) -> tuple[str, ...]:
-        """A table's columns that are not read though they look like misspelt ones, a sentence each."""
+        """Columns that are not read though they look misspelt, a sentence each; of YAML and JSONL, keys met so far."""
         return self._reader.doubts
 
     @property

@@ -24,6 +24,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "category": ("category", "garment category", "garment type", "品类", "类别", "分类", "类目"),
 }  # fmt: skip
 
+#: What the columns that we add to a batch's tables begin with: read again as a manifest, they are passed over.
+OURS = "vton_"
+
 #: Slot → what the category column may say for it. Anything else is refused, never guessed.
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "upper_clothes": ("upper_clothes", "upper", "upper body", "top", "tops", "上衣", "上装"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
-from jobs.manifest.plan import ColumnError, Fault, Plan, plan
+from jobs.manifest.plan import ColumnError, Fault, Plan, doubts, plan
 from jobs.records import BadRow, Row
 
 #: A value as read: text, or a list or a mapping of values.
@@ -38,6 +38,8 @@ class Names:
     #: Name → picture.
     people: Mapping[str, str] = field(default_factory=dict)
     garments: Mapping[str, Garment] = field(default_factory=dict)
+    #: Keys met so far that look like misspelt ones, a sentence each, in order.
+    doubts: dict[str, None] = field(default_factory=dict)
 
     def row(self, number: int, line: int, entry: Mapping[str, Value], twice: str = "") -> Row | BadRow:
         """Makes a row of one entry; `twice` is a key that it has two times, if any."""
@@ -50,6 +52,7 @@ class Names:
             return BadRow(
                 number=number, line=line, column=fault.column, why=fault.why, sku=_sku(fields), fields=fields
             )
+        self.doubts.update(dict.fromkeys(_doubts_remembered(tuple(cells))))
         return _checked(number, line, fields, cells)
 
     def _looked_up(self, fields: dict[str, str]) -> tuple[dict[str, str], Fault | None]:
@@ -156,6 +159,14 @@ def _plan_of(keys: tuple[str, ...]) -> Plan:
 @lru_cache(maxsize=64)
 def _plan_remembered(keys: tuple[str, ...]) -> Plan:
     return plan(keys)
+
+
+@lru_cache(maxsize=64)
+def _doubts_remembered(keys: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return doubts(_plan_of(keys))
+    except ColumnError:
+        return ()
 
 
 def _sku_key(fields: Mapping[str, str]) -> str:

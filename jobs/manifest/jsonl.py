@@ -7,9 +7,7 @@ from typing import Any
 from jobs.manifest.content import Content
 from jobs.manifest.entries import Names, Value
 from jobs.manifest.lines import Lines
-from jobs.records import BadRow, Row
-
-_NAMES = Names()
+from jobs.records import BadRow, Dialect, Row
 
 
 class _TwiceError(ValueError):
@@ -20,10 +18,16 @@ class JsonLines:
     """A JSONL manifest. Its columns are not known beforehand: every line brings its own keys."""
 
     columns: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    dialect = Dialect()
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._names = Names()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Keys of the rows read so far that look like misspelt ones, a sentence each."""
+        return tuple(self._names.doubts)
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order, bad ones among them; blank lines are left out."""
@@ -39,7 +43,7 @@ class JsonLines:
             if isinstance(entry, str):
                 yield BadRow(number=number, line=line, column="", why=entry)
             else:
-                yield _NAMES.row(number, line, entry)
+                yield self._names.row(number, line, entry)
 
 
 def _object(text: str) -> dict[str, Value] | str:

@@ -12,8 +12,8 @@ RECORD_LINES = 1_000
 _PATIENCE_LINES = 200_000
 _IMPATIENT_LINES = 20
 
-_BOM = b"\xef\xbb\xbf"
-_UTF8, _GB18030 = "utf-8", "gb18030"
+BOM = b"\xef\xbb\xbf"
+_UTF8, GB18030 = "utf-8", "gb18030"
 
 TOO_LONG = "the line is longer than 1 MB"
 _NUL = "the line holds a NUL byte; save the file as text again"
@@ -83,7 +83,7 @@ class Lines:
             self._skip_rest(raw)
             return self._number, "\n", TOO_LONG
         if self._number == 1:
-            raw = raw.removeprefix(_BOM)
+            raw = raw.removeprefix(BOM)
         if not self._settled and not raw.isascii():
             self._encoding = _encoding_of_line(raw) or _UTF8
             self._settled = True
@@ -100,18 +100,18 @@ class Lines:
 
 def encoding_of(head: bytes) -> str | None:
     """The encoding that fits most of the lines; None when all are ASCII and a later one must tell."""
-    lines = head.removeprefix(_BOM).split(b"\n")
+    lines = head.removeprefix(BOM).split(b"\n")
     if len(lines) > 1:
         lines.pop()  # may be cut in the middle of a character
     foreign = [line for line in lines if not line.isascii()]
     if not foreign:
         return None
-    utf8, gb18030 = (sum(_decodes(line, name) for line in foreign) for name in (_UTF8, _GB18030))
-    return _UTF8 if utf8 == len(foreign) or utf8 >= gb18030 else _GB18030
+    utf8, gb18030 = (sum(_decodes(line, name) for line in foreign) for name in (_UTF8, GB18030))
+    return _UTF8 if utf8 == len(foreign) or utf8 >= gb18030 else GB18030
 
 
 def _encoding_of_line(raw: bytes) -> str | None:
-    return next((name for name in (_UTF8, _GB18030) if _decodes(raw, name)), None)
+    return next((name for name in (_UTF8, GB18030) if _decodes(raw, name)), None)
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

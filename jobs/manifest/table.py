@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from jobs.errors import ManifestError
-from jobs.manifest.aliases import column_of
+from jobs.manifest.aliases import OURS, column_of
 from jobs.manifest.content import Content
-from jobs.manifest.lines import encoding_of
+from jobs.manifest.lines import BOM, GB18030, encoding_of
 from jobs.manifest.plan import ColumnError, Fault, Plan, doubts, plan, refuse_useless
 from jobs.manifest.records import Record, records
-from jobs.records import BadRow, Row
+from jobs.records import BadRow, Dialect, Row
 
 _DELIMITERS = (",", ";", "\t")
 
@@ -31,6 +31,7 @@ class Table:
         self._content = content
         self._encoding = encoding_of(head)
         self._first_line = head.split(b"\n", 1)[0]
+        self._marked = head.startswith(BOM) or self._encoding == GB18030
         _refuse_bare_returns(head, content.name)
         self._delimiter = "\t" if tabs else max(_DELIMITERS, key=self._fitness)
         header = self._header(self._delimiter)
@@ -43,14 +44,20 @@ class Table:
             names.pop()
         try:
             self._plan = plan(tuple(names))
+            self._ours = tuple(name for name in names if name.startswith(OURS))
             refuse_useless(self._plan, "the first line")
         except ColumnError as error:
             raise ManifestError(f"{content.name}:{line}: {error}") from None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names as written."""
-        return self._plan.columns
+        """The names as written, without those that a batch's tables have added."""
+        return tuple(name for name in self._plan.columns if name not in self._ours)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The table's own delimiter; a mark where it had one, or was no UTF-8."""
+        return Dialect(delimiter=self._delimiter, bom=self._marked)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -74,6 +81,8 @@ class Table:
                 yield _bad(made, number, line, cells, inputs)
                 continue
             fields = dict(zip(columns, cells, strict=False))
+            for name in self._ours:
+                del fields[name]
             yield Row(number=number, line=line, sku=sku_of(cells), inputs=inputs, fields=fields)
 
     def _shape_fault(self, cells: list[str]) -> str:
@@ -112,7 +121,9 @@ def _bad(made: Plan, number: int, line: int, cells: list[str], fault: Fault) -> 
         column=fault.column,
         why=fault.why,
         sku=made.sku_of(cells),
-        fields=dict(zip(made.columns, cells, strict=False)),
+        fields={
+            name: cell for name, cell in zip(made.columns, cells, strict=False) if not name.startswith(OURS)
+        },
     )
 
 

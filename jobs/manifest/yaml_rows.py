@@ -8,14 +8,14 @@ import yaml
 from jobs.manifest.content import Content
 from jobs.manifest.yaml_events import Events, line_of
 from jobs.manifest.yaml_form import Survey
-from jobs.records import BadRow, Row
+from jobs.records import BadRow, Dialect, Row
 
 
 class YamlRows:
     """A YAML manifest; its form is checked to the end when it is made, its columns are not known before."""
 
     columns: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    dialect = Dialect()
 
     def __init__(self, content: Content) -> None:
         """Reads the content through once.
@@ -25,6 +25,11 @@ class YamlRows:
         """
         self._content = content
         self._form = Survey(self._events(), content.name).form()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Keys of the rows read so far that look like misspelt ones, a sentence each."""
+        return tuple(self._form.names.doubts)
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows, bad ones among them: first the matrix, person by person, then the jobs."""

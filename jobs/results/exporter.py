@@ -10,7 +10,7 @@ import structlog
 
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, OutboxEntry
-from jobs.records import BatchId, BatchStatus, Job
+from jobs.records import BatchId, BatchStatus, Dialect, Job
 from jobs.report import Thumbnails, write_report
 from jobs.results.files import replacement, sweep
 from jobs.results.jsonl import ResultsFile
@@ -93,10 +93,11 @@ class Exporter:
         tables = tables or status.complete
         if tables:
             self._write_tables(folder, pictures, fields, status, lease)
-        if status.complete:
-            self._ledger.deactivate(batch_id, file.checkpoint() or "0")
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
+            log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
+        if status.complete and self._ledger.deactivate(batch_id, file.checkpoint() or "0"):
+            log.info("batch.completed", batch=batch_id, rows=status.rows, **status.counts)
         return Exported(folder=folder, lines=lines, tables=tables)
 
     def _write_tables(
@@ -110,7 +111,8 @@ class Exporter:
         """Everything but results.jsonl, from the rows as they stand now."""
         columns = self._columns(status.batch_id, fields)
         lines = pictures.linked(lease.kept(self._all_lines(status)))
-        counts = write_tables(folder, columns, lines, lease.renew)
+        dialect = Dialect(delimiter=fields.get("delimiter", ","), bom=bool(fields.get("bom")))
+        counts = write_tables(folder, columns, lines, lease.renew, dialect)
         told = summary(status, counts, self._ledger.batch_fields(status.batch_id))
         write_json(folder / "summary.json", told, lease.renew)
         with replacement(folder / "report.html", lease.renew) as page:

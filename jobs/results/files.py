@@ -16,9 +16,10 @@ Renew = Callable[[], None]
 
 
 @contextmanager
-def replacing(path: Path, renew: Renew) -> Iterator[TextIO]:
-    """A text file that takes its name only when it is whole and on disk."""
-    with replacement(path, renew) as new, new.open("x", encoding="utf-8", newline="") as file:
+def replacing(path: Path, renew: Renew, *, bom: bool = False) -> Iterator[TextIO]:
+    """A text file that takes its name only when it is whole and on disk; `bom`: with a mark before its text."""
+    encoding = "utf-8-sig" if bom else "utf-8"
+    with replacement(path, renew) as new, new.open("x", encoding=encoding, newline="") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
-from jobs.records import BatchStatus
+from jobs.records import BatchStatus, Dialect
 from jobs.results.files import Renew, replacing
 from jobs.results.lines import ResultLine, iso
 
-#: Columns behind the manifest's own; the prefix keeps them apart from any of those.
+#: Columns behind the manifest's own; the prefix (jobs.manifest.aliases) keeps them apart from any of those.
 STATUS_COLUMNS = (
     "vton_status",
     "vton_image",
@@ -23,13 +23,15 @@ STATUS_COLUMNS = (
     "vton_request_id",
     "vton_task_id",
 )
+#: Those of failed.csv: what whoever mends it must know. A manifest's reader passes over all of ours.
+REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner")
 #: A spreadsheet runs a cell that begins so.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
 
 
 def write_tables(
-    folder: Path, columns: Sequence[str], lines: Iterable[ResultLine], renew: Renew
+    folder: Path, columns: Sequence[str], lines: Iterable[ResultLine], renew: Renew, dialect: Dialect
 ) -> Counter[str]:
     """Writes results.csv (all rows) and failed.csv (those without a picture, as a manifest to run again).
 
@@ -38,17 +40,19 @@ def write_tables(
     """
     counts: Counter[str] = Counter()
     with (
-        replacing(folder / "results.csv", renew) as results,
-        replacing(folder / "failed.csv", renew) as failed,
+        replacing(folder / "results.csv", renew, bom=dialect.bom) as results,
+        replacing(folder / "failed.csv", renew, bom=dialect.bom) as failed,
     ):
-        all_rows, gaps = csv.writer(results), csv.writer(failed)
+        all_rows, gaps = (csv.writer(file, delimiter=dialect.delimiter) for file in (results, failed))
         all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
-        gaps.writerow([safe_cell(name) for name in columns])
+        gaps.writerow([safe_cell(name) for name in (*columns, *REASON_COLUMNS)])
         for line in lines:
             own = [safe_cell(line["fields"].get(name, "")) for name in columns]
-            all_rows.writerow([*own, *(safe_cell(cell) for cell in _status_cells(line))])
+            status = dict(zip(STATUS_COLUMNS, map(safe_cell, _status_cells(line)), strict=True))
+            all_rows.writerow([*own, *status.values()])
             if line["status"] != "succeeded":
-                gaps.writerow(_again_cell(name, line["fields"].get(name, "")) for name in columns)
+                again = [_again_cell(name, line["fields"].get(name, "")) for name in columns]
+                gaps.writerow([*again, *(status[name] for name in REASON_COLUMNS)])
             counts[f"status:{line['status']}"] += 1
             if line["error"] and line["status"] != "succeeded":
                 counts[f"owner:{line['error']['owner']}"] += 1

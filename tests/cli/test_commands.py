@@ -1,5 +1,6 @@
 """Commands beside `run`: what they print, and that planning spends nothing."""
 
+import csv
 import json
 
 CDN = "https://cdn.example"
@@ -56,8 +57,13 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     assert shop.vton("results", batch_id, "-o", "files").out.strip().endswith(batch_id)
     summary = json.loads((shop.folder / "files" / batch_id / "summary.json").read_text())
     assert (summary["status"], summary["bought"]) == ({"cancelled": 3}, 0)
-    failed = (shop.folder / "files" / batch_id / "failed.csv").read_bytes()
-    assert failed == (shop.folder / manifest).read_bytes().replace(b"\n", b"\r\n")
+    with (shop.folder / "files" / batch_id / "failed.csv").open(newline="") as failed:
+        names, *gaps = csv.reader(failed)
+    with (shop.folder / manifest).open(newline="") as fed:
+        assert [names[:-3], *(gap[:-3] for gap in gaps)] == list(csv.reader(fed))
+    assert {tuple(gap[-3:]) for gap in gaps} == {
+        ("cancelled", "the batch was cancelled before it was submitted", "ops")
+    }
     assert shop.vton("retry", batch_id).out.startswith(f"{batch_id}: 3 jobs wait again;")
     listed = json.loads(shop.vton("status", "--json").out)
     assert [(each["batch_id"], each["counts"]) for each in listed["batches"]] == [(batch_id, {"queued": 3})]
@@ -68,3 +74,19 @@ def test_pausing_shows_why_and_resuming_opens_the_account(shop):
     assert shop.vton("status").out == "no batch yet\naccount: paused: the buyer is on holiday (vton resume)\n"
     assert shop.vton("resume").out == "resumed\n"
     assert "account: open" in shop.vton("status").out
+
+
+def test_a_plan_says_what_a_budget_lets_through_and_how_long_what_waits_takes(shop):
+    manifest = shop.urls(3)
+    spent = {"VTON_LIMITS__MAX_IMAGES_PER_BATCH": "2"}
+    told = shop.vton("plan", manifest, **spent).out
+    assert "the budget lets 2 of them through" in told
+    shop.vton("enqueue", manifest)
+    plan = json.loads(shop.vton("plan", manifest, "--json", **spent).out)
+    assert (plan["new"], plan["waiting"], plan["budget"]) == (0, 3, None)
+    assert plan["seconds"] > 0
+
+
+def test_a_file_of_faults_that_is_not_there_is_told_before_anything_starts(shop):
+    ended = shop.vton("run", shop.urls(1), "--simulate", "--faults", "nope.yaml")
+    assert (ended.code, ended.err) == (4, "vton: no such file: nope.yaml\n")

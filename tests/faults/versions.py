@@ -56,8 +56,6 @@ def strange_messages(request_id: str, batch_id: str) -> Iterator[tuple[str, str,
     yield message(SUBMIT, SUBMIT, [request_id, "a second argument"], kwargs={"attempt": 2})
     yield message(SUBMIT, SUBMIT, [])
     yield message(SUBMIT, "submit_many", [[request_id]])
-    queue, ident, bare = message(SUBMIT, SUBMIT, [request_id])
-    yield queue, ident, bare | {"options": {}}
     yield message(COLLECT, "poll", [request_id], options={"delay": 3})
     yield message(COLLECT, EXPORT, [batch_id], options={"retries": 3, "traceback": "x"})
     yield message(COLLECT, EXPORT, ["no-such-batch"])

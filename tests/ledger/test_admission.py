@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from jobs.errors import NotFoundError
 from jobs.ledger import Admission, steps
+from jobs.ledger.codec import encode, encode_pair
 from jobs.records import BatchId, JobState
-from tests.heart import Heart, failure, rid, row
+from tests.heart import Heart, failure, pair, rid, row
 
 
 def test_rows_with_the_same_pair_share_one_job(heart: Heart) -> None:
@@ -237,3 +238,27 @@ def test_however_a_manifest_is_cut_the_counts_add_up(heart: Heart, chunks: Manif
 
 def _chunk(names: Sequence[str | None], first: int = 1) -> list[Admission]:
     return [row(number, name) for number, name in enumerate(names, first)]
+
+
+def test_a_bad_row_that_is_good_now_gets_its_job(heart: Heart) -> None:
+    heart.admit("a", ["x", None, None], seal=True)
+    heart.succeeded()
+    assert heart.ledger.status(BatchId("a")).complete
+    admitted = heart.admit("a", ["x", "y", None], seal=True)
+    assert (admitted.rows, admitted.queued) == (0, (rid("y"),))
+    assert heart.counts("a") == {"succeeded": 1, "queued": 1, "invalid": 1}
+    assert not heart.ledger.status(BatchId("a")).complete
+    heart.succeeded()
+    assert heart.counts("a") == {"succeeded": 2, "invalid": 1}
+    assert heart.ledger.status(BatchId("a")).complete
+    assert heart.admit("a", ["x", "y", None]).queued == (), "once"
+    assert heart.counts("a") == {"succeeded": 2, "invalid": 1}
+
+
+def test_a_cell_that_reads_like_a_bad_row_does_not_make_one(heart: Heart) -> None:
+    heart.ledger.open_batch(BatchId("a"))
+    text = encode({"line": 2, "sku": '"bad":{', "fields": {"bad": '"bad":{"why":"x"}'}, "job": rid("x")})
+    sly = Admission(number=1, request_id=rid("x"), row=text, pair=encode_pair(pair("x")))
+    heart.ledger.admit(BatchId("a"), [sly])
+    heart.ledger.admit(BatchId("a"), [sly])
+    assert heart.counts("a") == {"queued": 1}

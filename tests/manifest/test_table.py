@@ -153,3 +153,33 @@ def test_a_column_that_looks_misspelt_is_doubted(opened, names, doubts):
 def test_a_table_without_a_person_says_which_name_is_nearly_one(opened):
     with pytest.raises(ManifestError, match="the column “persn” is not read; did you mean person"):
         opened("sku,persn,dress\nA,p.jpg,d.jpg\n")
+
+
+def test_the_columns_that_a_batch_has_added_are_passed_over(opened):
+    manifest = opened(
+        "sku,person,dress,vton_error,vton_owner\nA,p.jpg,d.jpg,row_invalid,merch\nB,,d.jpg,x,y\n"
+    )
+    assert manifest.columns == ("sku", "person", "dress")
+    good, bad = manifest.rows()
+    assert good.fields == {"sku": "A", "person": "p.jpg", "dress": "d.jpg"}
+    assert bad.fields == {"sku": "B", "person": "", "dress": "d.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "night.jsonl",
+            '{"person": "p.jpg", "dress": "d.jpg"}\n{"person": "p.jpg", "dress": "d.jpg", "lowr_clothes": "x"}\n',
+        ),
+        (
+            "night.yaml",
+            "jobs:\n- {person: p.jpg, dress: d.jpg}\n- {person: p.jpg, dress: d.jpg, lowr_clothes: x}\n",
+        ),
+    ],
+)
+def test_keys_that_look_misspelt_are_doubted_when_they_are_met(opened, name, content):
+    manifest = opened(content, name)
+    assert manifest.doubts == ()
+    assert len(list(manifest.rows())) == 2
+    assert manifest.doubts == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)

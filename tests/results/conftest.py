@@ -116,7 +116,7 @@ class Books:
         return sorted(found[:-1], key=lambda line: line["row"])
 
     def table(self, batch_id: BatchId, name: str = "results.csv") -> list[list[str]]:
-        with (self.out / batch_id / name).open(encoding="utf-8", newline="") as file:
+        with (self.out / batch_id / name).open(encoding="utf-8-sig", newline="") as file:
             return list(csv.reader(file))
 
     def summary(self, batch_id: BatchId) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,40 @@ def test_no_cell_begins_like_a_formula_unless_it_is_a_number(text):
     assert safe in {text, "'" + text}
     if safe.startswith(FORMULA_STARTS):
         float(safe)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "mark"),
+    [("utf-8", ",", b""), ("utf-8-sig", ";", b"\xef\xbb\xbf"), ("gb18030", "\t", b"\xef\xbb\xbf")],
+)
+def test_tables_are_written_for_the_spreadsheet_that_wrote_the_manifest(books, encoding, delimiter, mark):
+    rows = [["货号", "person", "dress"], ["一", "https://a.example/p", "https://a.example/d"], ["二", "", ""]]
+    batch = books.feed("\r\n".join(delimiter.join(row) for row in rows).encode(encoding))
+    books.finish()
+    books.exporter.export(batch)
+    for name, left in (("results.csv", rows), ("failed.csv", [rows[0], rows[2]])):
+        content = (books.out / batch / name).read_bytes()
+        assert content.startswith(mark + rows[0][0].encode())
+        table = csv.reader(content.decode("utf-8-sig").splitlines(), delimiter=delimiter)
+        assert [row[:3] for row in table] == left
+
+
+def test_a_gap_stands_in_failed_csv_with_its_reason_and_its_owner(books):
+    batch = books.feed(
+        "sku,person,dress\nA,https://a.example/p,https://a.example/d\nB,,https://a.example/d\n"
+    )
+    books.finish()
+    books.exporter.export(batch)
+    with (books.out / batch / "failed.csv").open(newline="") as file:
+        (gap,) = csv.DictReader(file)
+    assert gap == {
+        "sku": "B",
+        "person": "",
+        "dress": "https://a.example/d",
+        "vton_error": "row_invalid",
+        "vton_message": "person: the person's picture is missing",
+        "vton_owner": "merch",
+    }
 
 
 def test_the_manifests_columns_stand_first_in_their_order(books):

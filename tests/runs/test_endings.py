@@ -33,6 +33,25 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
         f"A-{n}" for n in range(2, 8)
     ]
 
+    # A picture is put right, and the same manifest is run again.
+    shop.write("nowhere.jpg", picture("a garment that came late"))
+    batch = shop.run("night.csv", code=6)
+    assert batch.statuses() == ["succeeded", "invalid", "invalid", "succeeded"] + ["invalid"] * 3
+    assert len(shop.vendor.submits) == 2
+    ends = [(line["status"], bool(line["images"])) for line in batch.lines if line["sku"] == "A-4"]
+    assert ends == [("invalid", False), ("succeeded", True)], "it has ended twice; the later line counts"
+
+
+def test_a_vendor_that_was_never_reached_ends_the_night_with_a_word_on_where_to_look(shop):
+    ended = shop.vton(
+        "run", shop.urls(2), VTON_HIDREAM__BASE_URL="http://127.0.0.1:1", VTON_WORKERS__PATIENCE_S="1"
+    )
+    assert ended.code == 7
+    assert "ended early: not reached: ConnectError" in ended.out
+    assert "hidream.base_url; vton doctor" in ended.out
+    assert "2 rows stay queued: any next vton run buys them; not wanted: vton cancel" in ended.out
+    assert not shop.vendor.submits
+
 
 def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):
     vendor = shop.vendor

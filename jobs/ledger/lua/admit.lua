@@ -1,22 +1,26 @@
 -- Admits a chunk of rows. ARGV: batch, then for each row: number, request id ('' = bad row), row, pair.
--- A row that is there already changes nothing, so a chunk may come twice; one that left its job with its cancelled batch joins
--- it again.
+-- A row that is there already changes nothing, so a chunk may come twice; but one that was bad and is good now (its picture
+-- was put right) gets its job, and one that left its job with its cancelled batch joins it again.
 -- Returns {rows new here, reused, duplicate, request ids now queued...}.
 local batch = ARGV[1]
 local b = key('batch', batch)
 if redis.call('EXISTS', b) == 0 then return redis.error_reply('NOBATCH no such batch') end
 local rows = key('rows', batch)
-local fresh, back, bad, order, groups = 0, 0, 0, {}, {}
+local fresh, back, mended, bad, order, groups = 0, 0, 0, 0, {}, {}
 local some_left = redis.call('EXISTS', key('left', batch)) == 1
 for i = 2, #ARGV, 4 do
   local number, rid = ARGV[i], ARGV[i + 1]
   local new = redis.call('HSETNX', rows, number, ARGV[i + 2]) == 1
-  local joins_again = not new and some_left and rid ~= '' and redis.call('HDEL', key('left', batch), number) == 1
-  if joins_again then
-    back = back + 1
-    redis.call('HSET', rows, number, ARGV[i + 2])
+  local wanted = new
+  if not new and rid ~= '' then
+    -- Cells are texts: nothing else in a row's JSON reads like this.
+    local was_bad = string.find(redis.call('HGET', rows, number), '"bad":{', 1, true)
+    local left = some_left and redis.call('HDEL', key('left', batch), number) == 1
+    if was_bad then mended = mended + 1 elseif left then back = back + 1 end
+    wanted = was_bad or left
+    if wanted then redis.call('HSET', rows, number, ARGV[i + 2]) end
   end
-  if new or joins_again then
+  if wanted then
     fresh = fresh + (new and 1 or 0)
     if rid == '' then
       bad = bad + 1
@@ -87,14 +91,14 @@ for _, item in ipairs(order) do
   end
 end
 
-if bad > 0 then counts['invalid'] = bad end
+if bad + mended > 0 then counts['invalid'] = bad - mended end
 if back > 0 then counts['cancelled'] = (counts['cancelled'] or 0) - back end
 for state, count in pairs(counts) do redis.call('HINCRBY', b, 'n:' .. state, count) end
 redis.call('HINCRBY', b, 'rows', fresh)
 redis.call('HINCRBY', b, 'open', open)
 redis.call('HINCRBY', b, 'reused', reused)
 redis.call('HINCRBY', b, 'duplicate', duplicate)
-if fresh + back > 0 then
+if fresh + back + mended > 0 then
   redis.call('HDEL', b, 'completed_ms')
   -- The line's own jobs may all have ended long ago, and a batch that was sealed is not sealed again by a retry.
   if redis.call('HGET', b, 'open') == '0' and redis.call('HGET', b, 'sealed') == '1' then
