@@ -10,8 +10,8 @@ import yaml
 from jobs.cli.doctor import examine, print_checks, verdict
 from jobs.cli.options import BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
 from jobs.cli.show import print_batches, print_status, watch_status
-from jobs.cli.station import SIMULATED, command_settings, make_output_dir, station
-from jobs.errors import NotFoundError, UsageError
+from jobs.cli.station import command_settings, has_simulated, make_output_dir, station
+from jobs.errors import UsageError
 from jobs.records import BatchId
 
 
@@ -25,19 +25,14 @@ def status(
 ) -> None:
     """Show a batch, or all of them, and the account's gate."""
     settings = command_settings(config, simulate=simulate)
-    # The simulated shop lies inside the real one's folder: whoever forgot the option finds nothing, and a hint.
-    elsewhere = not simulate and (settings.data_dir / SIMULATED).is_dir()
     with station(settings) as opened:
-        try:
-            if batch is None:
-                print_batches(opened.ledger, settings.limits, as_json=as_json, simulated_elsewhere=elsewhere)
-            elif watch:
-                watch_status(opened.ledger, settings.limits, BatchId(batch))
-            else:
-                print_status(opened.ledger, settings.limits, BatchId(batch), as_json=as_json)
-        except NotFoundError as error:
-            hint = f" (a simulated one? vton status {batch} --simulate)" if elsewhere else ""
-            raise NotFoundError(f"{error}{hint}") from None
+        if batch is None:
+            elsewhere = has_simulated(settings)
+            print_batches(opened.ledger, settings.limits, as_json=as_json, simulated_elsewhere=elsewhere)
+        elif watch:
+            watch_status(opened.ledger, settings.limits, BatchId(batch))
+        else:
+            print_status(opened.ledger, settings.limits, BatchId(batch), as_json=as_json)
 
 
 def results(

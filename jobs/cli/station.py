@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs import logs
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError, NotFoundError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.queue import Queue
 from jobs.redis_client import KEEPS_ALL, connect, tell_durability, translated
@@ -79,6 +79,7 @@ def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
     Raises:
         ConfigError: the configured Redis does not answer, or would throw away what was bought; or none is configured
             and there is no server to start.
+        NotFoundError: what was looked for inside is not there; with a hint when a simulated shop may have it.
     """
     with ExitStack() as stack:
         url = settings.redis.url.get_secret_value()
@@ -94,13 +95,24 @@ def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
         stack.callback(client.close)
         queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
         stack.callback(queue_client.close)
-        yield Station(
+        opened = Station(
             settings=settings,
             redis_url=url,
             ledger=Ledger(client, redis.prefix),
             queue=Queue(queue_client, redis.prefix),
             revive=revive,
         )
+        try:
+            yield opened
+        except NotFoundError as error:
+            if has_simulated(settings):
+                raise NotFoundError(f"{error} (a simulated one? add --simulate)") from None
+            raise
+
+
+def has_simulated(settings: Settings) -> bool:
+    """Whether a simulated shop lies inside this one's folder: whoever forgot the option finds nothing, and a hint."""
+    return (settings.data_dir / SIMULATED).is_dir()
 
 
 def _ask(redis: RedisSettings, *, will_buy: bool) -> None:

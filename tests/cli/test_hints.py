@@ -30,8 +30,9 @@ def test_a_batch_of_the_simulated_shop_is_hinted_at_from_the_real_one(shop):
     ended = shop.vton("status", "night-0")
     assert (ended.code, ended.err) == (
         4,
-        "vton: no such batch: night-0 (a simulated one? vton status night-0 --simulate)\n",
+        "vton: no such batch: night-0 (a simulated one? add --simulate)\n",
     )
+    assert shop.vton("results", "night-0").err == ended.err
 
 
 def test_status_says_which_budget_keeps_jobs_waiting(shop, elsewhere, heart):
