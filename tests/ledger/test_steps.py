@@ -435,3 +435,14 @@ def test_a_picture_already_had_survives_a_task_id_given_twice(heart: Heart) -> N
     permit = heart.submitting()
     heart.ledger.run(steps.accept(permit.request_id, permit.claim, TaskId("t"), [], first_poll_ms=1))
     assert heart.counts("a") == {"succeeded": 1, "unknown": 1}
+
+
+def test_a_step_of_a_job_whose_version_is_no_number_is_not_left_half_done(heart: Heart) -> None:
+    heart.admit("a", ["x"], seal=True)
+    permit = heart.granted()
+    heart.ledger.client.hset(heart.ledger.key("job", rid("x")), "v", "three")
+    assert heart.ledger.run(steps.refuse(permit.request_id, permit.claim, failure(), answered=False))
+    assert heart.counts("a") == {"failed": 1}
+    assert heart.ledger.status(BatchId("a")).complete
+    assert heart.members("leases") == heart.members("posting") == {}
+    assert heart.ledger.outbox(BatchId("a"), "0")[-1].version == heart.job(rid("x")).version == 1

@@ -119,7 +119,12 @@ local function move(rid, to)
   local job = key('job', rid)
   local found = redis.call('HMGET', job, 'state', 'refs')
   local from = found[1]
-  local version = redis.call('HINCRBY', job, 'v', 1)
+  local version = redis.pcall('HINCRBY', job, 'v', 1)
+  if type(version) == 'table' then
+    -- A version that is no number must not leave a step half done: whoever holds the job would be gone, and the job in no line.
+    version = 1
+    redis.call('HSET', job, 'v', version)
+  end
   redis.call('HSET', job, 'state', to)
   each_ref(found[2], function(batch, _, count)
     local b = key('batch', batch)
