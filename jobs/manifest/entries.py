@@ -1,8 +1,10 @@
 """Rows that are mappings (YAML, JSON): names looked up, defaults filled in, then checked like a table's."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
 from jobs.manifest.plan import ColumnError, Fault, Plan, doubts, plan
@@ -11,6 +13,8 @@ from jobs.records import BadRow, Row
 #: A value as read: text, or a list or a mapping of values.
 Value = str | list["Value"] | dict[str, "Value"]
 
+#: Sets of keys whose spelling is looked at: rows that all have other keys are no manifest of anybody's.
+_KEY_SETS = 64
 #: Keys of one row.
 ROW_KEYS = 200
 
@@ -38,8 +42,13 @@ class Names:
     #: Name → picture.
     people: Mapping[str, str] = field(default_factory=dict)
     garments: Mapping[str, Garment] = field(default_factory=dict)
-    #: Keys met so far that look like misspelt ones, a sentence each, in order.
-    doubts: dict[str, None] = field(default_factory=dict)
+    #: The first sets of keys that were met → those of them that look misspelt, a sentence each.
+    looked_at: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Keys met so far that look misspelt, a sentence each, in order."""
+        return tuple(dict.fromkeys(chain.from_iterable(self.looked_at.values())))
 
     def row(self, number: int, line: int, entry: Mapping[str, Value], twice: str = "") -> Row | BadRow:
         """Makes a row of one entry; `twice` is a key that it has two times, if any."""
@@ -52,8 +61,13 @@ class Names:
             return BadRow(
                 number=number, line=line, column=fault.column, why=fault.why, sku=_sku(fields), fields=fields
             )
-        self.doubts.update(dict.fromkeys(_doubts_remembered(tuple(cells))))
+        self._look_at(tuple(cells))
         return _checked(number, line, fields, cells)
+
+    def _look_at(self, keys: tuple[str, ...]) -> None:
+        if keys not in self.looked_at and len(self.looked_at) < _KEY_SETS:
+            with suppress(ColumnError):
+                self.looked_at[keys] = doubts(_plan_of(keys))
 
     def _looked_up(self, fields: dict[str, str]) -> tuple[dict[str, str], Fault | None]:
         """The cells to check: pictures for names. What the names bring along is added to `fields`."""
@@ -159,14 +173,6 @@ def _plan_of(keys: tuple[str, ...]) -> Plan:
 @lru_cache(maxsize=64)
 def _plan_remembered(keys: tuple[str, ...]) -> Plan:
     return plan(keys)
-
-
-@lru_cache(maxsize=64)
-def _doubts_remembered(keys: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return doubts(_plan_of(keys))
-    except ColumnError:
-        return ()
 
 
 def _sku_key(fields: Mapping[str, str]) -> str:

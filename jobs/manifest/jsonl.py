@@ -27,7 +27,7 @@ class JsonLines:
     @property
     def doubts(self) -> tuple[str, ...]:
         """Keys of the rows read so far that look like misspelt ones, a sentence each."""
-        return tuple(self._names.doubts)
+        return self._names.doubts
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order, bad ones among them; blank lines are left out."""

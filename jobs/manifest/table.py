@@ -45,7 +45,9 @@ class Table:
         try:
             self._plan = plan(tuple(names))
             self._ours = tuple(name for name in names if name.startswith(OURS))
-            refuse_useless(self._plan, "the first line")
+            #: Columns that look like misspelt ones, a sentence each.
+            self.doubts = doubts(self._plan)
+            refuse_useless(self._plan, "the first line", self.doubts)
         except ColumnError as error:
             raise ManifestError(f"{content.name}:{line}: {error}") from None
 
@@ -58,11 +60,6 @@ class Table:
     def dialect(self) -> Dialect:
         """The table's own delimiter; a mark where it had one, or was no UTF-8."""
         return Dialect(delimiter=self._delimiter, bom=self._marked)
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """Columns that look like misspelt ones, a sentence each."""
-        return doubts(self._plan)
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order, bad ones among them."""

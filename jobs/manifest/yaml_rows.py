@@ -29,7 +29,7 @@ class YamlRows:
     @property
     def doubts(self) -> tuple[str, ...]:
         """Keys of the rows read so far that look like misspelt ones, a sentence each."""
-        return tuple(self._form.names.doubts)
+        return self._form.names.doubts
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows, bad ones among them: first the matrix, person by person, then the jobs."""

@@ -183,3 +183,17 @@ def test_keys_that_look_misspelt_are_doubted_when_they_are_met(opened, name, con
     assert manifest.doubts == ()
     assert len(list(manifest.rows())) == 2
     assert manifest.doubts == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
+
+
+def test_rows_that_all_have_other_keys_are_not_all_looked_at(opened):
+    rows = (
+        f'{{"person": "p.jpg", "dress": "d.jpg", "lowr_clothes": "x", "key {n}": ""}}' for n in range(1000)
+    )
+    manifest = opened("\n".join(rows), "night.jsonl")
+    assert len(list(manifest.rows())) == 1000
+    assert manifest.doubts == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
+
+
+def test_a_row_of_thousands_of_nearly_known_columns_costs_no_time(opened):
+    names = ",".join(f"lower_clothe{n}" for n in range(20_000))
+    assert len(opened(f"sku,person,dress,{names}\n").doubts) <= 100
