@@ -21,7 +21,8 @@ from jobs.settings import Credentials, HiDreamSettings, LimitSettings, TaskSetti
 from tests.heart import Heart, rid
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw, says
 from worker.bodies import Bodies
-from worker.gate import STREAK, Gate
+from worker.gate import Gate
+from worker.gate.account import STREAK
 from worker.hidream.client import SubmitClient
 from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource

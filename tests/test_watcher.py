@@ -31,7 +31,7 @@ from jobs.settings import (
 from tests.heart import Heart, rid
 from tests.raw_server import Answer, Heard, RawServer, Wire, raw, says
 from worker.collection import DISK_FULL, Collection
-from worker.gate import LOST
+from worker.gate.account import LOST
 from worker.hidream.client import PollClient
 from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource

@@ -11,7 +11,7 @@ import structlog
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
 from jobs.records import Failure, Job, Owner, SavedPicture
-from worker.gate import count_lost, pause
+from worker.gate.account import count_lost, pause
 from worker.images import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
 from worker.metrics import Metrics
 from worker.policy import refetch_ms

@@ -12,7 +12,7 @@ from jobs.queue import Queue
 from jobs.redis_client import translated
 from jobs.settings import Settings
 from worker.collection import DISK_FULL
-from worker.gate import unpause
+from worker.gate.account import unpause
 from worker.pictures_store import PictureStore
 
 log = structlog.get_logger()

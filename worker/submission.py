@@ -131,7 +131,7 @@ class Submission:
                 self.gate.trip(permit, reason, message)
             case NotSent(reason=reason):
                 log.warning("submit.not_sent", reason=reason)
-                self.gate.unsent(permit, f"not sent: {reason}")
+                self.gate.unsent(permit, reason)
             case Unknown(reason=reason):
                 self._hold(permit, reason)
             case never:

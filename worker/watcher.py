@@ -17,7 +17,7 @@ from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Job, JobState, Latency, Owner, RequestId, TaskId
 from jobs.settings import Settings
 from worker.collection import Collection
-from worker.gate import count_lost, suspect_token
+from worker.gate.account import count_lost, suspect_token
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
 from worker.metrics import Metrics
 from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, foretell_ms, unanswered_ms

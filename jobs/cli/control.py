@@ -88,7 +88,7 @@ def resume(ledger: Ledger) -> None:
     """Opens the gate, forgets an open breaker and what is left of a Retry-After; waiters are rung."""
     with translated():
         ledger.client.hdel(
-            ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_why", "breaker", "breaker_why",
+            ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_by", "closed_why", "breaker", "breaker_why",
             "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
         )  # fmt: skip
         ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))

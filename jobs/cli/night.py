@@ -14,10 +14,10 @@ from pathlib import Path
 
 from jobs.child import Program
 from jobs.cli import control
-from jobs.cli.budget import budget_reached
+from jobs.cli.account import budget_reached, closed_words, not_reached
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
 from jobs.cli.memory import remember_ledger
-from jobs.cli.progress import NOT_SENT, Progress, closed_words
+from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.under_way import under_way
 from jobs.errors import ConfigError, LedgerLostError, UsageError
@@ -191,7 +191,7 @@ class Night:
     def _never_reached(self, gate: dict[str, str]) -> bool:
         """Nothing has ever been sent since this began: an outage passes, a wrong address does not."""
         return (
-            gate.get("closed_why", "").startswith(NOT_SENT)
+            not_reached(gate)
             and int(gate.get("busy", 0)) >= TRIES
             and float(gate.get("last_accept", 0)) < self._began_ms
         )

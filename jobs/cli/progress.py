@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from jobs.cli.account import shut_words
 from jobs.cli.under_way import UnderWay
 from jobs.records import BatchId, BatchStatus
 
 #: Seconds between two lines, and of the window the rate is taken from.
 LINE_S = 5.0
 WINDOW_S = 60.0
-#: How the gate begins to say that nothing could be sent, see Gate.unsent.
-NOT_SENT = "not sent: "
 
 
 class Progress:
@@ -99,21 +98,9 @@ class Progress:
                 parts.append(f"{_duration(status.open / rate)} left")
         if not fed:
             parts.append("reading the manifest")
-        if "paused" in gate:
-            parts.append(f"paused: {gate['paused']} (vton resume)")
-        elif "breaker" in gate:
-            parts.append(f"waiting: {gate['breaker']}: {gate.get('breaker_why', '')}")
-        elif float(gate.get("closed_until", 0)) / 1000 > time.time():
-            parts.append(closed_words(gate))
+        if shut := shut_words(gate):
+            parts.append(shut)
         return parts
-
-
-def closed_words(gate: Mapping[str, str]) -> str:
-    """Why everybody waits for a moment: HiDream has said so, or it was not reached at all."""
-    why = gate.get("closed_why", "")
-    if why.startswith(NOT_SENT):
-        return f"not reached: {why.removeprefix(NOT_SENT)} (operations: DNS, network, hidream.base_url; vton doctor)"
-    return f"throttled: {why}"
 
 
 def _duration(seconds: float) -> str:

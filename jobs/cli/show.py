@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jobs.cli.budget import budget_reached
-from jobs.cli.progress import Progress, closed_words
+from jobs.cli.account import budget_reached, shut_words
+from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
@@ -51,9 +51,9 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
     if why:
         out(f"ended early: {why}\n")
     if status.get("queued"):
-        rows = row_count(status["queued"])
+        cancel = f"vton cancel {summary['batch']}{option}"
         out(
-            f"{rows} stay queued: any next vton run buys them; not wanted: vton cancel {summary['batch']}{option}\n"
+            f"still queued: {row_count(status['queued'])}; any next vton run buys them; not wanted: {cancel}\n"
         )
 
 
@@ -121,16 +121,10 @@ def other_retries(status: BatchStatus, *, simulated: bool) -> str:
 
 def gate_words(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:
     """The account's gate in one line: open, or why not; for one batch its own budget counts too."""
-    gate = ledger.gate_fields()
-    if "paused" in gate:
-        return f"paused: {gate['paused']} (vton resume)"
-    if "breaker" in gate:
-        return f"waiting, {gate['breaker']}: {gate.get('breaker_why', '')} (tried again by itself; at once: vton resume)"
-    if float(gate.get("closed_until", 0)) / 1000 > time.time():
-        return closed_words(gate)
-    if reached := budget_reached(ledger, limits, batch_id):
-        return f"waiting, budget: {reached}"
-    return "open"
+    if shut := shut_words(ledger.gate_fields()):
+        return shut
+    reached = budget_reached(ledger, limits, batch_id)
+    return f"waiting, budget: {reached}" if reached else "open"
 
 
 def _line(status: BatchStatus) -> str:

@@ -235,6 +235,11 @@ class Ledger:
             found: dict[str, str] = self.client.hgetall(self.key("gate"))
         return found
 
+    def spent_by(self, batch_id: BatchId) -> int:
+        """Pictures counted against a batch's budget; 0 for one that is not there."""
+        with translated():
+            return int(self.client.hget(self.key("batch", batch_id), "spent") or 0)
+
     def spent_today(self) -> int:
         """Pictures counted against today's budget, by UTC day."""
         with translated():

@@ -1,6 +1,6 @@
 """What the account as a whole goes through: pauses, throttling, the breaker and its probes."""
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -10,18 +10,18 @@ from jobs.ledger import Ledger, steps
 from jobs.records import JobState, TaskId
 from jobs.settings import LimitSettings
 from tests.heart import Answer, Heart, failure, rid
-from worker.gate import (
+from worker.gate import Gate, Permit
+from worker.gate.account import (
     LOST,
     PROBE_MS,
     STREAK,
-    Gate,
-    Permit,
+    count_bad_answer,
     count_lost,
-    open_breaker,
     pause,
     suspect_token,
     unpause,
 )
+from worker.gate.rest import LONGEST_S, SHORTEST_S, Rest
 
 MANY = [f"p{number}" for number in range(12)]
 
@@ -243,25 +243,56 @@ def test_one_job_that_cannot_be_sent_fails_while_the_others_go_on(heart: Heart) 
     assert heart.raw(rid("x")).get("paid_batch") is None
 
 
-def test_a_process_that_cannot_send_rests_and_leaves_its_permits_to_others(
-    ledger: Ledger, heart: Heart, monkeypatch: pytest.MonkeyPatch
+class Clock:
+    """Seconds, as a test says."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_process_that_cannot_send_rests_twice_as_long_each_time_until_it_is_answered() -> None:
+    clock = Clock()
+    rest = Rest(clock)
+    assert rest.left_s() == 0
+    lasted = []
+    for _ in range(7):
+        rest.begin()
+        rest.begin()
+        lasted.append(rest.left_s())
+        clock.now_s += rest.left_s()
+        assert rest.left_s() == 0
+    assert lasted[:3] == [SHORTEST_S, 2 * SHORTEST_S, 4 * SHORTEST_S]
+    assert lasted[-1] == LONGEST_S
+    rest.begin()
+    rest.end()
+    assert rest.left_s() == 0
+    rest.begin()
+    assert rest.left_s() == SHORTEST_S
+
+
+def test_a_process_that_rests_leaves_its_permits_to_others_and_wakes_when_it_stops(
+    ledger: Ledger, heart: Heart
 ) -> None:
     heart.admit("a", MANY)
-    monkeypatch.setattr("worker.gate.REST_S", (0.2, 0.4))
-    sick, well = (Gate(ledger, LimitSettings(images_per_minute=1e6), submit_timeout_s=60) for _ in range(2))
+    limits = LimitSettings(in_flight=100, images_per_minute=1e6)
+    rest = Rest(Clock())
+    sick = Gate(ledger, limits, submit_timeout_s=60, rest=rest)
+    well = Gate(ledger, limits, submit_timeout_s=60)
     permit = sick.acquire()
     assert permit is not None
     sick.unsent(permit, "no route")
+    assert rest.left_s() == SHORTEST_S
     heart.gate(closed_until=0, closed_at=0)
-    began = time.monotonic()
-    assert well.acquire() is not None
-    assert time.monotonic() - began < 0.15, "only the one that could not send rests"
-    assert sick.acquire() is not None
-    assert time.monotonic() - began > 0.15
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(sick.acquire)
+        assert all(well.acquire() is not None for _ in range(5))
+        assert not waits.done()
+        sick.stop()
+        assert waits.result(10) is None
     sick.reached()
-    began = time.monotonic()
-    assert sick.acquire() is not None
-    assert time.monotonic() - began < 0.15
+    assert rest.left_s() == 0
 
 
 # -- the breaker ---------------------------------------------------------------------------------------------
@@ -345,22 +376,22 @@ def test_a_probe_that_was_never_sent_leaves_room_for_the_next(account: Heart, en
 
 def test_a_run_of_bad_answers_opens_it_and_a_good_one_ends_the_run(account: Heart) -> None:
     for _ in range(STREAK - 1):
-        assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+        assert not account.ledger.run(count_bad_answer("vendor", "500"))
     account.submitted()
     for _ in range(STREAK - 1):
-        assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
-    assert account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+        assert not account.ledger.run(count_bad_answer("vendor", "500"))
+    assert account.ledger.run(count_bad_answer("vendor", "500"))
     assert account.ask().reason == "vendor"
-    assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK)), "it is open"
+    assert not account.ledger.run(count_bad_answer("vendor", "500")), "it is open"
     assert account.gate()["probe_wait"] == str(PROBE_MS[0])
 
 
 def test_an_unknown_probe_doubles_the_wait(account: Heart) -> None:
-    account.ledger.run(open_breaker("vendor", "500"))
+    account.ledger.run(count_bad_answer("vendor", "500", enough=1))
     account.gate(probe_at=0)
     probe = account.submitting()
     account.ledger.run(steps.hold(probe.request_id, probe.claim, failure()))
-    assert not account.ledger.run(open_breaker("vendor", "500", enough=STREAK))
+    assert not account.ledger.run(count_bad_answer("vendor", "500"))
     assert account.gate()["probe_wait"] == str(2 * PROBE_MS[0])
     assert account.ask().reason == "vendor"
 

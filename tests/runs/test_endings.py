@@ -49,7 +49,7 @@ def test_a_vendor_that_was_never_reached_ends_the_night_with_a_word_on_where_to_
     assert ended.code == 7
     assert "ended early: not reached: ConnectError" in ended.out
     assert "hidream.base_url; vton doctor" in ended.out
-    assert "2 rows stay queued: any next vton run buys them; not wanted: vton cancel" in ended.out
+    assert "still queued: 2 rows; any next vton run buys them; not wanted: vton cancel" in ended.out
     assert not shop.vendor.submits
 
 

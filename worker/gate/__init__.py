@@ -5,22 +5,23 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import threading
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, assert_never
+from typing import assert_never
 from uuid import uuid4
 
 import structlog
 
 from jobs.errors import LedgerLostError
 from jobs.ledger import Ledger
-from jobs.ledger.codec import decode_job, decode_latency
 from jobs.ledger.script import Call, script
 from jobs.ledger.steps import LEASE_MS
-from jobs.records import Job, Latency, RequestId
 from jobs.redis_client import translated
 from jobs.settings import LimitSettings
+from worker.gate.account import PROBE_MS, count_bad_answer
+from worker.gate.permits import Begin, Empty, Permit, Wait, read_permit
+from worker.gate.rest import Rest
+
+__all__ = ["RATE_SHARE", "Gate", "Permit"]
 
 log = structlog.get_logger()
 
@@ -33,62 +34,19 @@ LONGEST_RESERVATION_MS = 1_500
 GRACE_MS = 20_000
 #: Waiters look again after this long even when nobody rings, ms.
 LONGEST_WAIT_MS = 5_000
-#: First and longest wait before a probe asks an open breaker's account, ms.
-PROBE_MS = (5_000, 300_000)
-#: Answers in a row that say nothing good before the breaker opens by itself.
-STREAK = 5
-#: Paid tasks lost without a picture in between before the account is paused.
-LOST = 3
-#: First and longest rest of a process that cannot send, s: its trouble may be its own, and others could use its permits.
-REST_S = (1.0, 30.0)
 #: Longest closing when the vendor does not say how long, ms.
 LONGEST_CLOSE_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permit:
-    """Leave to submit one job, once, at `go_ms` on Redis' clock."""
-
-    job: Job
-    #: Fences everybody else off the job.
-    claim: str
-    go_ms: int
-    now_ms: int
-    #: This submit tries whether an open breaker may close.
-    probe: bool
-    latency: Latency | None
-
-    @property
-    def request_id(self) -> RequestId:
-        """The job's id."""
-        return self.job.request_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """No permit now."""
-
-    #: paused | throttled | slots | rate | budget, or the breaker's reason.
-    reason: str
-    ms: int
-    detail: str
-
-
-class Empty:
-    """Nothing waits to be submitted."""
-
-
-#: What the streak script answers when it is not the account's fault.
-_OTHERS_ACCEPTED = 2
-
-Begin = Literal["go", "closed", "fenced"]
 
 
 class Gate:
     """The gate's door for threads; one per process. Raises RedisDownError: then nothing is submitted."""
 
-    def __init__(self, ledger: Ledger, limits: LimitSettings, *, submit_timeout_s: float) -> None:
+    def __init__(
+        self, ledger: Ledger, limits: LimitSettings, *, submit_timeout_s: float, rest: Rest | None = None
+    ) -> None:
+        """`submit_timeout_s`: of one POST with all its tries; `rest`: this process's own, if it is not to be a new one."""
         self._ledger = ledger
+        self._rest = rest or Rest()
         self._limits = limits
         self._interval_us = f"{RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE):.3f}"
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
@@ -100,8 +58,6 @@ class Gate:
         self._own_bell = ledger.key("bell", uuid4().hex)
         self._waiters = 0
         self._last_reason = ""
-        self._rest_s = 0.0
-        self._rest_until = 0.0
 
     def acquire(self) -> Permit | None:
         """Waits for a permit; None when nothing is left to submit or the process stops.
@@ -110,7 +66,7 @@ class Gate:
             LedgerLostError: the ledger is not the one this process began with.
         """
         token = uuid4().hex
-        self._stopping.wait(max(0.0, self._rest_until - time.monotonic()))
+        self._stopping.wait(self._rest.left_s())
         while not self._stopping.is_set():
             match self._ask(token):
                 case Permit() as permit:
@@ -157,16 +113,12 @@ class Gate:
 
     def unsent(self, permit: Permit, why: str) -> None:
         """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
-        now = time.monotonic()
-        if now >= self._rest_until:
-            # What other threads met in the same moment is no news.
-            self._rest_s = min(REST_S[1], max(REST_S[0], 2 * self._rest_s))
-            self._rest_until = now + self._rest_s
+        self._rest.begin()
         self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
 
     def reached(self) -> None:
         """HiDream has answered this process, whatever it said."""
-        self._rest_s = self._rest_until = 0.0
+        self._rest.end()
 
     def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
@@ -184,9 +136,9 @@ class Gate:
         if reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
-    def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
-        """One more answer that says nothing good; `enough` of them in a row open the breaker."""
-        if self._ledger.run(open_breaker(reason, why, enough=enough)):
+    def count_bad_answer(self, reason: str, why: str) -> None:
+        """One more answer that says nothing good; STREAK of them in a row open the breaker."""
+        if self._ledger.run(count_bad_answer(reason, why)):
             log.error("breaker.opened", reason=reason, why=why)
 
     def stop(self) -> None:
@@ -222,7 +174,7 @@ class Gate:
             GRACE_MS,
         )
         return self._ledger.run(
-            Call(script("worker.gate", "permit"), args, lambda reply: _read(reply, token))
+            Call(script("worker.gate", "permit"), args, lambda reply: read_permit(reply, token))
         )
 
     def _listen(self, wait: Wait) -> None:
@@ -265,52 +217,3 @@ class Gate:
             detail,
         )
         return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))
-
-
-def open_breaker(reason: str, why: str, *, enough: int = 1) -> Call[bool]:
-    """Counts a bad answer that came outside a permit, e.g. to a poll; True when the breaker opens with it."""
-    return Call(script("worker.gate", "streak"), (reason, why, enough, *PROBE_MS, ""), bool)
-
-
-def suspect_token(why: str, since_ms: int | None) -> Call[bool]:
-    """A poll's token was refused: the breaker opens, unless others have been accepted since.
-
-    `since_ms`: since when this task's polls have been refused; None: this is the first. True: it is the task's own trouble.
-    """
-    args = ("token", why, 1, *PROBE_MS, "" if since_ms is None else since_ms)
-    return Call(script("worker.gate", "streak"), args, lambda reply: reply == _OTHERS_ACCEPTED)
-
-
-def pause(why: str) -> Call[bool]:
-    """Pauses the account; a pause that is there already stays as it is. True when this one is new."""
-    return Call(script("worker.gate", "pause"), (why,), bool)
-
-
-def unpause(why: str) -> Call[bool]:
-    """Takes back a pause that was made with this reason; a person's own stays."""
-    return Call(script("worker.gate", "unpause"), (why,), bool)
-
-
-def count_lost(why: str) -> Call[bool]:
-    """A paid task is lost; after LOST of them without a picture in between the account is paused: a person must look."""
-    return Call(script("worker.gate", "lost"), (why, LOST), bool)
-
-
-def _read(reply: list[Any], token: str) -> Permit | Wait | Empty:
-    kind = reply[0]
-    if kind == "granted":
-        flat = reply[5]
-        job = decode_job(reply[1], dict(zip(flat[::2], flat[1::2], strict=True)))
-        return Permit(
-            job=job,
-            claim=token,
-            go_ms=int(reply[2]),
-            now_ms=int(reply[3]),
-            probe=str(reply[4]) == "1",
-            latency=decode_latency(reply[6]),
-        )
-    if kind == "wait":
-        return Wait(reason=reply[1], ms=max(1, int(reply[2])), detail=reply[3])
-    if kind == "empty":
-        return Empty()
-    raise LedgerLostError("the ledger is gone or another one: nothing is submitted")

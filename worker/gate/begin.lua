@@ -23,6 +23,7 @@ if now - tonumber(ARGV[5]) > 300 then
   local tat = math.max(tonumber(redis.call('HGET', key('gate'), 'tat') or '0'), now) + interval
   redis.call('HSET', key('gate'), 'tat', string.format('%.3f', tat))
 end
+redis.call('HSET', job, 'begun_ms', now)
 redis.call('ZADD', key('posting'), now + ARGV[3], rid)
 redis.call('ZADD', key('leases'), now + ARGV[3], rid)
 move(rid, 'submitting')

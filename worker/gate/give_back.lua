@@ -8,7 +8,7 @@
 -- Returns {1, closed until or 0, opened} or {0, 0, 0} (fenced).
 local rid, token, claim, effect, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job, gate = key('job', rid), key('gate')
-local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hint_task')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hint_task', 'begun_ms')
 if found[2] == token then return { 1, 0, 0 } end
 if found[3] ~= claim or (found[1] ~= 'queued' and found[1] ~= 'submitting' and found[1] ~= 'unknown') then return { 0, 0, 0 } end
 redis.call('HSET', job, 'op', token)
@@ -46,15 +46,14 @@ if effect == 'throttle' or effect == 'close' then
   local before = redis.call('HMGET', gate, 'closed_until', 'closed_at')
   closed = tonumber(before[1] or '0')
   -- What was under way when the gate closed is no news: ten POSTs refused at once double the wait once, not ten times.
-  local go = string.match(redis.call('GET', key('permit', claim)) or '', '^%S+ (%S+)')
-  local news = not go or not before[2] or tonumber(go) > tonumber(before[2])
+  local news = not found[5] or not before[2] or tonumber(found[5]) > tonumber(before[2])
   if wait == 0 and news then
     local busy = redis.call('HINCRBY', gate, 'busy', 1)
     wait = math.min(tonumber(ARGV[7]), 1000 * 2 ^ math.min(busy - 1, 10))
   end
   if wait > 0 then
     closed = math.max(now + wait, closed)
-    redis.call('HSET', gate, 'closed_until', closed, 'closed_why', why, 'closed_at', now)
+    redis.call('HSET', gate, 'closed_until', closed, 'closed_by', ARGV[4], 'closed_why', why, 'closed_at', now)
   end
   if effect == 'throttle' then
     local window = tonumber(ARGV[8])

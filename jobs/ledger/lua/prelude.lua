@@ -151,7 +151,7 @@ end
 local function forget_task(rid)
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
     'unanswered', 'unanswered_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away',
-    'fetches', 'paid_batch', 'paid_day')
+    'begun_ms', 'fetches', 'paid_batch', 'paid_day')
 end
 
 -- A person or a new batch asks once more: the job is as if it had never been tried.
