@@ -32,7 +32,7 @@ class Floor(Baseline):
     tool = "floor"
 
     def start(self) -> None:
-        raise NotImplementedError("it only sends")
+        """Nothing to start: it only sends."""
 
 
 def run(options: Options) -> None:

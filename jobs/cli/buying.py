@@ -29,6 +29,7 @@ from jobs.cli.show import print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
+from jobs.identity import batch_id as identify
 from jobs.manifest import open_manifest
 
 
@@ -118,5 +119,6 @@ def plan(
     source = open_manifest(manifest)
     with station(settings) as opened:
         planner = planner_of(opened, manifest, source, again)
-        counted = plan_of(source, planner, opened.ledger, settings)
+        batch_id = identify(source.name, source.digest, again)
+        counted = plan_of(source, batch_id, planner, opened.ledger, settings)
     print_plan(counted, Path(manifest).name, until, as_json=as_json)

@@ -14,7 +14,7 @@ from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
 from jobs.planning import Planner
 from jobs.producer import CHUNK, bad_row_line
-from jobs.records import BadRow, JobState, RequestId
+from jobs.records import BadRow, BatchId, JobState, RequestId
 from jobs.settings import Settings
 
 #: Bad rows that are shown; all of them are in the results of a run.
@@ -41,15 +41,17 @@ class Plan:
     invalid: int = 0
     #: Seconds at the account's limits for what is to buy and what waits, if it does nothing else.
     seconds: float = 0
-    #: Of what is to buy, what the budgets let through; None when all of it.
+    #: Of what is to buy or waits, what the budgets let through; None when all of it.
     budget: int | None = None
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
     doubts: tuple[str, ...] = ()
 
 
-def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Settings) -> Plan:
-    """Counts a manifest against the ledger."""
+def plan_of(
+    manifest: Manifest, batch_id: BatchId, planner: Planner, ledger: Ledger, settings: Settings
+) -> Plan:
+    """Counts a manifest against the ledger; `batch_id`: the batch that it would be."""
     plan = Plan()
     seen: set[RequestId] = set()
     rows = map(planner.plan, manifest.rows())
@@ -68,7 +70,7 @@ def plan_of(manifest: Manifest, planner: Planner, ledger: Ledger, settings: Sett
         _count(plan, ledger.states(good))
     plan.doubts = manifest.doubts
     plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
-    plan.budget = _budget(plan.new, ledger, settings)
+    plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
     return plan
 
 
@@ -84,14 +86,14 @@ def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
             plan.waiting += 1
 
 
-def _budget(new: int, ledger: Ledger, settings: Settings) -> int | None:
+def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) -> int | None:
     limits = settings.limits
-    left = [new]
+    left = [jobs]
     if limits.max_images_per_batch:
-        left.append(limits.max_images_per_batch)
+        left.append(max(0, limits.max_images_per_batch - ledger.spent_by(batch_id)))
     if limits.max_images_per_day:
         left.append(max(0, limits.max_images_per_day - ledger.spent_today()))
-    return min(left) if min(left) < new else None
+    return min(left) if min(left) < jobs else None
 
 
 def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
