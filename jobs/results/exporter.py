@@ -95,9 +95,10 @@ class Exporter:
             self._write_tables(folder, pictures, fields, status, lease)
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
-            log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
         if status.complete and self._ledger.deactivate(batch_id, file.checkpoint() or "0"):
             log.info("batch.completed", batch=batch_id, rows=status.rows, **status.counts)
+        elif lines:
+            log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
         return Exported(folder=folder, lines=lines, tables=tables)
 
     def _write_tables(
