@@ -8,7 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from jobs.settings import Settings, read_settings
+from jobs.configuration import read_settings
+from jobs.settings import Settings
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 TEXT = CONFIG.read_text(encoding="utf-8")

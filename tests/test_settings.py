@@ -5,16 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, NotFoundError
-from jobs.settings import (
-    CallbackSettings,
-    Credentials,
-    RedisSettings,
-    Settings,
-    read_credentials,
-    read_settings,
-    secrets_of,
-)
+from jobs.settings import CallbackSettings, Credentials, RedisSettings, Settings
 
 CANARY = "canary-0123456789abcdef"
 
@@ -164,6 +157,13 @@ def test_a_file_that_is_not_there_is_said_so(environment: pytest.MonkeyPatch) ->
     environment.setenv("VTON_CONFIG", "gone.yaml")
     with pytest.raises(NotFoundError, match=r"no such file: gone\.yaml"):
         read_settings()
+
+
+def test_a_file_that_is_no_yaml_says_where() -> None:
+    path = Path("settings.yaml")
+    path.write_text("limits:\n  in_flight: [\n")
+    with pytest.raises(ConfigError, match=r"settings\.yaml:3: not readable as YAML: expected"):
+        read_settings(path)
 
 
 def test_a_file_of_another_encoding_is_said_so() -> None:

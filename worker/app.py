@@ -14,13 +14,14 @@ import dramatiq
 import structlog
 
 from jobs import logs
+from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, RedisDownError
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
-from jobs.settings import Credentials, Settings, read_credentials, read_settings, secrets_of
+from jobs.settings import Credentials, Settings
 from worker.actors import TicketBroker, declare
 from worker.bodies import Bodies
 from worker.callback_address import CallbackAddresses

@@ -5,10 +5,10 @@ import sys
 import structlog
 
 from jobs import logs
+from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, VtonError
 from jobs.ledger import Ledger, steps
 from jobs.redis_client import connect
-from jobs.settings import read_credentials, read_settings, secrets_of
 from worker.callback_address import CallbackAddresses
 from worker.callback_server import callback_server
 from worker.callbacks import callback_app

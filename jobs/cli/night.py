@@ -20,6 +20,7 @@ from jobs.cli.memory import remember_ledger
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.under_way import under_way
+from jobs.configuration import read_credentials
 from jobs.errors import ConfigError, LedgerLostError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
@@ -27,7 +28,7 @@ from jobs.processes import Supervisor
 from jobs.producer import Producer
 from jobs.records import BatchId, BatchStatus
 from jobs.results.exporter import LEASE_MS
-from jobs.settings import LimitSettings, Settings, read_credentials
+from jobs.settings import LimitSettings, Settings
 
 #: Reasons of a breaker that only a person can mend.
 PERSONS = frozenset({"token", "credits", "module"})

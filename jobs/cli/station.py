@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs import logs
+from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, NotFoundError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.queue import Queue
 from jobs.redis_client import KEEPS_ALL, connect, tell_durability, translated
 from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
-from jobs.settings import RedisSettings, Settings, read_credentials, read_settings, secrets_of
+from jobs.settings import RedisSettings, Settings
 
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0

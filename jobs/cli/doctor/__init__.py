@@ -9,8 +9,9 @@ from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
 from jobs.cli.station import command_settings, station
+from jobs.configuration import read_credentials
 from jobs.errors import ConfigError, RedisDownError
-from jobs.settings import Settings, read_credentials
+from jobs.settings import Settings
 
 __all__ = ["Check", "State", "examine", "print_checks", "verdict"]
 
