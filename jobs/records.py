@@ -148,6 +148,13 @@ class Failure:
     owner: Owner
 
 
+#: Kinds of failure of a job whose task was bought and brought no picture, while HiDream has not said that it has none:
+#: the old task is asked again before anything is bought. `PAID_LOSSES` in prelude.lua has the same.
+PAID_LOSSES = frozenset(
+    {"picture_lost", "picture_refused", "task_lost", "task_timeout", "status_unknown", "set_aside"}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPicture:
     """A result picture on disk, proven whole."""
@@ -189,10 +196,18 @@ class Job:
     unanswered: int = 0
     #: When the first of these was.
     unanswered_ms: int | None = None
+    #: When the first of an unbroken run of 404 polls was.
+    missing_ms: int | None = None
     #: Times that its pictures could not be fetched.
     fetches: int = 0
+    #: Earlier tasks of this job, the oldest first: an id that HiDream gave is never forgotten.
+    past_task_ids: tuple[str, ...] = ()
     queued_ms: int | None = None
+    #: When its POST began.
+    posted_ms: int | None = None
     submitted_ms: int | None = None
+    #: When a task that had been given up was asked for again; None when it never was.
+    asked_ms: int | None = None
     #: When HiDream last said that the task was not over.
     polled_ms: int | None = None
     #: When HiDream said the task was over.

@@ -29,7 +29,7 @@ from jobs.errors import NotFoundError
 from jobs.ledger import steps
 from jobs.ledger.codec import decode_failure, decode_job
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
-from jobs.records import BatchId, BatchStatus, Job, JobState, RequestId
+from jobs.records import PAID_LOSSES, BatchId, BatchStatus, Job, JobState, RequestId
 from jobs.redis_client import translated
 
 __all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "steps"]
@@ -197,16 +197,17 @@ class Ledger:
         return {rid: decode_job(rid, fields) for rid, fields in zip(wanted, found, strict=True) if fields}
 
     def states(self, request_ids: Sequence[str]) -> list[JobState | None]:
-        """Where jobs stand, in the order asked; None for one that a new batch would submit.
+        """Where jobs would stand once a new batch has asked for them, in the order asked; None: it would submit them.
 
-        For plans, which change nothing: never seen, cancelled, or failed and worth another try.
+        For plans, which change nothing. Submitted: never seen, cancelled, failed and worth another try. A paid loss becomes
+        SUBMITTED: its old task is asked again.
         """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for request_id in request_ids:
                 pipeline.hmget(self.key("job", request_id), "state", "failure")
             found = pipeline.execute()
-        return [None if _asked_again(*each) else JobState(each[0]) for each in found]
+        return [_expected(*each) for each in found]
 
     def outbox(self, batch_id: BatchId, after: str, *, at_most: int = 1000) -> list[OutboxEntry]:
         """What ended after the entry `after` ("0" = from the beginning), oldest first."""
@@ -246,8 +247,14 @@ class Ledger:
             return int(self.client.hget(self.key("spent"), datetime.now(UTC).strftime("%Y-%m-%d")) or 0)
 
 
-def _asked_again(state: str | None, failure: str | None) -> bool:
+def _expected(state: str | None, failure: str | None) -> JobState | None:
     """What admission does with a pair it meets again, see admit.lua."""
     if state is None or state == JobState.CANCELLED:
-        return True
-    return state == JobState.FAILED and failure is not None and decode_failure(failure).retryable
+        return None
+    if state == JobState.FAILED and failure is not None:
+        found = decode_failure(failure)
+        if found.kind in PAID_LOSSES:
+            return JobState.SUBMITTED
+        if found.retryable:
+            return None
+    return JobState(state)

@@ -64,7 +64,15 @@ for _, item in ipairs(order) do
       refs = (refs == '' and '' or refs .. ';') .. batch .. '=' .. text
     end
     redis.call('HSET', job, 'refs', refs)
-    local again = not known and (state == 'cancelled'
+    if not known and paid_loss(rid) then
+      -- Its task was paid for and may have the picture after all: that is asked, nothing is bought.
+      counts[state] = (counts[state] or 0) + count
+      for k, v in pairs(counts) do if v ~= 0 then redis.call('HINCRBY', b, 'n:' .. k, v) end end
+      counts = {}
+      ask_old_task(rid)
+      state = nil
+    end
+    local again = state and not known and (state == 'cancelled'
       or (state == 'failed' and string.find(found[3] or '', '"retryable":true', 1, true)))
     if again then
       -- Nobody has it and nothing forbids it: this batch asks once more. The other batches wait with it.
@@ -76,7 +84,7 @@ for _, item in ipairs(order) do
       move(rid, 'queued')
       queued[#queued + 1] = rid
       state = nil
-    elseif ENDED[state] then
+    elseif state and ENDED[state] then
       if state == 'succeeded' and not known then reused = reused + count end
       redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'), 'rows', text)
     end

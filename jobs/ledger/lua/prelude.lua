@@ -147,10 +147,14 @@ local function move(rid, to)
   end)
 end
 
--- What a former task left in its job; what it cost stays spent.
+-- What a former task left in its job; what it cost stays spent, and its id is kept.
 local function forget_task(rid)
+  local former = redis.call('HMGET', key('job', rid), 'task_id', 'past')
+  if former[1] then
+    redis.call('HSET', key('job', rid), 'past', former[2] and former[2] .. ' ' .. former[1] or former[1])
+  end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'unanswered_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away',
+    'unanswered', 'unanswered_ms', 'missing_ms', 'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away',
     'begun_ms', 'fetches', 'paid_batch', 'paid_day')
 end
 
@@ -158,6 +162,31 @@ end
 local function renew(rid)
   forget_task(rid)
   redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'task_failures', 'resubmitted')
+end
+
+-- Failures of a bought task that brought no picture, while HiDream has not said that it has none; jobs.records has the same.
+local PAID_LOSSES = {
+  picture_lost = true, picture_refused = true, task_lost = true, task_timeout = true, status_unknown = true,
+  set_aside = true,
+}
+
+-- Whether a failed job's task was bought and may still have its picture.
+local function paid_loss(rid)
+  local found = redis.call('HMGET', key('job', rid), 'state', 'task_id', 'failure')
+  if found[1] ~= 'failed' or not found[2] then return false end
+  local read, failure = pcall(cjson.decode, found[3] or '')
+  return read and type(failure) == 'table' and PAID_LOSSES[failure.kind] or false
+end
+
+-- A task that was given up is asked for again: nothing is bought, so it costs no budget, and takes no slot before HiDream says
+-- that it runs.
+local function ask_old_task(rid)
+  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'urls', 'unanswered', 'unanswered_ms', 'missing_ms', 'fetches',
+    'hinted')
+  redis.call('HSET', key('job', rid), 'asked_ms', now)
+  redis.call('ZADD', key('due'), now, rid)
+  move(rid, 'submitted')
+  ring('watch', 8)
 end
 
 -- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.

@@ -1,0 +1,58 @@
+"""A task that was paid for and brought no picture: its id is kept, and it is asked again before anything is bought."""
+
+import pytest
+
+from jobs.ledger import steps
+from jobs.ledger.script import script
+from jobs.records import PAID_LOSSES, BatchId, JobState, TaskId
+from tests.heart import Heart, failure, rid
+
+
+def lost(heart: Heart, kind: str, *, retryable: bool = True) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.submitted(task="t")
+    assert heart.ledger.run(steps.fail(rid("x"), failure(kind=kind, retryable=retryable)))
+    assert heart.counts("a") == {"failed": 1}
+
+
+@pytest.mark.parametrize("kind", sorted(PAID_LOSSES))
+@pytest.mark.parametrize("retryable", [True, False])
+def test_another_batch_asks_the_old_task_and_buys_nothing(
+    heart: Heart, kind: str, *, retryable: bool
+) -> None:
+    lost(heart, kind, retryable=retryable)
+    assert heart.ledger.states([rid("x")]) == [JobState.SUBMITTED], "the plan says the same"
+    admitted = heart.admit("b", ["x", "x"], seal=True)
+    assert admitted.queued == ()
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id, job.failure) == (JobState.SUBMITTED, "t", None)
+    assert job.asked_ms is not None
+    assert rid("x") in heart.members("due")
+    assert heart.members("leases") == {}, "whether it runs is not known yet"
+    assert heart.counts("a") == {"submitted": 1}
+    assert heart.counts("b") == {"submitted": 2}
+    assert heart.ledger.status(BatchId("b")).open == 2
+    assert heart.spent("b") == 0
+    assert heart.ask().kind == "empty"
+
+
+@pytest.mark.parametrize("kind", ["task_failed", "no_result"])
+def test_a_task_that_hidream_ended_without_a_picture_is_bought_again(heart: Heart, kind: str) -> None:
+    lost(heart, kind)
+    assert heart.ledger.states([rid("x")]) == [None]
+    assert heart.admit("b", ["x"]).queued == (rid("x"),)
+
+
+def test_the_id_of_a_replaced_task_is_kept(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    for task in ("t1", "t2", "t3"):
+        heart.submitted(task=task)
+        assert heart.ledger.run(steps.again(rid("x"), TaskId(task), 0))
+        heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert heart.job(rid("x")).past_task_ids == ("t1", "t2", "t3")
+
+
+def test_lua_and_python_name_the_same_losses() -> None:
+    text = script("jobs.ledger", "admit").text
+    listed = text.split("local PAID_LOSSES = {", 1)[1].split("}", 1)[0]
+    assert {part.split("=")[0].strip() for part in listed.split(",") if "=" in part} == PAID_LOSSES
