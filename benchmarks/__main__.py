@@ -2,8 +2,9 @@
 
 import argparse
 import time
+from pathlib import Path
 
-from benchmarks.benches import bodies, bound, enqueue, overhead, rate, slots
+from benchmarks.benches import bodies, bound, defaults, enqueue, overhead, rate, slots
 from benchmarks.benches.options import Options
 
 BENCHES = {
@@ -11,6 +12,7 @@ BENCHES = {
     "slots": slots.run,
     "rate": rate.run,
     "overhead": overhead.run,
+    "defaults": defaults.run,
     "enqueue": enqueue.run,
     "bodies": bodies.run,
 }
@@ -32,6 +34,11 @@ def main() -> None:
         "--aof", choices=("no", "everysec", "always"), default="everysec", help="of every Redis alike"
     )
     parser.add_argument("--only", default="", help="words of contenders' names, comma-separated: floor,ours")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        help="a checkout of an earlier build with its own .venv, run in turns with this one",
+    )
     told = parser.parse_args()
     if unknown := [name for name in told.bench if name not in BENCHES]:
         parser.error(f"no such bench: {', '.join(unknown)}")
@@ -39,6 +46,7 @@ def main() -> None:
         quick=told.quick,
         repeats=told.repeats or (1 if told.quick else 3),
         aof=told.aof,
+        before=told.before and told.before.resolve(),
         only=tuple(word.strip().lower() for word in told.only.split(",") if word.strip()),
     )
     for name in told.bench or BENCHES:

@@ -8,7 +8,7 @@ from benchmarks.benches.options import Options
 from benchmarks.benches.print import Rows, ratio, show
 from benchmarks.frame.contenders import Baseline, CeleryThreads, Contender, DramatiqThreads, Ground, RqPool
 from benchmarks.frame.load import Load, write_manifest
-from benchmarks.frame.ours import VTON, Ours
+from benchmarks.frame.ours import Ours
 from benchmarks.frame.processes import BenchError, Ran, environment
 from benchmarks.frame.processes import run as run_command
 from benchmarks.frame.services import redis_server
@@ -60,7 +60,7 @@ def run(options: Options) -> None:
 def _sizes(kind: type[Contender], options: Options) -> tuple[int, int]:
     if options.quick:
         return 500, 3000
-    return (10_000, 100_000) if kind in {Floor, Ours} else (10_000, 30_000)
+    return (10_000, 100_000) if issubclass(kind, (Floor, Ours)) else (10_000, 30_000)
 
 
 def _slope(kind: type[Contender], options: Options) -> dict[str, Value]:
@@ -84,7 +84,7 @@ def _slope(kind: type[Contender], options: Options) -> dict[str, Value]:
 def _memory(kind: type[Contender], options: Options, row: dict[str, Value]) -> None:
     """A million rows where that ends in reasonable time."""
     row["peak_1m"] = None
-    if not options.quick and kind in {Floor, Ours}:
+    if not options.quick and issubclass(kind, (Floor, Ours)):
         try:
             ran, _ = _send(kind, 1_000_000, options)
         except BenchError as error:
@@ -124,7 +124,9 @@ def _send(kind: type[Contender], jobs: int, options: Options) -> tuple[Ran, int]
 def _command(sender: Contender, manifest: Path) -> list[str]:
     if isinstance(sender, Baseline):
         return [sender.python(), "-m", "benchmarks.baselines.producers", sender.tool, str(manifest)]
-    return [*VTON, "enqueue", str(manifest)]
+    if isinstance(sender, Ours):
+        return [*sender.vton(), "enqueue", str(manifest)]
+    raise TypeError(f"{sender.name} sends nothing")
 
 
 def _env(sender: Contender) -> dict[str, str]:

@@ -33,7 +33,7 @@ def show(
         "bench": name,
         "note": note,
         "machine": where,
-        "options": asdict(options),
+        "options": asdict(options) | {"before": str(options.before or "")},
         "load": asdict(load) if load is not None else None,
         "medians": rows,
         "repeats": repeats,

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.frame.contenders import Contender, product_python
-from benchmarks.frame.processes import environment, run
+from benchmarks.frame.processes import ROOT, environment, run
 from benchmarks.frame.services import free_port
 
-VTON = (product_python(), "-c", "from jobs.cli import main; main()")
 #: No limit, in words that a setting can hold.
 UNLIMITED = 1_000_000
 
@@ -17,11 +16,23 @@ class Ours(Contender):
 
     name = "ours, polling"
     callbacks = False
+    #: The tree whose build is measured; its own `.venv` runs it, if it is not this one.
+    checkout: ClassVar[Path] = ROOT
+
+    @classmethod
+    def python(cls) -> str:
+        """The Python that has the build."""
+        return product_python() if cls.checkout == ROOT else str(cls.checkout / ".venv" / "bin" / "python")
+
+    @classmethod
+    def vton(cls) -> list[str]:
+        """The command of the build."""
+        return [cls.python(), "-c", "from jobs.cli import main; main()"]
 
     def start(self) -> None:
         load, env = self.ground.load, self.env()
         if self.callbacks:
-            self.launch("serve", [*VTON, "serve"], env)
+            self.launch("serve", [*self.vton(), "serve"], env)
         self.launch("collect", self._dramatiq("collect", 2), env)
         for number in range(load.processes):
             self.launch(f"submit{number}", self._dramatiq("submit", self.threads()), env)
@@ -36,9 +47,8 @@ class Ours(Contender):
 
     def feed(self, manifest: Path) -> None:
         log = self.ground.folder / "enqueue.log"
-        command = [*VTON, "enqueue", str(manifest)]
         run(
-            command,
+            [*self.vton(), "enqueue", str(manifest)],
             env=environment(self.env()),
             cwd=self.ground.folder,
             log=log,
@@ -46,20 +56,22 @@ class Ours(Contender):
         )
 
     def recorded(self) -> int:
-        """Rows in the files that people get; the exporter's last line is no row."""
+        """Rows in the files that people get; an older build has a checkpoint among them."""
         files = list(self.ground.out.glob("*/results.jsonl"))
-        return sum(max(0, file.read_bytes().count(b"\n") - 1) for file in files)
+        return sum(file.read_bytes().count(b'"request_id":') for file in files)
 
     def _dramatiq(self, queue: str, threads: int) -> list[str]:
-        return [product_python(), "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads)]
+        return [self.python(), "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads)]
 
     def env(self) -> dict[str, str]:
         """Everything that differs from config.yaml's defaults."""
-        return self._round() | self._callbacks()
+        return self._site() | self._by_hand() | self._callbacks()
 
-    def _round(self) -> dict[str, str]:
+    def _site(self) -> dict[str, str]:
+        """What every shop sets: where things are, and the account's limits."""
         ground, load = self.ground, self.ground.load
         return {
+            "PYTHONPATH": str(self.checkout),
             "HIDREAM_TOKEN": "sk-bench",
             "VTON_HIDREAM__BASE_URL": ground.stub_url,
             "VTON_REDIS__URL": ground.redis_url,
@@ -67,6 +79,12 @@ class Ours(Contender):
             "VTON_DATA_DIR": str(ground.out / ".vton"),
             "VTON_LIMITS__IN_FLIGHT": str(load.slots or UNLIMITED),
             "VTON_LIMITS__IMAGES_PER_MINUTE": str(load.rate * 60 or UNLIMITED),
+        }
+
+    def _by_hand(self) -> dict[str, str]:
+        """What only a bench sets."""
+        load = self.ground.load
+        return {
             # config.yaml's 50 are for tasks of 12 s; those of the bench are six times as short.
             "VTON_LIMITS__POLLS_PER_SECOND": "300" if load.slots else str(UNLIMITED),
             "VTON_TASKS__LATENCY_S": str(load.latency_s),
@@ -101,3 +119,26 @@ class OursWithCallbacks(Ours):
 
     name = "ours, callbacks"
     callbacks = True
+
+
+class OursRun(Ours):
+    """`vton run` with nothing set but the account's limits: threads, polls and downloads follow from them."""
+
+    name = "ours: vton run, default settings"
+
+    def start(self) -> None:
+        """Every run starts its own workers."""
+
+    def feed(self, manifest: Path) -> None:
+        run(
+            [*self.vton(), "run", str(manifest)],
+            env=environment(self._site()),
+            cwd=self.ground.folder,
+            log=self.ground.folder / "run.log",
+            timeout_s=self.ground.load.timeout_s,
+        )
+
+
+def before(kind: type[Ours], checkout: Path) -> type[Ours]:
+    """The same contender from another tree's build."""
+    return type(f"Before{kind.__name__}", (kind,), {"name": f"before: {kind.name}", "checkout": checkout})
