@@ -12,8 +12,11 @@ from subprocess import DEVNULL, run
 from tests.faults import (
     account,
     answers,
+    away,
+    behind,
     callbacks,
     clocks,
+    endings,
     kills,
     outages,
     pictures,
@@ -48,6 +51,9 @@ LOADED = (
     reaching,
     answers,
     tasks,
+    away,
+    behind,
+    endings,
 )
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 

@@ -45,7 +45,7 @@ def poll_storm(folder: Path, *, status: int, for_s: float, jobs: int = 60) -> Ou
             return time.time() > began + for_s
 
         stage.until(over, "the storm ends", within_s=for_s + 60, step_s=0.5)
-        stage.finish(batch, within_s=240)
+        stage.finish(batch, within_s=150)
         return Outcome(
             verdict=judge(stage, batch),
             faults=struck(stage),
