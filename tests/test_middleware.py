@@ -18,7 +18,7 @@ from jobs.settings import RedisSettings
 from worker.actors import declare
 from worker.middleware import LoopServices, MessageContext, StopsGate
 
-PATIENT_S = 10
+PATIENT_S = 60
 
 
 class Desk:

@@ -14,7 +14,7 @@ from jobs.settings import Settings, TaskSettings, WorkerSettings
 from tests.heart import Heart, rid
 from worker.reconciler import Reconciler
 
-PATIENT_S = 10
+PATIENT_S = 60
 PERIOD_S = 0.02
 
 

@@ -31,7 +31,7 @@ from worker.metrics import Metrics
 from worker.policy import PollSchedule
 from worker.submission import Submission
 
-PATIENT_S = 10
+PATIENT_S = 60
 
 
 @dataclass
@@ -83,7 +83,7 @@ def desk_at(heart: Heart, context: ssl.SSLContext) -> Iterator[Callable[..., Des
     clients: list[SubmitClient] = []
 
     def make(server: RawServer, url: str = "", notify: str | None = None, **limits: Any) -> Desk:
-        hidream = HiDreamSettings(base_url=url or server.url, connect_timeout_s=2, submit_timeout_s=10)
+        hidream = HiDreamSettings(base_url=url or server.url, connect_timeout_s=20, submit_timeout_s=60)
         exchange = ApiKeyExchange(settings=hidream, ssl_context=context)
         tokens = TokenSource(credentials=Credentials.model_validate({"token": "sk-desk"}), exchange=exchange)
         client = SubmitClient(hidream, tokens, context)

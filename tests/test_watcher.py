@@ -44,7 +44,7 @@ from worker.reconciler import Reconciler
 from worker.watcher import SURE, VERY_SURE, Watcher
 
 RESULTS = "/api-pub/ec/v3/image/vton/async/results?task_id="
-PATIENT_S = 10
+PATIENT_S = 60
 HOUR_MS = 3_600_000
 MISSING = says({"code": 404, "message": "no such task"}, 404)
 
@@ -146,7 +146,7 @@ class Process:
     async def __aenter__(self) -> None:
         scene, settings = self._scene, self._settings
         hidream = HiDreamSettings(
-            base_url=self._url, connect_timeout_s=2, poll_timeout_s=5, download_timeout_s=5
+            base_url=self._url, connect_timeout_s=20, poll_timeout_s=60, download_timeout_s=60
         )
         exchange = ApiKeyExchange(settings=hidream, ssl_context=scene.context)
         tokens = TokenSource(credentials=Credentials.model_validate({"token": "sk-w"}), exchange=exchange)
@@ -238,14 +238,21 @@ def test_a_pending_task_is_asked_again_until_its_picture_is_on_the_disk(scene: S
     assert scene.metrics.tasks.labels(status="succeeded")._value.get() == 1
 
 
-def test_a_task_that_was_put_off_is_asked_when_its_time_has_come(scene: Scene) -> None:
+#: How long a watcher sleeps when it has misread its time, and by when a busy machine has done a second's work, s.
+OVERSLEPT_S, BUSY_S = 14, 12
+
+
+def test_a_task_that_was_put_off_is_asked_when_its_time_has_come(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Nothing rings: no callback, no other task. Three polls and a second fetch are due within a second or so.
+    monkeypatch.setattr("worker.watcher.LONGEST_SLEEP_S", OVERSLEPT_S)
     scene.polls("t", RUNNING, RUNNING, scene.done("old", raw(403, b"")), scene.done("new"))
     job = scene.submitted()
     begun = time.monotonic()
     job = run_to_end(scene, job, hurried=False)
     assert job.state is JobState.SUCCEEDED
-    assert time.monotonic() - begun < 1.9, "one sleep of the watcher without a look"
+    assert time.monotonic() - begun < BUSY_S, "one sleep of the watcher without a look"
 
 
 def test_the_slot_is_free_before_the_picture_is_there(scene: Scene) -> None:
@@ -266,7 +273,8 @@ def test_a_task_done_without_a_picture_is_asked_again(scene: Scene) -> None:
     assert (job.state, job.polls) == (JobState.SUCCEEDED, 2)
 
 
-def test_a_callback_makes_a_far_task_due_now(scene: Scene) -> None:
+def test_a_callback_makes_a_far_task_due_now(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.watcher.LONGEST_SLEEP_S", OVERSLEPT_S)
     scene.polls("t", scene.done("one"))
     job = scene.submitted(due=False)
 
@@ -278,7 +286,7 @@ def test_a_callback_makes_a_far_task_due_now(scene: Scene) -> None:
             begun = loop.time()
             scene.heart.ledger.run(steps.hint(job.request_id, "t"))
             await until(lambda: scene.heart.state(job.request_id) is JobState.SUCCEEDED)
-            assert loop.time() - begun < 1
+            assert loop.time() - begun < BUSY_S
 
     play(act())
     assert scene.heart.job(job.request_id).source == "callback"

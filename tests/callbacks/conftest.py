@@ -54,22 +54,25 @@ class Receiver:
         return "/" + self.url.split("/", 3)[3]
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
 
 @pytest.fixture
-def receiver():
+def receiver(request):
+    """Patient, so that a busy machine fails nobody; a test may shorten one of its times (indirect)."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     store, outcomes = Store(), []
+    times = {"read_s": 60, "store_s": 60, "head_s": 60} | getattr(request, "param", {})
     addresses = CallbackAddresses(f"http://127.0.0.1:{port}/hooks", f"{NEW},{OLD}", 3600)
-    app = callback_app(store, addresses, now=lambda: NOW, count=outcomes.append, read_s=0.3, store_s=0.5)
-    server = callback_server(app, host="127.0.0.1", port=port, head_s=0.3)
+    head_s = times.pop("head_s")
+    app = callback_app(store, addresses, now=lambda: NOW, count=outcomes.append, **times)
+    server = callback_server(app, host="127.0.0.1", port=port, head_s=head_s)
     # The socket listens already: whoever connects before the server is up waits in its backlog.
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),))
     thread.start()
     yield Receiver(port=port, store=store, addresses=addresses, outcomes=outcomes)
     store.release.set()
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
     listening.close()

@@ -13,7 +13,7 @@ JSON = {"content-type": "application/json"}
 
 
 def post(url, **given):
-    return httpx.post(url, trust_env=False, timeout=10, **({"json": BODY} | given))
+    return httpx.post(url, trust_env=False, timeout=60, **({"json": BODY} | given))
 
 
 def told(response):
@@ -77,7 +77,7 @@ def test_every_refusal_is_the_same_404_to_the_byte(receiver):
     refusals = {
         "path": [post(f"{base}/"), post(f"{base}/callbacks/x"), post(f"{url}/"), post(f"{base}/../healthz")],
         "method": [
-            httpx.request(method, url, trust_env=False)
+            httpx.request(method, url, trust_env=False, timeout=60)
             for method in ("GET", "PUT", "DELETE", "OPTIONS", "BREW")
         ],
         "address": [post(forged), post(expired), post(url.replace(JOB, JOB.replace("4", "5")))],
@@ -121,11 +121,13 @@ def test_a_store_that_is_down_is_503_so_that_hidream_comes_again(receiver):
     assert receiver.outcomes == ["unavailable", "received"]
 
 
+@pytest.mark.parametrize("receiver", [{"store_s": 0.3}], indirect=True, ids=["store_s"])
 def test_a_store_that_does_not_answer_is_503_within_hidreams_patience(receiver):
     receiver.store.silent = True
     assert post(receiver.url).status_code == 503
 
 
+@pytest.mark.parametrize("receiver", [{"read_s": 0.3}], indirect=True, ids=["read_s"])
 def test_a_body_that_drips_is_refused_at_its_deadline(receiver):
     head = post_head(receiver, "content-length: 500")
     with receiver.connect() as connection:
@@ -149,6 +151,7 @@ def test_a_body_in_endless_chunks_is_refused_at_its_cap(receiver):
         assert read_all(connection).startswith(b"HTTP/1.1 404 ")
 
 
+@pytest.mark.parametrize("receiver", [{"head_s": 0.3}], indirect=True, ids=["head_s"])
 def test_a_silent_connection_is_hung_up_on(receiver):
     with receiver.connect() as silent, receiver.connect() as dripping:
         dripping.sendall(b"POST /callbacks/x HTTP/1.1\r\nx-half: ")
@@ -190,5 +193,7 @@ def test_a_storm_of_true_and_forged_callbacks_keeps_exactly_the_true_ones(receiv
 
 
 def test_health_is_200(receiver):
-    assert httpx.get(f"http://127.0.0.1:{receiver.port}/healthz", trust_env=False).status_code == 200
+    assert (
+        httpx.get(f"http://127.0.0.1:{receiver.port}/healthz", trust_env=False, timeout=60).status_code == 200
+    )
     assert post(f"http://127.0.0.1:{receiver.port}/healthz").status_code == 404

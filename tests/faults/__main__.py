@@ -11,8 +11,12 @@ from subprocess import DEVNULL, run
 
 from tests.faults import (
     account,
+    answers,
+    away,
+    behind,
     callbacks,
     clocks,
+    endings,
     kills,
     outages,
     pictures,
@@ -20,6 +24,7 @@ from tests.faults import (
     shop,
     storm,
     submits,
+    tasks,
     throttling,
     upgrade,
     versions,
@@ -44,6 +49,11 @@ LOADED = (
     versions,
     upgrade,
     reaching,
+    answers,
+    tasks,
+    away,
+    behind,
+    endings,
 )
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
@@ -130,12 +140,14 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
             "rows": verdict.rows,
             "lost": verdict.lost,
             "bought_twice": verdict.bought_twice,
+            "forgotten": verdict.forgotten,
             "unknown": verdict.unknown,
             "over_windows": verdict.over_windows,
             "refused": verdict.refused,
         },
         "faults": outcome.faults,
         "recovery_s": outcome.recovery_s,
+        "ending": outcome.ending,
         "note": outcome.note,
         "broken": outcome.broken,
         "skipped": outcome.skipped,

@@ -20,9 +20,18 @@ UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied") + 1]
 COLLECTING = NAMES[NAMES.index("polling") :]
 
 
-def at_failpoint(folder: Path, *, name: str, jobs: int = 24, hurry: bool = False) -> Outcome:
+def at_failpoint(
+    folder: Path, *, name: str, jobs: int = 24, hurry: bool = False, double: bool = False
+) -> Outcome:
     """One process dies once at a named place; with `hurry` its deadlines are passed by hand."""
-    setup = Setup(submit=1 if hurry else 2, collect=1, threads=1, started=False, latency_s=0.3)
+    setup = Setup(
+        submit=1 if hurry else 2,
+        collect=1,
+        threads=1,
+        started=False,
+        latency_s=0.3,
+        double={} if double else None,
+    )
     with Stage(folder, setup) as stage:
         victim = stage.crew.of("collect" if name in COLLECTING else "submit")[0]
         victim.start(**{ARMED_BY: f"{name}:{2 if name == 'exporting' else 4}"})
@@ -68,6 +77,9 @@ def quiet(stage: Stage, batch: BatchId) -> bool:
 
 for _name in NAMES:
     scenario("kill -9 at a failpoint", f"kill at {_name}")(partial(at_failpoint, name=_name))
+scenario("kill -9 at a failpoint", "kill at replied, told by the double's books")(
+    partial(at_failpoint, name="replied", double=True)
+)
 
 
 def sigterm(folder: Path, *, jobs: int = 240, collect: int = 2) -> Outcome:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.stage import StuckError
+from tests.faults.scene import StuckError
 from tests.faults.verdict import Verdict
 
 
@@ -25,6 +25,8 @@ class Outcome:
     faults: int
     #: Seconds until the work went on; None where nothing had to recover.
     recovery_s: float | None = None
+    #: How it ended, or why it waits, as the product tells it.
+    ending: str = ""
     #: What else was measured, a few words.
     note: str = ""
     #: What the scenario itself wants and did not get, beside the invariants.
@@ -42,17 +44,21 @@ class Scenario:
     #: The area it belongs to in the published table.
     area: str
     play: Callable[[Path], Outcome]
+    #: Minutes pass with hardly anything to do: many of these are played at once.
+    idle: bool = False
 
 
 #: In the order of definition.
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(area: str, name: str) -> Callable[[Callable[[Path], Outcome]], Callable[[Path], Outcome]]:
+def scenario(
+    area: str, name: str, *, idle: bool = False
+) -> Callable[[Callable[[Path], Outcome]], Callable[[Path], Outcome]]:
     """Puts a function among the scenarios."""
 
     def register(play: Callable[[Path], Outcome]) -> Callable[[Path], Outcome]:
-        SCENARIOS[name] = Scenario(name=name, area=area, play=play)
+        SCENARIOS[name] = Scenario(name=name, area=area, play=play, idle=idle)
         return play
 
     return register
@@ -82,6 +88,7 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         verdict=found.verdict,
         faults=found.faults,
         recovery_s=found.recovery_s,
+        ending=found.ending,
         note=found.note,
         broken=[*found.verdict.broken, *found.broken],
         skipped=found.skipped,

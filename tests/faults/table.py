@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.faults.outcome import SCENARIOS, Outcome
 
 _HEAD = (
-    "fault", "runs", "jobs", "faults", "lost", "bought twice", "`unknown`", "windows over", "refused by limits",
-    "going again, s", "held", "seen",
+    "fault", "runs", "jobs", "faults", "lost", "bought twice", "forgotten", "`unknown`", "windows over", "refused by limits",
+    "going again, s", "held", "ended, or waits for", "seen",
 )  # fmt: skip
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -46,11 +46,11 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
         total,
         "",
         f"| {' | '.join(_HEAD)} |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        f"|{'---|' * len(_HEAD)}",
     ]
     # What dies first, then what the vendor does, in no deeper order.
     for area, names in sorted(areas.items(), key=lambda one: not one[0].startswith(("kill", "SIG", "Redis"))):
-        lines.append(f"| **{area}** | | | | | | | | | | | |")
+        lines.append(f"| **{area}** |{' |' * (len(_HEAD) - 1)}")
         lines += [_line(name, outcomes[name]) for name in names]
     return "\n".join([*lines, "", *_failures(outcomes)]).rstrip()
 
@@ -73,11 +73,13 @@ def _line(name: str, found: Sequence[Outcome]) -> str:
         total(run.faults for run in runs),
         total(run.verdict.lost for run in runs),
         total(run.verdict.bought_twice for run in runs),
+        total(known) if (known := [n for run in runs if (n := run.verdict.forgotten) is not None]) else "",
         total(run.verdict.unknown for run in runs),
         total(run.verdict.over_windows for run in runs),
         total(run.verdict.refused for run in runs),
         recovery,
         f"{held} of {len(runs)}",
+        runs[-1].ending.replace("|", "/"),
         runs[-1].note.replace("|", "/"),
     ]
     return f"| {' | '.join(cells)} |"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 from PIL import Image
 
 from jobs.records import ENDED_STATES, BatchId, Job, JobState
+from tests.double import account
+from tests.double.process import Double
 from tests.faults.pause import pause
-from tests.faults.stage import Stage
+from tests.faults.scene import Scene
 
 WINDOW_S = 60.0
 #: `workers.downloads`: pictures that one process has under way at most.
@@ -29,6 +32,8 @@ class Verdict:
     #: Rows without an end or a line, and pictures paid for that nobody has and nobody lists.
     lost: int = 0
     bought_twice: int = 0
+    #: Tasks of the vendor's that nobody here knows of; None: its books do not say.
+    forgotten: int | None = None
     unknown: int = 0
     #: 60 s windows with more arrivals than the limit.
     over_windows: int = 0
@@ -40,7 +45,12 @@ class Verdict:
 
 
 def judge(
-    stage: Stage, *batches: BatchId, unknown_at_most: int = 0, may_fail: bool = False, budget: int = 0
+    stage: Scene,
+    *batches: BatchId,
+    unknown_at_most: int = 0,
+    may_fail: bool = False,
+    budget: int = 0,
+    by_person: Collection[str] = (),
 ) -> Verdict:
     """Judges a stage whose batches have ended.
 
@@ -50,6 +60,7 @@ def judge(
         unknown_at_most: jobs that may stand at `unknown`.
         may_fail: the faults end jobs whose picture was paid for (a task the vendor never ends, a lost picture).
         budget: pictures that may be bought; 0: as many as wanted.
+        by_person: ids of jobs that a person has sent again, knowing that they may be bought a second time.
     """
     # A cancelled batch's line is emptied by whoever asks for a permit next.
     for _ in range(100):
@@ -70,7 +81,10 @@ def judge(
     if verdict.unknown > unknown_at_most:
         verdict.broken.append(f"unknown: {verdict.unknown}, at most {unknown_at_most} are accounted for")
     totals, tasks = stage.simulator.totals(), stage.simulator.tasks()
+    totals["bought_twice"] = [one for one in totals["bought_twice"] if one not in by_person]
     _bought_once(jobs, totals, tasks, verdict, may_fail=may_fail)
+    if isinstance(stage.simulator, Double):
+        _not_forgotten(stage.simulator, known_tasks(stage, jobs), jobs, verdict, by_person)
     _within_limits(stage, totals, verdict)
     _pictures(stage, jobs, verdict)
     _nothing_left(stage, verdict)
@@ -79,7 +93,7 @@ def judge(
     return verdict
 
 
-def _nothing_lost(stage: Stage, batch: BatchId, jobs: dict[str, Job], verdict: Verdict) -> None:
+def _nothing_lost(stage: Scene, batch: BatchId, jobs: dict[str, Job], verdict: Verdict) -> None:
     """I1: every row has ended, says so once in the file, and the counters agree."""
     status = stage.status(batch)
     verdict.rows += status.rows
@@ -146,7 +160,32 @@ def _bought_once(
         verdict.broken.append(f"I4: {len(unpaid)} jobs succeeded without a task that was paid for")
 
 
-def _within_limits(stage: Stage, totals: dict[str, Any], verdict: Verdict) -> None:
+def known_tasks(stage: Scene, jobs: dict[str, Job]) -> set[str]:
+    """Every task id that the ledger has."""
+    past = {task_id for job in jobs.values() for task_id in (*job.past_task_ids, job.task_id) if task_id}
+    return past | set(stage.ledger.client.hkeys(stage.ledger.key("tasks")))
+
+
+def _not_forgotten(
+    double: Double, known: set[str], jobs: dict[str, Job], verdict: Verdict, by_person: Collection[str]
+) -> None:
+    """Every task made for us is known by its id, or its job is listed as unknown with the time of its POST."""
+    told = double.told()
+    gone = []
+    for task in double.tasks():
+        task_id, job = task["task_id"], jobs.get(task["request_id"])
+        listed = job is not None and job.state is JobState.UNKNOWN and job.posted_ms is not None
+        decided = task_id not in told and task["request_id"] in by_person
+        if task_id not in known and not listed and not decided:
+            gone.append(task_id)
+    verdict.forgotten = len(gone)
+    if gone:
+        verdict.broken.append(
+            f"I1: {len(gone)} tasks are forgotten, {len(told.intersection(gone))} of them were told to us"
+        )
+
+
+def _within_limits(stage: Scene, totals: dict[str, Any], verdict: Verdict) -> None:
     """I3, counted here again: the simulator's own count is not believed alone."""
     arrivals = sorted(stage.simulator.arrivals())
     first = 0
@@ -165,9 +204,9 @@ def _within_limits(stage: Stage, totals: dict[str, Any], verdict: Verdict) -> No
         )
 
 
-def _pictures(stage: Stage, jobs: dict[str, Job], verdict: Verdict) -> None:
+def _pictures(stage: Scene, jobs: dict[str, Job], verdict: Verdict) -> None:
     """I4: each succeeded job has whole pictures of the recorded hash, and the store has no others."""
-    store = stage.folder / "data" / "pictures"
+    store = stage.data / "pictures"
     named = set()
     for job in jobs.values():
         if job.state is not JobState.SUCCEEDED:
@@ -182,6 +221,8 @@ def _pictures(stage: Stage, jobs: dict[str, Job], verdict: Verdict) -> None:
                 continue
             with Image.open(path) as image:
                 image.load()
+    if isinstance(stage.simulator, Double):
+        _own_pictures(stage.simulator, jobs, verdict)
     kept = {path.name for path in store.glob("??/*") if path.is_file()}
     strangers = kept - named
     if strangers and not verdict.states["failed"]:
@@ -195,7 +236,24 @@ def _pictures(stage: Stage, jobs: dict[str, Job], verdict: Verdict) -> None:
                         verdict.broken.append(f"I4: {batch.name}/{image['path']} is another picture")
 
 
-def _nothing_left(stage: Stage, verdict: Verdict) -> None:
+def _own_pictures(double: Double, jobs: dict[str, Job], verdict: Verdict) -> None:
+    """A job's picture is one that was made for it, and not another job's."""
+    made = {
+        hashlib.sha256(account.picture(name)).hexdigest(): task["request_id"]
+        for task in double.tasks()
+        for name in task["sub_task_ids"]
+    }
+    others = [
+        job.request_id
+        for job in jobs.values()
+        if job.state is JobState.SUCCEEDED
+        and any(made.get(one.sha256) != job.request_id for one in job.pictures)
+    ]
+    if others:
+        verdict.broken.append(f"I4: {len(others)} jobs have another job's picture")
+
+
+def _nothing_left(stage: Scene, verdict: Verdict) -> None:
     """No slot, hold or line stays behind, and no temporary file that the next start would not sweep."""
     standing = {name: n for name, n in stage.standing().items() if n}
     # A job that may have been bought keeps its slot for as long as its task may take.
@@ -203,27 +261,27 @@ def _nothing_left(stage: Stage, verdict: Verdict) -> None:
         standing.pop("leases", None)
     if standing:
         verdict.broken.append(f"I1: left behind in the ledger: {standing}")
-    temporary = [*(stage.folder / "data").rglob(".tmp/*"), *(stage.folder / "out").rglob("*.tmp*")]
+    temporary = [*stage.data.rglob(".tmp/*"), *(stage.folder / "out").rglob("*.tmp*")]
     killed = sum(worker.starts - 1 for worker in stage.crew.of("collect"))
     # One death may interrupt as many downloads as a process has under way; the next day's start sweeps them.
     if len(temporary) > killed * DOWNLOADS:
         verdict.broken.append(f"I4: {len(temporary)} temporary files after {killed} deaths")
 
 
-def _no_canary(stage: Stage, verdict: Verdict) -> None:
+def _no_canary(stage: Scene, verdict: Verdict) -> None:
     """I5: in no log, no file, and in nothing that Redis was ever told to write."""
     canary = re.compile("|".join(map(re.escape, stage.canaries.values())).encode())
     for path in stage.folder.rglob("*"):
         if (
             path.is_file()
-            and not path.is_relative_to(stage.folder / "simulator")
+            and not path.is_relative_to(stage.folder / "vendor")
             and canary.search(path.read_bytes())
         ):
             verdict.broken.append(f"I5: a secret stands in {path.relative_to(stage.folder)}")
 
 
 def _within_budget(
-    stage: Stage,
+    stage: Scene,
     batches: tuple[BatchId, ...],
     jobs: dict[str, Job],
     verdict: Verdict,
@@ -242,3 +300,17 @@ def _within_budget(
         )
     if budget and totals["charges"] > budget:
         verdict.broken.append(f"I6: {totals['charges']} pictures ordered with a budget of {budget}")
+
+
+def counted(stage: Scene) -> Verdict:
+    """What the double's books say of batches that are not over: bought twice, forgotten, unknown. No more is judged."""
+    assert isinstance(stage.simulator, Double)
+    tasks = stage.simulator.tasks()
+    jobs = stage.ledger.jobs(task["request_id"] for task in tasks)
+    verdict = Verdict(jobs=len(jobs), rows=len(jobs), bought_twice=len(stage.simulator.bought_twice()))
+    verdict.states = Counter(job.state.value for job in jobs.values())
+    verdict.unknown = verdict.states["unknown"]
+    if verdict.bought_twice:
+        verdict.broken.append(f"I2: {verdict.bought_twice} pairs bought twice")
+    _not_forgotten(stage.simulator, known_tasks(stage, jobs), jobs, verdict, ())
+    return verdict

@@ -25,10 +25,10 @@ def settings_for() -> Callable[..., HiDreamSettings]:
             "base_url": url,
             "token_url": f"{url}/token",
             "image_prefix": f"{url}/image/",
-            "connect_timeout_s": 2,
-            "submit_timeout_s": 10,
-            "poll_timeout_s": 10,
-            "download_timeout_s": 10,
+            "connect_timeout_s": 20,
+            "submit_timeout_s": 60,
+            "poll_timeout_s": 60,
+            "download_timeout_s": 60,
         }
         return HiDreamSettings(**{**values, **more})
 

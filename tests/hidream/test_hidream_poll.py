@@ -1,7 +1,6 @@
 import asyncio
 import logging
 import threading
-import time
 
 import pytest
 
@@ -95,11 +94,10 @@ def test_a_poll_without_an_answer_is_transient_and_the_next_one_works(poll, faul
     ],
 )
 def test_a_poll_ends_with_its_deadline(poll, fault):
-    began = time.monotonic()
+    # None of them ever ends: that this does is the proof.
     with RawServer(fault) as server:
         [outcome] = poll(server, poll_timeout_s=0.3)
     assert outcome == PollFailed(reason="no answer within 0.3 s")
-    assert time.monotonic() - began < 3
 
 
 def test_an_unknown_task_is_missing(poll):

@@ -157,7 +157,7 @@ def test_threads_do_not_wait_for_an_early_renewal(source, clock):
         if started.is_set() or clock.now_s == 1_700_000_000.0:
             return Token(value=SecretStr("old"), renew_at=clock() + 1, expires_at=clock() + 1000)
         started.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return Token(value=SecretStr("new"), renew_at=clock() + 900, expires_at=clock() + 1000)
 
     tokens = TokenSource(credentials=Credentials.model_validate({"api_key": "k"}), exchange=slow, now_s=clock)
@@ -166,7 +166,7 @@ def test_threads_do_not_wait_for_an_early_renewal(source, clock):
     found = []
     renewing = threading.Thread(target=lambda: found.append(value(tokens.token())))
     renewing.start()
-    assert started.wait(10)
+    assert started.wait(60)
     assert value(tokens.token()) == "old"
     go_on.set()
     renewing.join()

@@ -34,7 +34,8 @@ from worker.pictures_store import PictureStore
 #: Their registering is all that is wanted of them.
 LOADED = (manifests, pictures)
 PICTURE = SavedPicture(name="x.jpg", url="", sha256="", width=1, height=1, bytes=1)
-SECONDS = 60
+#: A process that has not ended by now, by the clock, hangs.
+SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Measured:
     said: str
     #: Resident memory at its highest beyond what the process had before.
     megabytes: float
+    #: Of the processor's time, all threads together: a busy machine makes nothing costlier.
     seconds: float
 
 
@@ -153,9 +155,9 @@ def _play(case: Case, folder: Path) -> Measured:
     threading.Timer(SECONDS, os._exit, [9]).start()
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    began = time.perf_counter()
+    began = time.process_time()
     said = through(case, path)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     more = max(0.0, _status("VmHWM") - before)
     return Measured(key=f"{case.door}: {case.name}", said=said, megabytes=more, seconds=took)
 

@@ -1,4 +1,4 @@
-"""Every hostile file is refused or handled as its case says, within 64 MB and 5 seconds."""
+"""Every hostile file is refused or handled as its case says, within 64 MB and 5 seconds of processor time."""
 
 import json
 import re
@@ -10,6 +10,8 @@ import pytest
 from tests.hostile.case import CASES, MB_ALLOWED, SECONDS_ALLOWED
 from tests.hostile.runner import LOADED
 
+#: One of them waits for all: on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(1600)
 QUICK = [key for key, case in CASES.items() if not case.heavy]
 
 
@@ -18,7 +20,7 @@ def measured():
     """Key → what became of it; one run for all."""
     assert LOADED
     runner = [sys.executable, "-m", "tests.hostile.runner"]
-    ended = run(runner, input="\n".join(QUICK), stdout=PIPE, text=True, timeout=180, check=True)
+    ended = run(runner, input="\n".join(QUICK), stdout=PIPE, text=True, timeout=1500, check=True)
     return {found["key"]: found for found in map(json.loads, ended.stdout.splitlines())}
 
 

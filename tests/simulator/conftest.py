@@ -29,7 +29,7 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.http = httpx.Client(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, timeout=5)
+        self.http = httpx.Client(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
 
     def submit(self, request_id: str = "r", **fields: object) -> httpx.Response:
         body = {"person": picture(), "upper_clothes": picture("olive"), "request_id": request_id} | fields
@@ -71,14 +71,14 @@ def running(options: Options) -> Iterator[Client]:
     thread = threading.Thread(target=lambda: asyncio.run(work()))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         client = Client(addresses[0])
         with client.http:
             yield client
     finally:
-        assert made.wait(10)
+        assert made.wait(60)
         held["loop"].call_soon_threadsafe(held["server"].stop)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

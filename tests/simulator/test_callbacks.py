@@ -41,7 +41,7 @@ class Receiver:
         self._server.server_close()
 
     def next(self) -> tuple[str, dict]:
-        return self.got.get(timeout=5)
+        return self.got.get(timeout=60)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_a_reset_leaves_no_reply(simulate, do, made):
 )
 def test_a_hang_ends_only_with_the_callers_patience(simulate, at, do, made):
     client = simulate()
-    client.http.timeout = httpx.Timeout(5, read=0.3)
+    client.http.timeout = httpx.Timeout(60, read=0.3)
     client.faults(script(at, do))
     with pytest.raises(httpx.ReadTimeout):
         act(client, at)
@@ -137,7 +137,7 @@ def test_a_body_can_be_huge(simulate, at):
 def test_a_reply_can_come_byte_by_byte(simulate, at, do):
     client = simulate()
     client.faults(script(at, do, every_s=60))
-    client.http.timeout = httpx.Timeout(5, read=0.5)
+    client.http.timeout = httpx.Timeout(60, read=0.5)
     with pytest.raises(httpx.ReadTimeout):
         act(client, at)
 
@@ -237,7 +237,7 @@ def test_a_new_script_replaces_the_old_one_and_a_bad_one_changes_nothing(simulat
 @pytest.mark.parametrize("at", ["submit", "poll", "download", "token"])
 def test_no_word_of_the_vocabulary_is_a_dead_letter(simulate, at):
     client = simulate()
-    client.http.timeout = httpx.Timeout(5, read=0.3)
+    client.http.timeout = httpx.Timeout(60, read=0.3)
     usual = act(client, at)
     for do, word in PLACES[at].items():
         if do in {"credits-exhausted", "same-task-id", "short", "expired", "string-status"}:

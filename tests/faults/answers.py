@@ -1,0 +1,166 @@
+"""Answers to a submit that say nothing, or the wrong thing, of what was bought."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from tests.faults.doubles import (
+    Rule,
+    against_double,
+    double_of,
+    ending,
+    expect,
+    gate_words,
+    kinds,
+    rule,
+    struck,
+    tasks_made,
+)
+from tests.faults.outcome import Outcome, scenario
+from tests.faults.scene import Setup
+from tests.faults.stage import Stage
+from tests.faults.verdict import judge
+
+AREA = "the vendor's answers to a submit"
+
+
+def answered(
+    folder: Path,
+    rules: list[Rule],
+    *,
+    jobs: int = 150,
+    unknown: int = 0,
+    setup: Setup | None = None,
+) -> Outcome:
+    """One batch under rules; so many jobs must be `unknown`, all others succeed, and nothing is bought twice."""
+    with Stage(folder, setup or against_double(in_flight=10)) as stage:
+        double_of(stage).set_faults(rules)
+        batch = stage.enqueue("night", range(jobs))
+        stage.finish(batch, within_s=240)
+        told = ending(stage, batch)
+        wanted = {"succeeded": jobs - unknown} | ({"unknown": unknown} if unknown else {})
+        broken = expect(stage, batch, **wanted)
+        broken += tasks_made(stage, jobs)
+        found = kinds(stage, batch)
+        return Outcome(
+            verdict=judge(stage, batch, unknown_at_most=unknown),
+            faults=struck(stage),
+            ending=told,
+            broken=broken,
+            note=f"failures by kind: {found}" if found else "",
+        )
+
+
+def after(folder: Path, *, status: int, jobs: int = 150, body: str = "html") -> Outcome:
+    """The task is made, then a gateway's own word comes instead of the answer."""
+    ordinals = [jobs * part // 8 for part in (1, 3, 5, 7)]
+    one = rule("submit", "status", status=status, after=True, body=body, when={"ordinals": ordinals})
+    return answered(folder, [one], jobs=jobs, unknown=len(ordinals))
+
+
+for _status in (502, 503, 504):
+    scenario(AREA, f"{_status} after the task was made, 4 of 150")(partial(after, status=_status))
+scenario(AREA, "HTML with 200 after the task was made")(partial(after, status=200))
+scenario(AREA, "nothing with 200 after the task was made")(partial(after, status=200, body="empty"))
+scenario(AREA, "an answer cut short after the task was made")(partial(after, status=200, body="truncated"))
+scenario(AREA, "404 of a gateway after the task was made")(partial(after, status=404))
+
+
+@scenario(AREA, "answers that are not 2xx and yet name the task: 400, 409, 429, 500, 502, 503")
+def naming(folder: Path, *, jobs: int = 150) -> Outcome:
+    """The id is the proof that it was bought: all are adopted."""
+    statuses = (400, 409, 429, 500, 502, 503)
+    rules = [
+        rule(
+            "submit",
+            "status",
+            status=status,
+            after=True,
+            body="task",
+            when={"ordinals": [(n + 1) * jobs // 8]},
+        )
+        for n, status in enumerate(statuses)
+    ]
+    return answered(folder, rules, jobs=jobs)
+
+
+@scenario(AREA, "503 before the task is made, from a vendor declared safe")
+def _safe(folder: Path) -> Outcome:
+    """With `hidream.safe_statuses` nothing is unknown, and all are sent again with the same id."""
+    rules = [rule("submit", "status", status=503, when={"ordinals": [20, 60, 100, 140]})]
+    return answered(folder, rules, setup=against_double(env={"VTON_HIDREAM__SAFE_STATUSES": "[503]"}))
+
+
+@scenario(AREA, "a whole refusal behind each seventh answer, on the same connection")
+def surplus(folder: Path, *, jobs: int = 80) -> Outcome:
+    """What lies behind an answer is nobody's: it must not answer the next POST, or the next poll."""
+    rules = [rule("submit", "surplus", when={"every": 7}), rule("poll", "surplus", when={"every": 9})]
+    return answered(folder, rules, jobs=jobs)
+
+
+@scenario(AREA, "half a character in a 2007")
+def half_character(folder: Path, *, jobs: int = 60) -> Outcome:
+    """The breaker opens all the same, and nothing refused is unknown."""
+    with Stage(folder, against_double(in_flight=5)) as stage:
+        double = double_of(stage)
+        double.set_faults([rule("submit", "surrogate", when={"from": 10})])
+        batch = stage.enqueue("night", range(jobs))
+        opened = stage.until(
+            lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=30
+        )
+        told = gate_words(stage)
+        unknown = stage.status(batch).counts.get("unknown", 0)
+        further = struck(stage)
+        double.set_faults([])
+        since = time.time()
+        stage.vton("resume")
+        going = stage.going_again(since)
+        stage.finish(batch)
+        broken = expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs)
+        broken += [f"{unknown} refused ones became unknown"] if unknown else []
+        broken += [f"the gate says: {told}"] if "credits" not in told else []
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=further,
+            recovery_s=going,
+            ending=told,
+            broken=broken,
+            note=f"the breaker opened after {opened:.1f} s",
+        )
+
+
+@scenario(AREA, "the token is rotated, workers stay up")
+def rotation(folder: Path, *, jobs: int = 100) -> Outcome:
+    """The old token is refused; the file is written anew, `vton resume` said, and no worker is restarted."""
+    # Not among the files that may hold no secret.
+    file = folder / "vendor" / "token"
+    setup = against_double(
+        in_flight=5, env={"HIDREAM_TOKEN": "", "HIDREAM_TOKEN_FILE": str(file)}, started=False
+    )
+    with Stage(folder, setup) as stage:
+        double = double_of(stage)
+        file.write_text(stage.canaries["token"])
+        stage.crew.start()
+        stage.until(stage.ready, "the workers are ready")
+        starts = [worker.starts for worker in stage.crew.workers]
+        batch = stage.enqueue("night", range(jobs))
+        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
+        stage.canaries["rotated"] = f"rotated-canary-{stage.canaries['token'][-12:]}"
+        double.set_account(tokens=[stage.canaries["rotated"]])
+        stage.until(lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=60)
+        told = gate_words(stage)
+        file.write_text(stage.canaries["rotated"])
+        since = time.time()
+        stage.vton("resume")
+        going = stage.going_again(since, within_s=60)
+        stage.finish(batch)
+        broken = expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs)
+        if [worker.starts for worker in stage.crew.workers] != starts:
+            broken.append("workers were restarted")
+        return Outcome(
+            verdict=judge(stage, batch),
+            faults=double.totals()["refused"].get("token", 0),
+            recovery_s=going,
+            ending=told,
+            broken=broken,
+        )

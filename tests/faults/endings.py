@@ -1,0 +1,252 @@
+"""How `vton run` ends, and does not: signals, closed streams, a pair that is always turned away, a gateway that fails."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from jobs.records import BatchId
+from tests.faults.doubles import against_double, ending, rule, struck, tasks_made
+from tests.faults.machine import Machine
+from tests.faults.outcome import Outcome, scenario
+from tests.faults.pause import pause
+from tests.faults.scene import VTON, Setup, StuckError
+from tests.faults.stage import Stage
+from tests.faults.verdict import counted, judge
+
+SIGNALS = "signals and streams"
+RUNS = "runs that must end, or wait"
+NIGHT = BatchId("night")
+#: Ctrl-C while a manifest is read: 5 s and the POSTs under way are wanted; a busy machine takes longer.
+ENDED_S = 30
+
+
+def interrupted(folder: Path, *, sent: signal.Signals, jobs: int = 60) -> Outcome:
+    """A signal under load: POSTs under way are recorded, files written; the same command completes it."""
+    with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
+        run = machine.start("night", range(jobs))
+        machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
+        run.process.send_signal(sent)
+        began = time.monotonic()
+        first = machine.wait(run)
+        took, told = time.monotonic() - began, run.ending
+        broken = [] if first in {128 + sent, 130} else [f"ended with {first}"]
+        broken += [] if machine.summary(NIGHT) else ["no files were written"]
+        with machine.reading():
+            unknown = counted(machine).unknown
+        broken += [f"{unknown} POSTs under way became unknown"] if unknown else []
+        code = machine.run("night", range(jobs))
+        broken += [f"the same command ended with {code}"] if code else []
+        broken += tasks_made(machine, jobs)
+        with machine.reading():
+            verdict = judge(machine, NIGHT)
+        return Outcome(
+            verdict=verdict, faults=1, ending=told, broken=broken, note=f"ended {took:.1f} s after it"
+        )
+
+
+for _sent in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+    scenario(SIGNALS, f"{_sent.name} to `vton run` under load")(partial(interrupted, sent=_sent))
+
+
+@scenario(SIGNALS, "SIGTERM to every process of a run at once")
+def all_at_once(folder: Path, *, jobs: int = 60) -> Outcome:
+    """As a machine that goes down does it."""
+    with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
+        run = machine.start("night", range(jobs))
+        machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
+        doubles = str(machine.simulator.folder)
+        for process in machine.processes():
+            if doubles not in process.cmdline():
+                process.terminate()
+        began = time.monotonic()
+        machine.wait(run)
+        took, told = time.monotonic() - began, run.ending
+        code = machine.run("night", range(jobs))
+        broken = [f"the same command ended with {code}: {machine.runs[-1].last_words}"] if code else []
+        broken += tasks_made(machine, jobs)
+        with machine.reading():
+            verdict = judge(machine, NIGHT)
+        return Outcome(
+            verdict=verdict, faults=1, ending=told, broken=broken, note=f"ended {took:.1f} s after it"
+        )
+
+
+@scenario(SIGNALS, "standard error and output are closed (`vton run … 2>&1 | head -2`)")
+def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
+    """The work goes on, its words are dropped."""
+    with Machine(folder, Setup(in_flight=5, env={"VTON_LOGS__LEVEL": "debug"})) as machine:
+        path = machine.manifest("night", range(jobs))
+        piped = subprocess.Popen(
+            [sys.executable, "-c", VTON, "run", str(path), "--batch", "night"],
+            env=machine.env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert piped.stdout is not None
+        piped.stdout.readline()
+        piped.stdout.close()
+        machine.until(lambda: piped.poll() is not None, "it ends", within_s=120)
+        broken = [f"ended with {piped.returncode}"] if piped.returncode else []
+        broken += tasks_made(machine, jobs)
+        if machine.succeeded(NIGHT) != jobs:
+            broken.append(f"{machine.succeeded(NIGHT)} of {jobs} rows have their picture")
+        with machine.reading():
+            verdict = counted(machine)
+        return Outcome(verdict=verdict, faults=1, ending=f"exit {piped.returncode}", broken=broken)
+
+
+def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | None = None) -> Outcome:
+    """A signal, or the deadline, while a long manifest is still read: it ends, and takes no further row."""
+    with Machine(folder, Setup(in_flight=5)) as machine:
+        words = () if sent else ("--deadline", "6s")
+        run = machine.start("night", range(rows), *words)
+        machine.until(lambda: machine.arrived(1), "submits have begun", within_s=90)
+        began = time.monotonic()
+        if sent:
+            run.process.send_signal(sent)
+        code = machine.wait(run, within_s=240)
+        took = time.monotonic() - began
+        wanted = {128 + sent, 130} if sent else {10}
+        broken = [] if code in wanted else [f"ended with {code}"]
+        broken += [f"ended only {took:.0f} s after it"] if took > ENDED_S else []
+        with machine.reading() as ledger:
+            admitted = ledger.status(NIGHT).rows
+            verdict = counted(machine)
+        return Outcome(
+            verdict=verdict,
+            faults=1,
+            ending=run.ending,
+            broken=broken,
+            note=f"ended {took:.1f} s after {sent.name if sent else 'its first submit'}, {admitted} rows admitted",
+        )
+
+
+scenario(SIGNALS, "Ctrl-C while 300,000 rows are read")(partial(while_reading, sent=signal.SIGINT))
+scenario(SIGNALS, "SIGTERM while 300,000 rows are read")(partial(while_reading, sent=signal.SIGTERM))
+scenario(SIGNALS, "`--deadline 6s` while 300,000 rows are read")(while_reading)
+
+
+def mid_line(folder: Path, *, rounds: int = 25) -> Outcome:
+    """SIGTERM again and again to workers that log as much as they can: every one ends."""
+    setup = against_double(
+        submit=2,
+        threads=8,
+        in_flight=40,
+        per_minute=60000,
+        latency_s=0.05,
+        submit_delay_s=0.0,
+        env={"VTON_LOGS__LEVEL": "debug"},
+    )
+    dice = random.Random(1)
+    with Stage(folder, setup) as stage:
+        batches = []
+        hung = 0
+        for number in range(rounds):
+            batches.append(stage.enqueue(f"part-{number}", range(number * 60, number * 60 + 60)))
+            victim = stage.crew.of("submit")[number % 2]
+            before = len(stage.simulator.arrivals())
+            stage.until(partial(stage.arrived, before + 5), "submits go on", step_s=0.01)
+            pause(dice.uniform(0, 0.3))
+            victim.restarted = False
+            victim.signal(signal.SIGTERM, group=False)
+            if victim.wait(60) is None:
+                hung += 1
+                victim.kill()
+            victim.restarted = True
+            stage.crew.poll()
+            stage.until(stage.ready, "the workers are ready")
+        stage.finish(*batches, within_s=240)
+        return Outcome(
+            verdict=judge(stage, *batches),
+            faults=rounds,
+            ending=ending(stage, batches[-1]),
+            broken=[f"{hung} of {rounds} workers hung for 60 s"] if hung else [],
+        )
+
+
+scenario(SIGNALS, "SIGTERM in the middle of a log line, 25 times")(mid_line)
+
+
+def poison(folder: Path, *, jobs: int = 40, within_s: float = 300, **how: object) -> Outcome:
+    """One pair is never answered well. The others get their pictures, the run ends, and says whose the one is."""
+    with Machine(folder, Setup(in_flight=5)) as machine:
+        when = {"match": "garments/7.jpg"}
+        machine.simulator.set_faults([rule("submit", str(how.pop("do")), when=when, **how)])
+        run = machine.start("night", range(jobs))
+        broken = []
+        try:
+            code = machine.wait(run, within_s=within_s)
+            broken += [f"ended with {code}: {run.last_words}"] if code not in {5, 6} else []
+        except StuckError:
+            broken.append(f"runs on after {within_s:g} s")
+            run.process.send_signal(signal.SIGTERM)
+            machine.wait(run)
+        told = run.ending
+        if machine.succeeded(NIGHT) != jobs - 1:
+            broken.append(f"{machine.succeeded(NIGHT)} of {jobs - 1} others have their picture")
+        with machine.reading():
+            verdict = counted(machine)
+        gaps = machine.summary(NIGHT).get("gaps_by_class")
+        return Outcome(
+            verdict=verdict, faults=struck(machine), ending=told, broken=broken, note=f"gaps: {gaps}"
+        )
+
+
+scenario(RUNS, "one pair is always answered 503")(partial(poison, do="status", status=503))
+scenario(RUNS, "one pair is always answered 503 in the vendor's envelope")(
+    partial(poison, do="status", status=503, body="envelope")
+)
+scenario(RUNS, "one pair is always answered 2004")(partial(poison, do="code", code=2004))
+scenario(RUNS, "one pair is always reset after its task was made")(partial(poison, do="reset", after=True))
+scenario(RUNS, "one pair is always reset before")(partial(poison, do="reset"))
+
+
+def submit_storm(folder: Path, *, status: int, for_s: float = 25, jobs: int = 80) -> Outcome:
+    """A gateway answers every submit with its own page for a while: waited out, not ended with 7."""
+    with Machine(folder, Setup(in_flight=3)) as machine:
+        when = {"tasks": 10, "for_s": for_s}
+        machine.simulator.set_faults([rule("submit", "status", status=status, when=when)])
+        run = machine.start("night", range(jobs))
+        code = machine.wait(run, within_s=for_s + 300)
+        told = run.ending
+        broken = [] if code in {0, 5} else [f"ended with {code}: {run.last_words}"]
+        faults = struck(machine)
+        with machine.reading():
+            verdict = counted(machine)
+            states = ledger_counts(machine)
+        if sum(states.values()) != jobs or set(states) - {"succeeded", "unknown"}:
+            broken.append(f"rows: {states}")
+        if verdict.unknown > faults:
+            broken.append(f"{verdict.unknown} unknown after {faults} such answers")
+        return Outcome(verdict=verdict, faults=faults, ending=told, broken=broken, note=f"rows: {states}")
+
+
+def ledger_counts(machine: Machine) -> dict[str, int]:
+    """Rows of the night by status."""
+    return dict(machine.ledger.status(NIGHT).counts)
+
+
+for _status in (302, 403, 404, 405, 502):
+    scenario(RUNS, f"all submits {_status} for 25 s", idle=True)(partial(submit_storm, status=_status))
+
+
+@scenario(RUNS, "all polls 404 for 40 s under `vton run`", idle=True)
+def polls_missing(folder: Path, *, for_s: float = 40, jobs: int = 40) -> Outcome:
+    """The storm is the vendor's outage: the run waits, and completes."""
+    setup = Setup(in_flight=5, latency_s=3, env={"VTON_TASKS__LOST_AFTER_S": "2"})
+    with Machine(folder, setup) as machine:
+        machine.simulator.set_faults([rule("poll", "status", status=404, when={"tasks": 10, "for_s": for_s})])
+        run = machine.start("night", range(jobs))
+        code = machine.wait(run, within_s=for_s + 300)
+        broken = [f"ended with {code}: {run.last_words}"] if code else []
+        broken += tasks_made(machine, jobs)
+        with machine.reading():
+            verdict = judge(machine, NIGHT)
+        return Outcome(verdict=verdict, faults=struck(machine), ending=run.ending, broken=broken)
