@@ -101,6 +101,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "redis.waiting": _event("warning", "Redis does not answer; work stands still and waits."),
         "redis.back": _event("info", "Redis answers again."),
         "worker.started": _event("info", "A worker process is ready."),
+        "setting.binds": _event(
+            "warning",
+            "A number set by hand is lower than the account's limits need: it, not they, sets the pace.",
+        ),
         "worker.stopped": _event("info", "A worker process ended in order."),
         "actor.failed": _event(
             "error", "An actor raised something nobody expected; the reconciler sends it again."

@@ -14,9 +14,9 @@ from dramatiq.brokers.redis import RedisBroker
 
 from jobs.queue import COLLECT, SUBMIT, Queue
 from jobs.redis_client import connect
-from jobs.settings import RedisSettings
+from jobs.settings import LimitSettings, RedisSettings, Settings, WorkerSettings
 from worker.actors import declare
-from worker.middleware import LoopServices, MessageContext, StopsGate
+from worker.middleware import LoopServices, MessageContext, StopsGate, TellsBounds
 
 PATIENT_S = 10
 
@@ -83,6 +83,31 @@ def signals() -> Iterator[threading.Event]:
         yield caught
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+# -- what binds ----------------------------------------------------------------------------------------------
+
+
+def test_a_number_set_by_hand_that_the_limits_exceed_is_told_once_when_a_worker_starts(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    settings = Settings(
+        limits=LimitSettings(in_flight=1000, images_per_minute=6000, polls_per_second=100),
+        workers=WorkerSettings(downloads=9),
+    )
+    with structlog.testing.capture_logs() as events:
+        worker(TellsBounds(settings), queues={SUBMIT})
+        worker(TellsBounds(settings), queues={COLLECT})
+    told = [(each["setting"], each["value"], each["needed"]) for each in events]
+    assert told == [("submit_threads", 1, 64), ("polls_per_second", 100, 1000), ("downloads", 9, 32)]
+    assert {each["event"] for each in events} == {"setting.binds"}
+
+
+def test_what_the_limits_do_not_exceed_is_not_told(worker: Callable[..., dramatiq.Worker]) -> None:
+    settings = Settings(workers=WorkerSettings(downloads=8), limits=LimitSettings(polls_per_second=50))
+    with structlog.testing.capture_logs() as events:
+        worker(TellsBounds(settings), queues={COLLECT})
+    assert events == []
 
 
 # -- messages ------------------------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ import dramatiq
 import structlog
 from dramatiq import Middleware
 
+from jobs.queue import COLLECT, SUBMIT
+from jobs.settings import Settings
+
 log = structlog.get_logger()
 
 
@@ -39,6 +42,29 @@ class MessageContext(Middleware):  # type: ignore[misc]  # dramatiq is untyped f
                 "actor.failed", actor=message.actor_name, error=type(exception).__name__, why=str(exception)
             )
         structlog.contextvars.clear_contextvars()
+
+
+class TellsBounds(Middleware):  # type: ignore[misc]
+    """Tells once what was set by hand, or on the command line, and is lower than the account's limits need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Compares what this process has with what it needs."""
+        del broker
+        settings, needs = self._settings, self._settings.needs
+        queues = worker.consumer_whitelist or {SUBMIT, COLLECT}
+        if SUBMIT in queues:
+            _tell_bound("submit_threads", worker.worker_threads, needs.submit_threads)
+        if COLLECT in queues:
+            _tell_bound("polls_per_second", settings.polls_per_second, needs.polls_per_second)
+            _tell_bound("downloads", settings.downloads, needs.downloads)
+
+
+def _tell_bound(setting: str, value: float, needed: float) -> None:
+    if value < needed:
+        log.warning("setting.binds", setting=setting, value=value, needed=needed)
 
 
 class StopsGate(Middleware):  # type: ignore[misc]
