@@ -44,12 +44,21 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "submit.unknown": _event(
             "error", "No answer after the body was sent: the picture may have been bought."
         ),
+        "answer.adopted": _event(
+            "warning",
+            "An accepted answer that lay on disk was recorded: its worker had ended, or Redis was away.",
+        ),
+        "answer.unsaved": _event(
+            "error",
+            "An accepted answer could not be kept on disk, or cannot be brought into this ledger; `why` says it.",
+        ),
         "gate.waiting": _event("warning", "Submitting waits: after a throttling, or for an open breaker."),
         "gate.throttled": _event("warning", "HiDream said 429: the whole account waits, the rate shrinks."),
         "gate.paused": _event("warning", "Submitting was paused."),
         "gate.resumed": _event("info", "Submitting goes on."),
         "breaker.opened": _event(
-            "error", "Token, credits or module: nothing is submitted until it is mended."
+            "error",
+            "Nothing is submitted but one probe at a time; token, credits and module wait for a person.",
         ),
         "breaker.probing": _event(
             "info", "One submit is let through to see whether the account works again."

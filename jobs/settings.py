@@ -76,6 +76,7 @@ class HiDreamSettings(Section):
     final_codes: dict[int, str] = {1051: "picture_invalid"}
     pause_codes: dict[int, Literal["credits", "module", "token"]] = {2007: "credits", 2031: "module"}
     busy_codes: tuple[int, ...] = (2004,)
+    safe_statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = ()
 
     @field_validator("base_url", "token_url", "image_prefix")
     @classmethod

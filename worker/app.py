@@ -22,6 +22,7 @@ from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
 from jobs.settings import SUBMIT_THREADS, Credentials, Settings
+from worker.accepted_answers import AcceptedAnswers
 from worker.actors import TicketBroker, declare
 from worker.bodies import Bodies
 from worker.callback_address import CallbackAddresses
@@ -33,7 +34,7 @@ from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
-from worker.middleware import LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -86,8 +87,14 @@ class App:
             bodies=Bodies(max_picture_bytes=self.settings.pictures.max_bytes),
             schedule=PollSchedule(tasks=self.settings.tasks),
             metrics=self.metrics,
+            answers=self.answers,
             notify_url=self.notify_url,
         )
+
+    @cached_property
+    def answers(self) -> AcceptedAnswers:
+        """Accepted answers on this host's disk."""
+        return AcceptedAnswers(self.settings.data_dir.absolute())
 
     @cached_property
     def exporter(self) -> Exporter:
@@ -108,6 +115,7 @@ class App:
         return TokenSource(
             credentials=self._credentials,
             exchange=ApiKeyExchange(settings=self.settings.hidream, ssl_context=self.ssl_context),
+            read=read_credentials,
         )
 
     @cached_property
@@ -154,6 +162,7 @@ class App:
             MessageContext(),
             TellsBounds(self.settings),
             StopsGate(self._stop_gate),
+            BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
         broker = TicketBroker(

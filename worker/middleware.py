@@ -12,6 +12,7 @@ import dramatiq
 import structlog
 from dramatiq import Middleware
 
+from jobs.errors import RedisDownError
 from jobs.queue import COLLECT, SUBMIT
 from jobs.settings import Settings
 
@@ -78,6 +79,27 @@ class StopsGate(Middleware):  # type: ignore[misc]
         del broker, worker
         self._stop()
         log.info("worker.stopped")
+
+
+class BringsIn(Middleware):  # type: ignore[misc]
+    """Brings in what an earlier submit worker of this host has left on disk, as soon as Redis lets it."""
+
+    def __init__(self, bring_in: Callable[[], object]) -> None:
+        self._bring_in = bring_in
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Does it beside the work; what fails now is left to the reconciler."""
+        del broker
+        if not worker.consumer_whitelist or SUBMIT in worker.consumer_whitelist:
+            threading.Thread(target=self._main, name="brings-in", daemon=True).start()
+
+    def _main(self) -> None:
+        try:
+            self._bring_in()
+        except RedisDownError as error:
+            log.warning("redis.waiting", why=str(error))
+        except Exception:
+            log.exception("actor.failed", what="brings in")
 
 
 class Service(Protocol):
