@@ -95,7 +95,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "ledger.lost": _event(
             "error", "The ledger is empty or another one: nothing is bought until a person looks."
         ),
-        "token.renewed": _event("info", "The api-key was exchanged for a new token."),
+        "token.renewed": _event(
+            "info", "A new token is in use: exchanged for the api-key, or read again from its file."
+        ),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),
         "ticket.unknown": _event(
             "warning", "A message of another version's actor was dropped; the ledger brings its job back."
