@@ -12,11 +12,12 @@ import pytest
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from jobs.errors import LedgerLostError
 from jobs.queue import COLLECT, SUBMIT, Queue
 from jobs.redis_client import connect
 from jobs.settings import LimitSettings, RedisSettings, Settings, WorkerSettings
 from worker.actors import declare
-from worker.middleware import LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
 
 PATIENT_S = 10
 
@@ -85,6 +86,26 @@ def signals() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
+# -- another ledger ------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_finds_another_ledger_says_it_once_and_ends(
+    worker: Callable[..., dramatiq.Worker], queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.actors._ending", threading.Event())
+
+    def lost() -> None:
+        raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
+
+    with structlog.testing.capture_logs() as events, signals() as ended:
+        running = worker(MessageContext(), submit=lost)
+        queue.submit([f"p{number}" for number in range(50)])
+        running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+        running.join()
+        wait_until(ended.is_set)
+    assert [each["event"] for each in events] == ["ledger.lost"]
+
+
 # -- what binds ----------------------------------------------------------------------------------------------
 
 
@@ -108,6 +129,19 @@ def test_what_the_limits_do_not_exceed_is_not_told(worker: Callable[..., dramati
     with structlog.testing.capture_logs() as events:
         worker(TellsBounds(settings), queues={COLLECT})
     assert events == []
+
+
+# -- what an earlier worker has left -------------------------------------------------------------------------
+
+
+def test_a_submit_worker_brings_in_what_lies_on_disk_when_it_starts(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    brought = threading.Event()
+    worker(BringsIn(brought.set), queues={COLLECT})
+    assert not brought.is_set()
+    worker(BringsIn(brought.set), queues={SUBMIT})
+    assert brought.wait(PATIENT_S)
 
 
 # -- messages ------------------------------------------------------------------------------------------------
