@@ -44,12 +44,21 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "submit.unknown": _event(
             "error", "No answer after the body was sent: the picture may have been bought."
         ),
+        "answer.adopted": _event(
+            "warning",
+            "An accepted answer that lay on disk was recorded: its worker had ended, or Redis was away.",
+        ),
+        "answer.unsaved": _event(
+            "error",
+            "An accepted answer could not be kept on disk, or cannot be brought into this ledger; `why` says it.",
+        ),
         "gate.waiting": _event("warning", "Submitting waits: after a throttling, or for an open breaker."),
         "gate.throttled": _event("warning", "HiDream said 429: the whole account waits, the rate shrinks."),
         "gate.paused": _event("warning", "Submitting was paused."),
         "gate.resumed": _event("info", "Submitting goes on."),
         "breaker.opened": _event(
-            "error", "Token, credits or module: nothing is submitted until it is mended."
+            "error",
+            "Nothing is submitted but one probe at a time; token, credits and module wait for a person.",
         ),
         "breaker.probing": _event(
             "info", "One submit is let through to see whether the account works again."
@@ -86,7 +95,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "ledger.lost": _event(
             "error", "The ledger is empty or another one: nothing is bought until a person looks."
         ),
-        "token.renewed": _event("info", "The api-key was exchanged for a new token."),
+        "token.renewed": _event(
+            "info", "A new token is in use: exchanged for the api-key, or read again from its file."
+        ),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),
         "ticket.unknown": _event(
             "warning", "A message of another version's actor was dropped; the ledger brings its job back."
@@ -101,6 +112,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "redis.waiting": _event("warning", "Redis does not answer; work stands still and waits."),
         "redis.back": _event("info", "Redis answers again."),
         "worker.started": _event("info", "A worker process is ready."),
+        "setting.binds": _event(
+            "warning",
+            "A number set by hand is lower than the account's limits need: it, not they, sets the pace.",
+        ),
         "worker.stopped": _event("info", "A worker process ended in order."),
         "actor.failed": _event(
             "error", "An actor raised something nobody expected; the reconciler sends it again."

@@ -16,7 +16,8 @@ NAMES = (
     "intent_written",  # the ledger says `submitting`, nothing is sent
     "body_half_sent",
     "body_sent",  # HiDream may have accepted, no reply was read
-    "replied",  # the reply was read, nothing is recorded
+    "answered",  # the reply was read, nothing is written anywhere
+    "replied",  # an accepted reply is on disk, nothing is recorded
     "accepted_recorded",  # recorded, the message is not acknowledged
     "polling",
     "picture_spooled",  # the temporary file is written

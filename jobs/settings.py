@@ -1,5 +1,7 @@
 """Settings: every section and key with its type, its bounds and its default; jobs.configuration reads them."""
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -19,6 +21,18 @@ CALLBACK_SECRET = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Budget = Annotated[int, Field(ge=0)]
+#: 0: follows from the account's limits, see `Settings.needs`.
+Automatic = Annotated[int, Field(ge=0)]
+
+#: Bounds of what follows from the limits, for each process.
+SUBMIT_THREADS = (4, 64)
+POLLS_PER_SECOND = (50, 1000)
+DOWNLOADS = (8, 32)
+#: Seconds that a slow POST may take, its place in the rate reserved, and that a slow download takes.
+_SLOW_POST_S = 30
+_SLOW_DOWNLOAD_S = 5
+#: Polls that one picture needs at most, see worker.policy.
+_POLLS_EACH = 15
 
 
 class Section(BaseModel):
@@ -62,6 +76,7 @@ class HiDreamSettings(Section):
     final_codes: dict[int, str] = {1051: "picture_invalid"}
     pause_codes: dict[int, Literal["credits", "module", "token"]] = {2007: "credits", 2031: "module"}
     busy_codes: tuple[int, ...] = (2004,)
+    safe_statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = ()
 
     @field_validator("base_url", "token_url", "image_prefix")
     @classmethod
@@ -80,7 +95,8 @@ class LimitSettings(Section):
     max_images_per_batch: Budget = 0
     max_images_per_day: Budget = 0
     max_attempts: Count = 3
-    polls_per_second: float = Field(50, gt=0)
+    #: Of each collect process; 0: follows from the limits above.
+    polls_per_second: float = Field(0, ge=0)
 
 
 class TaskSettings(Section):
@@ -118,9 +134,9 @@ class WorkerSettings(Section):
     """Processes of `vton run` and the periods of the collect workers."""
 
     submit_processes: Count = 1
-    submit_threads: Count = 8
+    submit_threads: Automatic = 0
     collect_processes: Count = 1
-    downloads: Count = 8
+    downloads: Automatic = 0
     reconcile_s: Seconds = 5
     export_s: Seconds = 2
     patience_s: Seconds = 20
@@ -131,6 +147,15 @@ class LogSettings(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What each process needs so that the account's limits are the only limits."""
+
+    submit_threads: int
+    polls_per_second: float
+    downloads: int
 
 
 class Settings(BaseSettings):
@@ -155,6 +180,35 @@ class Settings(BaseSettings):
     workers: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
 
+    @property
+    def needs(self) -> Needs:
+        """What follows from `limits.in_flight` and `limits.images_per_minute`, whatever else is set."""
+        slots, per_second = self.limits.in_flight, self.limits.images_per_minute / 60
+        # One thread for each slot, and one more that waits at the gate for the next slot to be free.
+        threads = min(slots + 1, per_second * _SLOW_POST_S)
+        return Needs(
+            submit_threads=_within(SUBMIT_THREADS, threads, self.workers.submit_processes),
+            polls_per_second=_within(
+                POLLS_PER_SECOND, per_second * _POLLS_EACH, self.workers.collect_processes
+            ),
+            downloads=_within(DOWNLOADS, per_second * _SLOW_DOWNLOAD_S, self.workers.collect_processes),
+        )
+
+    @property
+    def submit_threads(self) -> int:
+        """Threads of each submit process."""
+        return self.workers.submit_threads or self.needs.submit_threads
+
+    @property
+    def polls_per_second(self) -> float:
+        """Questions for results, of each collect process."""
+        return self.limits.polls_per_second or self.needs.polls_per_second
+
+    @property
+    def downloads(self) -> int:
+        """Downloads at once, of each collect process."""
+        return self.workers.downloads or self.needs.downloads
+
     @classmethod
     def settings_customise_sources(  # noqa: D102 pydantic-settings' own hook
         cls,
@@ -176,6 +230,10 @@ class Settings(BaseSettings):
             init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
         )
         return init_settings, env_settings, InitSettingsSource(settings_cls, file)
+
+
+def _within(bounds: tuple[int, int], needed: float, processes: int) -> int:
+    return int(min(bounds[1], max(bounds[0], math.ceil(needed / processes))))
 
 
 class Credentials(BaseModel):

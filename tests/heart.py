@@ -1,7 +1,9 @@
 """Short ways to bring a job where a test wants it, over the real ledger and the gate's real scripts."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -13,7 +15,6 @@ from jobs.ledger.script import Call, script
 from jobs.records import BatchId, Failure, Job, JobState, Owner, Pair, RequestId, SavedPicture, TaskId, Url
 
 LEASE_MS = steps.LEASE_MS
-DAY = "2026-01-31"
 
 
 def pair(name: str) -> Pair:
@@ -99,7 +100,6 @@ class Heart:
         interval_us: float = 1,
         batch_budget: int = 0,
         day_budget: int = 0,
-        day: str = DAY,
         reservation_ms: int = 10**9,
         window_ms: int = 60_000,
         grace_ms: int = 20_000,
@@ -113,7 +113,6 @@ class Heart:
             f"{interval_us:.3f}",
             batch_budget,
             day_budget,
-            day,
             LEASE_MS,
             reservation_ms,
             window_ms,
@@ -218,8 +217,16 @@ class Heart:
     def spent(self, batch: str) -> int:
         return int(self.ledger.client.hget(self.ledger.key("batch", batch), "spent") or 0)
 
-    def spent_on(self, day: str = DAY) -> int:
-        return int(self.ledger.client.hget(self.ledger.key("spent"), day) or 0)
+    def spent_on(self, day: str | None = None) -> int:
+        """Pictures counted on a UTC day; None: on all days."""
+        spent = self.ledger.client.hgetall(self.ledger.key("spent"))
+        return sum(int(number) for name, number in spent.items() if day in {None, name})
+
+    def time_is(self, iso: str) -> None:
+        """Sets the ledger's time; it goes on from there."""
+        ahead = (datetime.fromisoformat(iso).timestamp() - time.time()) * 1000
+        clock = {"server": int(time.time() * 1000), "ahead": int(ahead)}
+        self.ledger.client.hset(self.ledger.key("clock"), mapping=clock)
 
     def gate(self, **fields: Any) -> dict[str, str]:
         """The gate's hash, after these fields were written into it."""

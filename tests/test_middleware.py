@@ -12,11 +12,12 @@ import pytest
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from jobs.errors import LedgerLostError
 from jobs.queue import COLLECT, SUBMIT, Queue
 from jobs.redis_client import connect
-from jobs.settings import RedisSettings
+from jobs.settings import LimitSettings, RedisSettings, Settings, WorkerSettings
 from worker.actors import declare
-from worker.middleware import LoopServices, MessageContext, StopsGate
+from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
 
 PATIENT_S = 60
 
@@ -83,6 +84,64 @@ def signals() -> Iterator[threading.Event]:
         yield caught
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+# -- another ledger ------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_finds_another_ledger_says_it_once_and_ends(
+    worker: Callable[..., dramatiq.Worker], queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.actors._ending", threading.Event())
+
+    def lost() -> None:
+        raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
+
+    with structlog.testing.capture_logs() as events, signals() as ended:
+        running = worker(MessageContext(), submit=lost)
+        queue.submit([f"p{number}" for number in range(50)])
+        running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+        running.join()
+        wait_until(ended.is_set)
+    assert [each["event"] for each in events] == ["ledger.lost"]
+
+
+# -- what binds ----------------------------------------------------------------------------------------------
+
+
+def test_a_number_set_by_hand_that_the_limits_exceed_is_told_once_when_a_worker_starts(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    settings = Settings(
+        limits=LimitSettings(in_flight=1000, images_per_minute=6000, polls_per_second=100),
+        workers=WorkerSettings(downloads=9),
+    )
+    with structlog.testing.capture_logs() as events:
+        worker(TellsBounds(settings), queues={SUBMIT})
+        worker(TellsBounds(settings), queues={COLLECT})
+    told = [(each["setting"], each["value"], each["needed"]) for each in events]
+    assert told == [("submit_threads", 1, 64), ("polls_per_second", 100, 1000), ("downloads", 9, 32)]
+    assert {each["event"] for each in events} == {"setting.binds"}
+
+
+def test_what_the_limits_do_not_exceed_is_not_told(worker: Callable[..., dramatiq.Worker]) -> None:
+    settings = Settings(workers=WorkerSettings(downloads=8), limits=LimitSettings(polls_per_second=50))
+    with structlog.testing.capture_logs() as events:
+        worker(TellsBounds(settings), queues={COLLECT})
+    assert events == []
+
+
+# -- what an earlier worker has left -------------------------------------------------------------------------
+
+
+def test_a_submit_worker_brings_in_what_lies_on_disk_when_it_starts(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    brought = threading.Event()
+    worker(BringsIn(brought.set), queues={COLLECT})
+    assert not brought.is_set()
+    worker(BringsIn(brought.set), queues={SUBMIT})
+    assert brought.wait(PATIENT_S)
 
 
 # -- messages ------------------------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ import pytest
 
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, NotFoundError
-from jobs.settings import CallbackSettings, Credentials, RedisSettings, Settings
+from jobs.settings import (
+    CallbackSettings,
+    Credentials,
+    LimitSettings,
+    RedisSettings,
+    Settings,
+    WorkerSettings,
+)
 
 CANARY = "canary-0123456789abcdef"
 
@@ -73,6 +80,39 @@ def test_lists_and_tables_are_json_in_the_environment(environment: pytest.Monkey
 
 def test_an_empty_file_changes_nothing() -> None:
     assert read_settings(written("")) == read_settings(written("# nothing here\n"))
+
+
+def of_account(in_flight: int, images_per_minute: float, **workers: int) -> Settings:
+    limits = LimitSettings(in_flight=in_flight, images_per_minute=images_per_minute)
+    return Settings(limits=limits, workers=WorkerSettings(**workers))
+
+
+@pytest.mark.parametrize(
+    ("account", "threads", "polls", "downloads"),
+    [
+        (of_account(3, 20), 4, 50, 8),
+        (of_account(10, 300), 11, 75, 25),
+        (of_account(10, 1e9), 11, 1000, 32),
+        (of_account(5000, 20), 10, 50, 8),
+        (of_account(5000, 60_000), 64, 1000, 32),
+        (of_account(40, 600, submit_processes=2, collect_processes=2), 21, 75, 25),
+    ],
+)
+def test_whoever_sets_the_accounts_limits_sets_threads_polls_and_downloads(
+    account: Settings, threads: int, polls: float, downloads: int
+) -> None:
+    assert (account.submit_threads, account.polls_per_second, account.downloads) == (
+        threads,
+        polls,
+        downloads,
+    )
+
+
+def test_what_is_set_by_hand_counts_whatever_the_limits_need() -> None:
+    limits = LimitSettings(in_flight=100, images_per_minute=6000, polls_per_second=7)
+    settings = Settings(limits=limits, workers=WorkerSettings(submit_threads=2, downloads=3))
+    assert (settings.submit_threads, settings.polls_per_second, settings.downloads) == (2, 7, 3)
+    assert settings.needs.submit_threads == 64
 
 
 def test_settings_do_not_change_once_read() -> None:

@@ -20,6 +20,7 @@ from jobs.records import BatchId, JobState, LocalFile, Owner, Pair, RequestId, U
 from jobs.settings import Credentials, HiDreamSettings, LimitSettings, TaskSettings
 from tests.heart import Heart, rid
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw, says
+from worker.accepted_answers import AcceptedAnswers
 from worker.bodies import Bodies
 from worker.gate import Gate
 from worker.gate.account import STREAK
@@ -79,17 +80,26 @@ def context() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def desk_at(heart: Heart, context: ssl.SSLContext) -> Iterator[Callable[..., Desk]]:
+def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     clients: list[SubmitClient] = []
 
-    def make(server: RawServer, url: str = "", notify: str | None = None, **limits: Any) -> Desk:
-        hidream = HiDreamSettings(base_url=url or server.url, connect_timeout_s=20, submit_timeout_s=60)
+    def make(
+        server: RawServer,
+        url: str = "",
+        notify: str | None = None,
+        safe: tuple[int, ...] = (),
+        ledger: Ledger = heart.ledger,
+        **limits: Any,
+    ) -> Desk:
+        hidream = HiDreamSettings(
+            base_url=url or server.url, connect_timeout_s=20, submit_timeout_s=60, safe_statuses=safe
+        )
         exchange = ApiKeyExchange(settings=hidream, ssl_context=context)
         tokens = TokenSource(credentials=Credentials.model_validate({"token": "sk-desk"}), exchange=exchange)
         client = SubmitClient(hidream, tokens, context)
         clients.append(client)
         limits = {"in_flight": 10, "images_per_minute": 1e9} | limits
-        gate = Gate(heart.ledger, LimitSettings(**limits), submit_timeout_s=20)
+        gate = Gate(ledger, LimitSettings(**limits), submit_timeout_s=20)
         metrics = Metrics()
 
         def address(job: RequestId) -> str | None:
@@ -99,11 +109,12 @@ def desk_at(heart: Heart, context: ssl.SSLContext) -> Iterator[Callable[..., Des
 
         submission = Submission(
             gate=gate,
-            ledger=heart.ledger,
+            ledger=ledger,
             client=lambda: client,
             bodies=Bodies(),
             schedule=PollSchedule(tasks=TaskSettings()),
             metrics=metrics,
+            answers=AcceptedAnswers(tmp_path),
             notify_url=address,
         )
         made = Desk(heart, submission, gate, metrics, server)
@@ -223,9 +234,8 @@ def test_throttling_closes_the_account_for_as_long_as_it_says_and_shrinks_the_ra
     assert desk.outcome("busy") == 1
 
 
-@pytest.mark.parametrize("answer", [raw(503, b""), says({"code": 2004, "message": "queue full"})])
-def test_an_overloaded_vendor_closes_the_account_and_keeps_the_rate(desk: Desk, answer: Answer) -> None:
-    desk.answers(answer)
+def test_an_overloaded_vendor_closes_the_account_and_keeps_the_rate(desk: Desk) -> None:
+    desk.answers(says({"code": 2004, "message": "queue full"}))
     desk.submit()
     desk.untouched("p")
     waiting = desk.heart.ask()
@@ -234,13 +244,24 @@ def test_an_overloaded_vendor_closes_the_account_and_keeps_the_rate(desk: Desk, 
     assert "factor" not in desk.heart.gate()
 
 
+def test_a_status_known_to_be_safe_buys_nothing(heart: Heart, desk_at: Callable[..., Desk]) -> None:
+    heart.admit("a", ["p", "q"])
+    with RawServer(raw(503, b"<html>")) as server:
+        desk = desk_at(server, safe=(503,))
+        desk.submit()
+    desk.untouched("p")
+    assert heart.ask().reason == "throttled"
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (says({"code": 2007, "message": "No credits available"}), "credits"),
+        (raw(200, b'{"code":2007,"message":"none \\ud83d left"}'), "credits"),
         (says({"code": 2031, "message": "not bought"}), "module"),
         (raw(401, b""), "token"),
-        (raw(404, b""), "module"),
+        (says({"code": 12}, 403), "token"),
+        (says({"code": 12}, 404), "vendor"),
     ],
 )
 def test_an_account_that_cannot_buy_opens_the_breaker_and_fails_no_job(
@@ -270,8 +291,14 @@ def test_what_was_not_sent_waits_again_at_no_cost(heart: Heart, desk_at: Callabl
     assert "factor" not in desk.heart.gate()
 
 
-@pytest.mark.parametrize("answer", [raw(502, b"<html>"), hang_up, says({"code": 0}), raw(200, b"")])
-def test_an_answer_that_says_nothing_holds_the_job_as_unknown_and_spent(desk: Desk, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(raw(502, b"<html>"), raw(503), raw(504), raw(403), raw(404), raw(307), raw(400), raw(429)),
+        *(hang_up, says({"code": 0}), raw(200, b""), says({"code": 0, "request_id": "another"})),
+    ],
+)
+def test_an_answer_that_proves_nothing_holds_the_job_as_unknown_and_spent(desk: Desk, answer: Answer) -> None:
     desk.answers(answer)
     desk.submit()
     job = desk.heart.job(rid("p"))
@@ -286,11 +313,50 @@ def test_an_answer_that_says_nothing_holds_the_job_as_unknown_and_spent(desk: De
     assert len(desk.server.heard) == 1, "never a blind second one"
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 429, 500, 502, 503, 504])
+def test_an_answer_that_names_a_task_is_bought_whatever_its_status(desk: Desk, status: int) -> None:
+    desk.answers(says({"code": 2004, "message": "try later", "result": {"task_id": "t-1"}}, status))
+    desk.submit()
+    job = desk.heart.job(rid("p"))
+    assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
+    assert desk.spent() == (1, 1)
+
+
 def test_a_run_of_unknowns_opens_the_breaker(desk: Desk) -> None:
     desk.heart.gate(streak=STREAK - 1)
-    desk.answers(raw(500, b""))
+    desk.answers(hang_up)
     desk.submit()
     assert desk.heart.gate()["breaker"] == "vendor"
+
+
+@pytest.mark.parametrize("answer", [raw(503, b"<html>"), raw(404), raw(301), raw(500, b"{}")])
+def test_two_answers_that_no_application_wrote_open_the_breaker(desk: Desk, answer: Answer) -> None:
+    desk.answers(answer)
+    desk.submit()
+    assert "breaker" not in desk.heart.gate(), "one may have been a hiccup"
+    desk.submit()
+    assert desk.heart.gate()["breaker"] == "vendor"
+    assert desk.heart.ask().reason == "vendor"
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed_ms", "factor"),
+    [
+        (raw(429), 1_000, True),
+        (raw(429, b"<html>", Retry_After="soon"), 1_000, True),
+        (raw(503, Retry_After="9"), 9_000, False),
+    ],
+)
+def test_a_gateways_wait_is_everybodys_though_its_job_is_unknown(
+    desk: Desk, answer: Answer, closed_ms: int, factor: bool
+) -> None:
+    desk.answers(answer)
+    desk.submit()
+    assert desk.heart.state(rid("p")) is JobState.UNKNOWN
+    waiting = desk.heart.ask()
+    assert (waiting.kind, waiting.reason) == ("wait", "throttled")
+    assert closed_ms - 900 < waiting.wait_ms <= closed_ms
+    assert ("factor" in desk.heart.gate()) is factor
 
 
 def test_a_probe_that_is_accepted_closes_the_breaker(desk: Desk) -> None:

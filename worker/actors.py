@@ -1,5 +1,8 @@
 """The actors: decode, one call, done. A message is a ticket; the ledger knows what is to be done."""
 
+import os
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +11,7 @@ import structlog
 from dramatiq import ActorNotFound
 from dramatiq.brokers.redis import RedisBroker
 
+from jobs.errors import LedgerLostError
 from jobs.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
 from jobs.results import Exporter
@@ -31,6 +35,18 @@ class TicketBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped fo
             return super().get_actor(STRANGER)
 
 
+#: Set by the first thread that finds the ledger to be another one.
+_ending = threading.Event()
+
+
+def _end_process(why: str) -> None:
+    """Ends this worker, once: started again by its supervisor, it begins with the ledger there is."""
+    if not _ending.is_set():
+        _ending.set()
+        log.error("ledger.lost", why=f"{why}; the worker ends")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def declare(
     broker: dramatiq.Broker, submission: Callable[[], Submission], exporter: Callable[[], Exporter]
 ) -> None:
@@ -39,7 +55,10 @@ def declare(
     def submit(request_id: str) -> None:
         """Submits the job whose turn it is; the id only says that one was waiting."""
         del request_id
-        submission().submit_next()
+        try:
+            submission().submit_next()
+        except LedgerLostError as error:
+            _end_process(str(error))
 
     def export(batch_id: str) -> None:
         """Brings a batch's files up to date."""

@@ -21,7 +21,8 @@ from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
-from jobs.settings import Credentials, Settings
+from jobs.settings import SUBMIT_THREADS, Credentials, Settings
+from worker.accepted_answers import AcceptedAnswers
 from worker.actors import TicketBroker, declare
 from worker.bodies import Bodies
 from worker.callback_address import CallbackAddresses
@@ -33,7 +34,7 @@ from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
-from worker.middleware import LoopServices, MessageContext, StopsGate
+from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -58,7 +59,8 @@ class App:
     def ledger(self) -> Ledger:
         """The ledger for threads; every submit thread may hold a connection."""
         redis = self.settings.redis
-        threads = self.settings.workers.submit_threads
+        # Only what is used is opened; a worker may have been started with more threads than these settings say.
+        threads = max(SUBMIT_THREADS[1], self.settings.submit_threads)
         client = connect(redis, db=redis.ledger_db, connections=threads + 16, patience_s=redis.patience_s)
         return Ledger(client, redis.prefix)
 
@@ -85,8 +87,14 @@ class App:
             bodies=Bodies(max_picture_bytes=self.settings.pictures.max_bytes),
             schedule=PollSchedule(tasks=self.settings.tasks),
             metrics=self.metrics,
+            answers=self.answers,
             notify_url=self.notify_url,
         )
+
+    @cached_property
+    def answers(self) -> AcceptedAnswers:
+        """Accepted answers on this host's disk."""
+        return AcceptedAnswers(self.settings.data_dir.absolute())
 
     @cached_property
     def exporter(self) -> Exporter:
@@ -107,6 +115,7 @@ class App:
         return TokenSource(
             credentials=self._credentials,
             exchange=ApiKeyExchange(settings=self.settings.hidream, ssl_context=self.ssl_context),
+            read=read_credentials,
         )
 
     @cached_property
@@ -134,7 +143,7 @@ class App:
             store=PictureStore(self.settings.data_dir.absolute()),
             ssl_context=self.ssl_context,
         )
-        room = asyncio.Semaphore(self.settings.workers.downloads)
+        room = asyncio.Semaphore(self.settings.downloads)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
         poller = PollClient(hidream, self.tokens, self.ssl_context)
         return Watcher(ledger, poller, collection, self.settings, self.metrics)
@@ -151,7 +160,9 @@ class App:
         client = connect(redis, db=redis.queue_db, patience_s=redis.patience_s, decode=False)
         middleware = [
             MessageContext(),
+            TellsBounds(self.settings),
             StopsGate(self._stop_gate),
+            BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
         broker = TicketBroker(

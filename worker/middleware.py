@@ -12,6 +12,10 @@ import dramatiq
 import structlog
 from dramatiq import Middleware
 
+from jobs.errors import RedisDownError
+from jobs.queue import COLLECT, SUBMIT
+from jobs.settings import Settings
+
 log = structlog.get_logger()
 
 
@@ -41,6 +45,29 @@ class MessageContext(Middleware):  # type: ignore[misc]  # dramatiq is untyped f
         structlog.contextvars.clear_contextvars()
 
 
+class TellsBounds(Middleware):  # type: ignore[misc]
+    """Tells once what was set by hand, or on the command line, and is lower than the account's limits need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Compares what this process has with what it needs."""
+        del broker
+        settings, needs = self._settings, self._settings.needs
+        queues = worker.consumer_whitelist or {SUBMIT, COLLECT}
+        if SUBMIT in queues:
+            _tell_bound("submit_threads", worker.worker_threads, needs.submit_threads)
+        if COLLECT in queues:
+            _tell_bound("polls_per_second", settings.polls_per_second, needs.polls_per_second)
+            _tell_bound("downloads", settings.downloads, needs.downloads)
+
+
+def _tell_bound(setting: str, value: float, needed: float) -> None:
+    if value < needed:
+        log.warning("setting.binds", setting=setting, value=value, needed=needed)
+
+
 class StopsGate(Middleware):  # type: ignore[misc]
     """SIGTERM wakes the gate's waiters; their jobs were never taken."""
 
@@ -52,6 +79,27 @@ class StopsGate(Middleware):  # type: ignore[misc]
         del broker, worker
         self._stop()
         log.info("worker.stopped")
+
+
+class BringsIn(Middleware):  # type: ignore[misc]
+    """Brings in what an earlier submit worker of this host has left on disk, as soon as Redis lets it."""
+
+    def __init__(self, bring_in: Callable[[], object]) -> None:
+        self._bring_in = bring_in
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Does it beside the work; what fails now is left to the reconciler."""
+        del broker
+        if not worker.consumer_whitelist or SUBMIT in worker.consumer_whitelist:
+            threading.Thread(target=self._main, name="brings-in", daemon=True).start()
+
+    def _main(self) -> None:
+        try:
+            self._bring_in()
+        except RedisDownError as error:
+            log.warning("redis.waiting", why=str(error))
+        except Exception:
+            log.exception("actor.failed", what="brings in")
 
 
 class Service(Protocol):

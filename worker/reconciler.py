@@ -11,6 +11,7 @@ from jobs.producer import send_missing_tickets
 from jobs.queue import Queue
 from jobs.redis_client import translated
 from jobs.settings import Settings
+from worker.accepted_answers import AcceptedAnswers
 from worker.collection import DISK_FULL
 from worker.gate.account import unpause
 from worker.pictures_store import PictureStore
@@ -28,6 +29,7 @@ class Reconciler:
         self._ledger = ledger
         self._queue = queue
         self._settings = settings
+        self._answers = AcceptedAnswers(settings.data_dir.absolute())
         self._stopping = asyncio.Event()
         self._me = uuid4().hex
 
@@ -57,6 +59,9 @@ class Reconciler:
 
     def _turn(self, period_s: float, *, whole: bool) -> None:
         with translated():
+            if whole:
+                # Of this host: no other one can do it.
+                self._answers.bring_in(self._ledger)
             if self._has_lease(period_s):
                 if whole:
                     self.reconcile()

@@ -1,23 +1,26 @@
 """Submission: permit → body → intent → POST → what the answer means. One call submits one job.
 
 The intent is durable before the first byte is sent; a worker that dies after it leaves the job `unknown`, never a
-blind second POST. Whatever is surely not bought gives its permit back and waits again with the same request id.
+blind second POST. Whatever is surely not bought gives its permit back and waits again with the same request id: what that
+is, says worker.hidream.proof. An answer is kept until the ledger has it, however long Redis is away.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 import structlog
 
-from jobs.errors import RedisDownError
+from jobs.errors import ConfigError, RedisDownError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, steps
 from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Owner, RequestId
+from worker.accepted_answers import AcceptedAnswer, AcceptedAnswers
 from worker.bodies import Bodies, PictureUnusableError
 from worker.gate import Gate, Permit
+from worker.gate.account import BARE_STREAK, STREAK
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
 from worker.hidream.replies import UNLISTED
 from worker.hidream.wire import Body
@@ -26,6 +29,11 @@ from worker.policy import PollSchedule
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+NotAccepted = Refused | Busy | Paused | NotSent | Unknown
+
+#: Between two tries to record an answer while Redis is away, beside the client's own patience.
+OUTAGE_S = 1.0
 #: Outcomes as metrics name them.
 OUTCOMES = {
     Accepted: "accepted",
@@ -40,7 +48,7 @@ OUTCOMES = {
 class Submitter(Protocol):
     """What submission needs of the HiDream client."""
 
-    def submit(self, body: Body) -> SubmitOutcome:
+    def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
         """Sends one body and says what became of it; never raises for what the network does."""
 
 
@@ -55,6 +63,8 @@ class Submission:
     bodies: Bodies
     schedule: PollSchedule
     metrics: Metrics
+    #: What was accepted and is not in the ledger yet.
+    answers: AcceptedAnswers
     #: The callback address of a job; None: polling only.
     notify_url: Callable[[RequestId], str | None]
 
@@ -108,17 +118,36 @@ class Submission:
             case never:
                 assert_never(never)
         with self.metrics.submit_seconds.time():
-            outcome = client.submit(body)
-        reach("replied")
+            outcome = client.submit(body, permit.request_id)
+        reach("answered")
         if not isinstance(outcome, NotSent):
             self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
-        self._record(permit, outcome)
+        if isinstance(outcome, Accepted):
+            self._accept(permit, outcome)
+        else:
+            self._until_recorded(lambda: self._record(permit, outcome))
 
-    def _record(self, permit: Permit, outcome: SubmitOutcome) -> None:
+    def _until_recorded(self, record: Callable[[], T], *, failed: Callable[[], None] = lambda: None) -> T:
+        """Repeats a step that the ledger must know of while Redis is away; without it this thread is good for nothing.
+
+        `failed`: called after the first failure.
+
+        Raises:
+            RedisDownError: the process stops, or Redis refuses us.
+        """
+        while True:
+            try:
+                return record()
+            except (RedisDownError, ConfigError) as error:
+                failed()
+                failed = _nothing
+                log.warning("redis.waiting", why=str(error))
+                if self.gate.stopping_within(OUTAGE_S):
+                    raise
+
+    def _record(self, permit: Permit, outcome: NotAccepted) -> None:
         match outcome:
-            case Accepted():
-                self._accept(permit, outcome)
             case Refused(failure=failure):
                 self._refuse(permit, failure, answered=failure.kind != UNLISTED)
                 if failure.kind == UNLISTED:
@@ -132,29 +161,32 @@ class Submission:
             case NotSent(reason=reason):
                 log.warning("submit.not_sent", reason=reason)
                 self.gate.unsent(permit, reason)
-            case Unknown(reason=reason):
-                self._hold(permit, reason)
+            case Unknown():
+                self._hold(permit, outcome)
             case never:
                 assert_never(never)
 
     def _accept(self, permit: Permit, accepted: Accepted) -> None:
         callbacks = self.notify_url(permit.request_id) is not None
-        first_ms = self.schedule.first_ms(permit.latency, callbacks=callbacks)
-        accept = steps.accept(
-            permit.request_id,
-            permit.claim,
-            accepted.task_id,
-            accepted.sub_task_ids,
-            first_poll_ms=first_ms,
+        answer = AcceptedAnswer(
+            ledger_id=self.gate.ledger_id,
+            request_id=permit.request_id,
+            claim=permit.claim,
+            task_id=accepted.task_id,
+            sub_task_ids=accepted.sub_task_ids,
+            first_poll_ms=self.schedule.first_ms(permit.latency, callbacks=callbacks),
         )
-        try:
-            taken = self.ledger.run(accept)
-        except RedisDownError:
-            # It is bought, and the ledger will call it unknown: the log is the only place that knows the task.
-            log.error("submit.unknown", task_id=accepted.task_id, reason="ledger_away")  # noqa: TRY400
-            raise
+        kept = self.answers.keep(answer)
+        reach("replied")
+        taken = self._until_recorded(
+            lambda: answer.record(self.ledger), failed=lambda: self.answers.secure(kept)
+        )
         reach("accepted_recorded")
-        if taken.recorded:
+        if not taken.how:
+            log.error("ledger.lost", task_id=accepted.task_id, why="accepted, but this is another ledger")
+            return
+        self.answers.forget(kept)
+        if taken.how == "task":
             log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
         elif taken.shared_with:
             log.error(
@@ -164,7 +196,7 @@ class Submission:
             log.error(
                 "lease.lost",
                 task_id=accepted.task_id,
-                why="accepted, but the job went to another worker meanwhile",
+                why="accepted, but the job went to another worker meanwhile; the task id is kept",
             )
         if taken.breaker_closed:
             log.info("breaker.closed")
@@ -175,13 +207,21 @@ class Submission:
             "submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner
         )
 
-    def _hold(self, permit: Permit, reason: str) -> None:
+    def _hold(self, permit: Permit, unknown: Unknown) -> None:
         failure = Failure(
             kind="no_answer",
-            message=f"HiDream did not answer clearly ({reason}); it may have been bought",
+            message=f"HiDream did not answer clearly ({unknown.reason}); it may have been bought",
             retryable=True,
             owner=Owner.OPS,
         )
+        # The account first: as soon as the job is set aside, an open breaker would let the next one try.
+        if unknown.throttled or unknown.retry_after_s:
+            self.gate.close_anyway(permit, unknown.reason, unknown.retry_after_s, throttled=unknown.throttled)
+        enough = BARE_STREAK if unknown.bare else STREAK
+        self.gate.count_bad_answer("vendor", unknown.reason, enough=enough)
         self.ledger.run(steps.hold(permit.request_id, permit.claim, failure))
-        log.error("submit.unknown", reason=reason)
-        self.gate.count_bad_answer("vendor", reason)
+        log.error("submit.unknown", reason=unknown.reason)
+
+
+def _nothing() -> None:
+    """Has been done."""

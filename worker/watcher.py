@@ -67,7 +67,7 @@ class Watcher:
         #: Attended jobs that a callback came for meanwhile: what we are being told may be older than it.
         self._overtaken: set[RequestId] = set()
         self._freed = asyncio.Event()
-        self._pace = _Pace(settings.limits.polls_per_second)
+        self._pace = _Pace(settings.polls_per_second)
         self._stopping = asyncio.Event()
         #: The call that waits for a ring.
         self._bell: asyncio.Future[object] | None = None

@@ -212,7 +212,7 @@ class Night:
                 "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
                 "VTON_DATA_DIR": str(settings.data_dir.absolute()),
                 # Messages beyond one for each thread would wait in a process that may die.
-                "dramatiq_queue_prefetch": str(settings.workers.submit_threads),
+                "dramatiq_queue_prefetch": str(settings.submit_threads),
                 # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
                 "dramatiq_worker_timeout": "100",
                 "PYTHONUNBUFFERED": "1",
@@ -250,7 +250,7 @@ class Night:
         for number in range(workers.collect_processes):
             supervisor.start(_dramatiq("collect", number, 2, environment))
         for number in range(workers.submit_processes):
-            supervisor.start(_dramatiq("submit", number, workers.submit_threads, environment))
+            supervisor.start(_dramatiq("submit", number, self._settings.submit_threads, environment))
 
 
 def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]) -> Program:

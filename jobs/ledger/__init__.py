@@ -13,6 +13,7 @@ due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
+once, permit    what a step and the gate have answered: told again when the reply was lost
 clock           the server's clock as last seen, and how far ours is ahead of it
 """
 
@@ -242,9 +243,11 @@ class Ledger:
             return int(self.client.hget(self.key("batch", batch_id), "spent") or 0)
 
     def spent_today(self) -> int:
-        """Pictures counted against today's budget, by UTC day."""
+        """Pictures counted against today's budget, by the UTC day of Redis' clock."""
         with translated():
-            return int(self.client.hget(self.key("spent"), datetime.now(UTC).strftime("%Y-%m-%d")) or 0)
+            seconds, _ = self.client.time()
+            day = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
+            return int(self.client.hget(self.key("spent"), day) or 0)
 
 
 def _expected(state: str | None, failure: str | None) -> JobState | None:

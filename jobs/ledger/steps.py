@@ -7,7 +7,7 @@ holder, `task_id` whoever speaks of one task: a job bought again has another one
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from jobs.ledger.codec import decode_job, decode_latency, encode, encode_failure, encode_pictures
@@ -52,6 +52,22 @@ def accept(
         )
 
     return Call(_script("accept"), args, read)
+
+
+def keep_task(
+    request_id: RequestId, task_id: TaskId, sub_task_ids: Iterable[str], *, ledger_id: str
+) -> Call[Literal["task", "past", ""]]:
+    """An accepted task whose worker comes too late for `accept`.
+
+    `task`: the job has it, and is asked for by it; `past`: its id is kept, the job went another way; empty: this is
+    another ledger than `ledger_id`, or it does not know the job.
+    """
+    args = (request_id, task_id, encode(list(sub_task_ids)), ledger_id)
+
+    def read(reply: Any) -> Literal["task", "past", ""]:
+        return reply  # type: ignore[no-any-return]  # one of the three
+
+    return Call(_script("keep_task"), args, read)
 
 
 def refuse(request_id: RequestId, claim: str, failure: Failure, *, answered: bool) -> Call[bool]:

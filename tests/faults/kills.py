@@ -16,7 +16,7 @@ from tests.faults.stage import Setup, Stage
 from tests.faults.verdict import judge
 
 #: Only between the intent and the record nobody can know whether it was bought.
-UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied") + 1]
+UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied")]
 COLLECTING = NAMES[NAMES.index("polling") :]
 
 

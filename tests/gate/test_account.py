@@ -220,27 +220,71 @@ def test_when_nothing_can_be_sent_everybody_waits_and_nothing_fails(account: Hea
     assert account.spent("a") == 0
 
 
-def test_one_job_that_cannot_be_sent_fails_while_the_others_go_on(heart: Heart) -> None:
-    heart.admit("a", ["x", *MANY])
-    tries = 0
-    while heart.state(rid("x")) is JobState.QUEUED and tries < 100:
+def try_all(heart: Heart, effect: str, most: int, *, others: bool = True) -> list[int]:
+    """The job x is always turned away so, while all others are accepted: how long the account closed each time.
+
+    `others`: a new one stands in the line whenever x has been turned away.
+    """
+    closings: list[int] = []
+    while heart.state(rid("x")) is JobState.QUEUED and len(closings) < most:
         permit = heart.submitting()
         if permit.request_id == rid("x"):
-            tries += 1
-            call = heart.give_back_call(rid("x"), permit.claim, "unsent", "reset", (0, 60_000))
-            reply = heart.ledger.run(call)
-            assert tries <= 2 or reply[1] == 0, "the others do not wait for it"
+            call = heart.give_back_call(rid("x"), permit.claim, effect, "no", (0, 60_000))
+            closings.append(heart.ledger.run(call)[1])
             heart.gate(closed_until=0, closed_at=0)
-            # The clock of the ledger has milliseconds; the others' answers come after them.
-            heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "unsent_ms", -5)
+            if others:
+                heart.admit("a", [f"other-{len(closings)}"], first=1 + len(closings))
+                # Who was turned away waits at the back.
+                heart.ledger.client.lmove(
+                    heart.ledger.key("queued", "a"), heart.ledger.key("queued", "a"), "RIGHT", "LEFT"
+                )
         else:
             task = TaskId(f"t-{permit.request_id}")
             heart.ledger.run(steps.accept(permit.request_id, permit.claim, task, [], first_poll_ms=1))
+            # The clock of the ledger has milliseconds; this answer came after x was turned away.
+            if "turned_ms" in heart.raw(rid("x")):
+                heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "turned_ms", -1)
+    return closings
+
+
+@pytest.mark.parametrize(("effect", "kind"), [("unsent", "not_sent"), ("close", "busy")])
+def test_one_job_that_is_always_turned_away_fails_while_the_others_go_on(
+    heart: Heart, effect: str, kind: str
+) -> None:
+    heart.admit("a", ["x"])
+    closings = try_all(heart, effect, 100)
     job = heart.job(rid("x"))
-    assert (job.state, tries) == (JobState.FAILED, 5)
+    assert (job.state, len(closings)) == (JobState.FAILED, 6)
     assert job.failure is not None
-    assert (job.failure.kind, job.failure.retryable) == ("not_sent", True)
-    assert heart.raw(rid("x")).get("paid_batch") is None
+    assert (job.failure.kind, job.failure.retryable) == (kind, True)
+    assert "paid_batch" not in heart.raw(rid("x"))
+    assert [closed > 0 for closed in closings] == [True] + [False] * 5, "the others do not wait for it"
+    heart.admit("b", ["x"])
+    assert heart.state(rid("x")) is JobState.QUEUED, "nothing was bought: another batch may ask again"
+
+
+def test_a_rate_that_is_too_high_is_no_jobs_own_trouble(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    closings = try_all(heart, "throttle", 10)
+    assert heart.state(rid("x")) is JobState.QUEUED
+    assert (len(closings), all(closings)) == (10, True), "who is throttled waits, whoever else goes on"
+
+
+def test_the_last_job_of_all_is_turned_away_a_bounded_number_of_times_once_others_went(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    first = try_all(heart, "close", 2, others=False)
+    assert heart.submitted().request_id == rid("y")
+    heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "turned_ms", -1)
+    closings = first + try_all(heart, "close", 100, others=False)
+    assert heart.state(rid("x")) is JobState.FAILED
+    assert len(closings) == 30
+    assert [closed > 0 for closed in closings] == [True, True, False, *[True] * 26, False]
+
+
+def test_one_that_nobody_passes_is_never_given_up(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    assert len(try_all(heart, "close", 60, others=False)) == 60
+    assert heart.state(rid("x")) is JobState.QUEUED
 
 
 class Clock:

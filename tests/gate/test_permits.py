@@ -146,13 +146,37 @@ def test_a_batch_buys_exactly_its_budget(heart: Heart) -> None:
 def test_a_day_buys_exactly_its_budget_over_all_batches(heart: Heart) -> None:
     heart.admit("a", ["a0", "a1"])
     heart.admit("b", ["b0", "b1"])
+    heart.time_is("2096-02-28T23:00:00+00:00")
     for _ in range(3):
         heart.granted(day_budget=3)
     answer = heart.ask(day_budget=3)
     assert (answer.reason, answer.detail) == ("budget", "day")
-    assert heart.spent_on() == 3
-    heart.granted(day_budget=3, day="2026-02-01")
-    assert (heart.spent_on(), heart.spent_on("2026-02-01")) == (3, 1)
+    assert heart.spent_on("2096-02-28") == 3
+    heart.time_is("2096-02-29T00:00:00.5+00:00")
+    heart.granted(day_budget=3)
+    assert (heart.spent_on("2096-02-28"), heart.spent_on("2096-02-29")) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        *("2027-01-01", "2027-12-31", "2028-02-29", "2028-03-01", "2096-02-29", "2100-02-28", "2100-03-01"),
+        *("2399-12-31", "2400-02-29", "2400-12-31"),
+    ],
+)
+def test_the_day_is_redis_own_in_utc(heart: Heart, day: str) -> None:
+    heart.admit("a", ["x", "y"])
+    for moment in ("00:00:01", "23:59:50"):
+        heart.time_is(f"{day}T{moment}+00:00")
+        heart.granted()
+    assert heart.spent_on(day) == 2
+
+
+def test_what_is_spent_today_is_told_by_redis_clock(heart: Heart) -> None:
+    heart.admit("a", ["x"])
+    assert heart.ledger.spent_today() == 0
+    heart.granted()
+    assert heart.ledger.spent_today() == 1
 
 
 def test_what_was_refused_may_be_spent_on_another_job(heart: Heart) -> None:
@@ -166,10 +190,12 @@ def test_what_was_refused_may_be_spent_on_another_job(heart: Heart) -> None:
 
 def test_a_refund_goes_to_the_day_that_paid(heart: Heart) -> None:
     heart.admit("a", ["x"])
-    permit = heart.submitting(day="2026-01-31")
+    heart.time_is("2096-01-31T23:59:00+00:00")
+    permit = heart.submitting()
+    heart.time_is("2096-02-01T00:01:00+00:00")
     heart.ledger.run(heart.give_back_call(permit.request_id, permit.claim))
-    heart.granted(day="2026-02-01")
-    assert (heart.spent_on("2026-01-31"), heart.spent_on("2026-02-01")) == (0, 1)
+    heart.granted()
+    assert (heart.spent_on("2096-01-31"), heart.spent_on("2096-02-01")) == (0, 1)
 
 
 def test_a_shared_job_is_bought_by_the_batch_that_has_money_left(heart: Heart) -> None:

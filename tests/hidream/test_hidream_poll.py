@@ -1,5 +1,7 @@
 import asyncio
+import json
 import logging
+import socket
 import threading
 
 import pytest
@@ -125,9 +127,66 @@ def test_a_task_is_not_over_before_all_its_sub_tasks_are_listed(poll):
         assert poll(server, expected=2) == [Pending(progress=1.0)]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_given_token_that_is_refused_says_auth(poll, status):
-    with RawServer(raw(status)) as server:
+# -- answers to something else -------------------------------------------------------------------------------
+
+ANOTHERS = {"task_id": "t-2", "sub_task_results": [{"task_status": 1, "image": "p_2"}]}
+
+
+def test_an_answer_about_another_task_is_not_believed_and_ends_its_connection(poll):
+    with RawServer(says({"code": 0, "result": ANOTHERS}), DONE) as server:
+        first, second = poll(server, 2)
+    assert isinstance(first, PollFailed)
+    assert second == Ended(pictures=("p_1",))
+    assert [heard.connection for heard in server.heard] == [0, 1]
+
+
+MORE_BODY = json.dumps({"code": 0, "result": ANOTHERS | {"task_id": ""}}).encode()
+MORE = f"HTTP/1.1 200 X\r\nContent-Length: {len(MORE_BODY)}\r\n\r\n".encode() + MORE_BODY
+
+
+def together(wire, heard):
+    """Two answers to one request, in one segment; over TLS in two records."""
+    wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    DONE(wire, heard)
+    wire.say(MORE)
+    wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+
+def test_bytes_behind_an_answer_do_not_answer_the_next_poll(poll):
+    with RawServer(together, DONE) as server:
+        assert poll(server, 2) == [Ended(pictures=("p_1",))] * 2
+    assert server.connections == 2
+
+
+def test_bytes_that_come_while_the_connection_rests_do_not_answer_the_next_poll(
+    settings_for, tokens_for, tls
+):
+    resting, came = threading.Event(), threading.Event()
+
+    def late(wire, heard):
+        DONE(wire, heard)
+        assert resting.wait(10)
+        wire.say(MORE)
+        came.set()
+
+    async def run(url):
+        settings = settings_for(url)
+        client = PollClient(settings, tokens_for(settings), tls)
+        first = await client.results("t-1")
+        resting.set()
+        assert await asyncio.to_thread(came.wait, 10)
+        second = await client.results("t-1")
+        await client.aclose()
+        return [first, second]
+
+    with RawServer(late, DONE) as server:
+        assert asyncio.run(run(server.url)) == [Ended(pictures=("p_1",))] * 2
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("refusal", [raw(401), says({"code": 12}, 403)])
+def test_a_given_token_that_is_refused_says_auth(poll, refusal):
+    with RawServer(refusal) as server:
         [outcome] = poll(server)
     assert outcome.auth
     assert len(server.heard) == 1

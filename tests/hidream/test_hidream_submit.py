@@ -1,4 +1,5 @@
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -133,7 +134,10 @@ def test_a_body_read_by_drops_ends_with_the_deadline(submitter):
         lambda wire, _: (wire.say(b"SSH-2.0-what\r\n"), wire.close()),
         raw(500),
         raw(502, b"<html>bad gateway</html>"),
+        raw(503),
         raw(504),
+        raw(429),
+        raw(404),
         raw(200),
         raw(200, b"<html>welcome</html>"),
         raw(200, b'{"code":0,"result":{"task_'),
@@ -190,16 +194,13 @@ def test_the_client_goes_on_after_an_unknown(submitter):
         assert client.submit(BODY) == Accepted(task_id="t-2")
 
 
-def test_429_and_503_buy_nothing_and_say_how_long(submitter):
+def test_a_429_with_its_wait_buys_nothing(submitter):
     date = {"Retry_After": "Wed, 15 Nov 2023 12:00:30 GMT", "Date": "Wed, 15 Nov 2023 12:00:00 GMT"}
-    with RawServer(raw(429, Retry_After="7"), raw(429, **date), raw(429), raw(503)) as server:
+    with RawServer(raw(429, Retry_After="7"), raw(429, **date)) as server:
         client = submitter(server.url)
-        found = [client.submit(BODY) for _ in range(4)]
+        found = [client.submit(BODY) for _ in range(2)]
     assert all(isinstance(each, Busy) for each in found)
-    assert [(each.throttled, each.retry_after_s) for each in found] == [
-        *[(True, 7), (True, 30), (True, None)],
-        (False, None),
-    ]
+    assert [(each.throttled, each.retry_after_s) for each in found] == [(True, 7), (True, 30)]
 
 
 def test_a_status_counts_though_its_body_is_cut_off(submitter):
@@ -218,7 +219,8 @@ def test_413_is_heard_while_the_body_is_still_on_its_way(submitter):
         return False
 
     with RawServer(on_connect=early) as server:
-        outcome = submitter(server.url).submit(BIG)
+        assert isinstance(submitter(server.url).submit(BIG), Unknown)
+        outcome = submitter(server.url, safe_statuses=(413,)).submit(BIG)
     assert isinstance(outcome, Refused)
     assert f"{BIG.length:,} bytes" in outcome.failure.message
 
@@ -236,6 +238,76 @@ def test_413_is_heard_while_the_body_is_still_on_its_way(submitter):
 def test_codes_are_judged_by_the_table(submitter, content, kind):
     with RawServer(says(content)) as server:
         assert isinstance(submitter(server.url).submit(BODY), kind)
+
+
+# -- answers to something else -------------------------------------------------------------------------------
+
+ANOTHER = {"code": 0, "request_id": "r-2", "result": {"task_id": "t-2"}}
+
+
+def test_an_answer_to_another_request_is_unknown_and_ends_its_connection(submitter):
+    with RawServer(says(ANOTHER), accepted("t-1")) as server:
+        client = submitter(server.url)
+        outcome = client.submit(BODY, "r-1")
+        assert isinstance(outcome, Unknown)
+        assert "t-2" in outcome.reason
+        assert client.submit(BODY, "r-1") == Accepted(task_id="t-1")
+    assert [heard.connection for heard in server.heard] == [0, 1]
+
+
+def surplus_with(first, more):
+    """The first answer with more bytes behind it, in one piece."""
+
+    def answer(wire, _heard):
+        body = json.dumps(first).encode()
+        head = f"HTTP/1.1 200 X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        wire.say(head + body + more)
+
+    return answer
+
+
+FIRST = {"code": 0, "result": {"task_id": "t-1"}}
+MORE = b'HTTP/1.1 200 X\r\nContent-Length: 13\r\n\r\n{"code":1051}'
+
+
+@pytest.mark.parametrize("more", [MORE, b"\r\n", b"x"])
+def test_bytes_behind_an_answer_do_not_answer_the_next_job(submitter, more):
+    with RawServer(surplus_with(FIRST, more), accepted("t-2")) as server:
+        client = submitter(server.url)
+        assert [client.submit(BODY), client.submit(BODY)] == [
+            Accepted(task_id="t-1"),
+            Accepted(task_id="t-2"),
+        ]
+    assert server.connections == 2
+
+
+def test_bytes_that_come_while_the_connection_rests_do_not_answer_the_next_job(submitter):
+    resting, came = threading.Event(), threading.Event()
+
+    def late(wire, heard):
+        accepted("t-1")(wire, heard)
+        assert resting.wait(10)
+        wire.say(MORE)
+        came.set()
+
+    with RawServer(late, accepted("t-2")) as server:
+        client = submitter(server.url)
+        assert client.submit(BODY) == Accepted(task_id="t-1")
+        resting.set()
+        assert came.wait(10)
+        assert client.submit(BODY) == Accepted(task_id="t-2")
+    assert server.connections == 2
+
+
+def test_an_error_of_our_own_after_the_answer_is_unknown_and_keeps_the_task_it_named(submitter, monkeypatch):
+    def broken(*_args, **_more):
+        raise KeyError("ours")
+
+    monkeypatch.setattr("worker.hidream.client.submit_outcome", broken)
+    with RawServer(accepted("t-77")) as server:
+        outcome = submitter(server.url).submit(BODY)
+    assert isinstance(outcome, Unknown)
+    assert "t-77" in outcome.reason
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -291,8 +363,8 @@ def test_without_a_token_nothing_is_posted(submitter, status, kind):
 def test_a_redirect_is_not_followed(submitter):
     with RawServer(raw(307, Location="http://127.0.0.1:9/elsewhere")) as server:
         outcome = submitter(server.url).submit(BODY)
-    assert isinstance(outcome, Paused)
-    assert outcome.reason == "module"
+    assert isinstance(outcome, Unknown)
+    assert outcome.bare
     assert len(server.heard) == 1
 
 

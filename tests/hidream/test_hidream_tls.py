@@ -1,5 +1,6 @@
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 
@@ -94,6 +95,43 @@ def test_polls_go_over_tls(contexts, settings_for, tokens_for):
     with RawServer(says({"code": 0, "result": {"sub_task_results": []}}), tls=contexts[0]) as server:
         assert asyncio.run(go(server.url.replace("127.0.0.1", "localhost"))) == Pending(queued=True)
         assert isinstance(asyncio.run(go(server.url)), PollFailed)
+
+
+def together(first, second):
+    """Two answers to one request: two TLS records in one segment."""
+
+    def answer(wire, heard):
+        wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        first(wire, heard)
+        second(wire, heard)
+        wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    return answer
+
+
+def test_bytes_behind_an_answer_do_not_answer_the_next_job_over_tls(submit, contexts):
+    with RawServer(together(accepted("t-1"), accepted("t-x")), accepted("t-2"), tls=contexts[0]) as server:
+        found = submit(server.url.replace("127.0.0.1", "localhost"), BODY, BODY)
+    assert found == [Accepted(task_id="t-1"), Accepted(task_id="t-2")]
+    assert server.connections == 2
+
+
+def test_bytes_behind_an_answer_do_not_answer_the_next_poll_over_tls(contexts, settings_for, tokens_for):
+    waits = says({"code": 0, "result": {"sub_task_results": []}})
+    wrong = says({"code": 0, "result": {"sub_task_results": [{"task_status": 1, "image": "p_2"}]}})
+
+    async def go(url):
+        settings = settings_for(url)
+        client = PollClient(settings, tokens_for(settings), contexts[1])
+        try:
+            return [await client.results("t"), await client.results("t")]
+        finally:
+            await client.aclose()
+
+    with RawServer(together(waits, wrong), waits, tls=contexts[0]) as server:
+        found = asyncio.run(go(server.url.replace("127.0.0.1", "localhost")))
+    assert found == [Pending(queued=True)] * 2
+    assert server.connections == 2
 
 
 def test_a_checked_address_must_still_prove_its_name(contexts, settings_for, tmp_path):

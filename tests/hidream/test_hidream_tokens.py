@@ -6,10 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from jobs.errors import ConfigError, RedisDownError
+from jobs.records import Slot
 from jobs.settings import Credentials
 from tests.raw_server import RawServer, raw, says
+from worker.hidream.client import SubmitClient
 from worker.hidream.exchange import ApiKeyExchange
+from worker.hidream.outcomes import Accepted, Paused
 from worker.hidream.tokens import RETRY_PAUSE_S, MemoryShelf, Token, TokenSource, TokenUnavailableError
+from worker.hidream.wire import submit_body
 
 
 class Clock:
@@ -286,3 +290,84 @@ def test_a_failed_exchange_says_whether_it_may_pass(asked, answer, final):
     assert caught.value.final is final
     assert "key-0123456789" not in f"{caught.value!r}{caught.value}{caught.value.__cause__!r}"
     assert len(server.heard) == 1
+
+
+# -- a rotation under a worker that stays up -----------------------------------------------------------------
+
+
+class Files:
+    """What the secret files hold by now."""
+
+    def __init__(self, **credentials):
+        self.given = Credentials.model_validate(credentials)
+
+    def __call__(self):
+        return self.given
+
+
+def test_a_refused_token_is_read_again_from_its_file(clock, exchange):
+    files = Files(token="old")
+    source = TokenSource(credentials=files(), exchange=exchange, read=files, now_s=clock)
+    refused = source.token()
+    with pytest.raises(TokenUnavailableError) as error:
+        source.renew(refused)
+    assert error.value.final, "its file has not changed"
+    files.given = Credentials.model_validate({"token": "new"})
+    assert value(source.renew(refused)) == "new"
+    assert value(source.token()) == "new"
+    with pytest.raises(TokenUnavailableError):
+        source.renew(source.token())
+
+
+def test_a_token_that_another_thread_has_read_meanwhile_is_taken_as_it_is(clock, exchange):
+    files = Files(token="old")
+    source = TokenSource(credentials=files(), exchange=exchange, read=files, now_s=clock)
+    refused = source.token()
+    files.given = Credentials.model_validate({"token": "new"})
+    assert [value(source.renew(refused)), value(source.renew(refused))] == ["new", "new"]
+
+
+def test_a_file_that_cannot_be_read_leaves_the_refusal_as_it_is(clock, exchange):
+    def gone():
+        raise ConfigError("HIDREAM_TOKEN_FILE: cannot read /run/token: No such file or directory")
+
+    given = Credentials.model_validate({"token": "old"})
+    source = TokenSource(credentials=given, exchange=exchange, read=gone, now_s=clock)
+    with pytest.raises(TokenUnavailableError, match="cannot read") as error:
+        source.renew(source.token())
+    assert error.value.final
+
+
+def test_a_refused_api_key_is_read_again_from_its_file(clock):
+    files = Files(api_key="old")
+
+    def exchange(api_key):
+        if api_key.get_secret_value() == "old":
+            raise TokenUnavailableError("no such key", final=True)
+        return Token(value=SecretStr("t-new"), renew_at=clock() + 900, expires_at=clock() + 1000)
+
+    source = TokenSource(credentials=files(), exchange=exchange, read=files, now_s=clock)
+    with pytest.raises(TokenUnavailableError):
+        source.token()
+    files.given = Credentials.model_validate({"api_key": "new"})
+    clock.now_s += RETRY_PAUSE_S
+    assert value(source.token()) == "t-new"
+
+
+def test_after_a_rotation_the_next_submit_goes_through_without_a_restart(settings_for, tls, clock):
+    def only_new(wire, heard):
+        if heard.headers["authorization"] == "Bearer new":
+            wire.answer_json({"code": 0, "result": {"task_id": "t"}})
+        else:
+            wire.answer(401)
+
+    files = Files(token="old")
+    with RawServer(only_new) as server:
+        settings = settings_for(server.url)
+        exchange = ApiKeyExchange(settings=settings, ssl_context=tls)
+        client = SubmitClient(settings, TokenSource(credentials=files(), exchange=exchange, read=files), tls)
+        body = submit_body([(Slot.PERSON, "https://a/p.jpg")])
+        assert isinstance(client.submit(body), Paused)
+        files.given = Credentials.model_validate({"token": "new"})
+        assert client.submit(body) == Accepted(task_id="t")
+        client.close()

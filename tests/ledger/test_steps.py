@@ -211,7 +211,7 @@ def test_a_wrong_claim_changes_nothing(heart: Heart, x: RequestId) -> None:
         assert not heart.ledger.run(steps.hold(x, OTHER, failure()))
         for effect in ("none", "close", "throttle", "trip"):
             call = heart.give_back_call(x, OTHER, effect, "why", (1_000, 60_000))
-            assert heart.ledger.run(call) == [0, 0, 0]
+            assert heart.ledger.run(call) == [0, 0, 0, 0]
         assert heart.snapshot() == before
 
 

@@ -5,7 +5,6 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import threading
-from datetime import UTC, datetime
 from typing import assert_never
 from uuid import uuid4
 
@@ -15,9 +14,10 @@ from jobs.errors import LedgerLostError
 from jobs.ledger import Ledger
 from jobs.ledger.script import Call, script
 from jobs.ledger.steps import LEASE_MS
+from jobs.records import Owner
 from jobs.redis_client import translated
 from jobs.settings import LimitSettings
-from worker.gate.account import PROBE_MS, count_bad_answer
+from worker.gate.account import PROBE_MS, STREAK, count_bad_answer
 from worker.gate.permits import Begin, Empty, Permit, Wait, read_permit
 from worker.gate.rest import Rest
 
@@ -114,21 +114,39 @@ class Gate:
     def unsent(self, permit: Permit, why: str) -> None:
         """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
         self._rest.begin()
-        self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
+        reply = self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
+        if reply[3]:
+            log.warning("submit.refused", kind="not_sent", code=None, why=why, owner=Owner.OPS)
 
     def reached(self) -> None:
         """HiDream has answered this process, whatever it said."""
         self._rest.end()
 
     def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
-        """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate."""
-        wait_ms = 0 if wait_s is None else max(1, int(wait_s * 1000))
-        reply = self._give_back(
-            permit, "throttle" if throttled else "close", why, ms=(wait_ms, LONGEST_CLOSE_MS)
+        """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate.
+
+        Unless it is this job that is turned away while others are taken: then nobody waits, and in the end it fails.
+        """
+        effect = "throttle" if throttled else "close"
+        _, closed, _, failed = self._give_back(permit, effect, why, ms=(_wait_ms(wait_s), LONGEST_CLOSE_MS))
+        if failed:
+            log.warning("submit.refused", kind="busy", code=None, why=why, owner=Owner.VENDOR)
+        elif closed:
+            log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
+
+    def close_anyway(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
+        """Everybody waits, though nobody knows what became of this job."""
+        args = (
+            uuid4().hex,
+            permit.request_id,
+            why,
+            _wait_ms(wait_s),
+            LONGEST_CLOSE_MS,
+            RATE_WINDOW_MS,
+            int(throttled),
         )
-        log.warning(
-            "gate.throttled", why=why, wait_s=wait_s, closed_until_ms=reply[1], request_id=permit.request_id
-        )
+        closed = self._ledger.run(Call(script("worker.gate", "close"), args, int))
+        log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
 
     def trip(self, permit: Permit, reason: str, why: str) -> None:
         """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued."""
@@ -136,10 +154,19 @@ class Gate:
         if reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
-    def count_bad_answer(self, reason: str, why: str) -> None:
-        """One more answer that says nothing good; STREAK of them in a row open the breaker."""
-        if self._ledger.run(count_bad_answer(reason, why)):
+    def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
+        """One more answer that says nothing good; `enough` of them in a row open the breaker."""
+        if self._ledger.run(count_bad_answer(reason, why, enough=enough)):
             log.error("breaker.opened", reason=reason, why=why)
+
+    @property
+    def ledger_id(self) -> str:
+        """The id of the ledger that permits were asked of; empty before the first."""
+        return self._ledger_id
+
+    def stopping_within(self, seconds: float) -> bool:
+        """Waits, at most until the process stops: then True."""
+        return self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """The process stops: its waiters wake at once and get no permit.
@@ -167,7 +194,6 @@ class Gate:
             self._interval_us,
             limits.max_images_per_batch,
             limits.max_images_per_day,
-            datetime.now(UTC).strftime("%Y-%m-%d"),
             LEASE_MS,
             LONGEST_RESERVATION_MS,
             RATE_WINDOW_MS,
@@ -217,3 +243,7 @@ class Gate:
             detail,
         )
         return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))
+
+
+def _wait_ms(wait_s: float | None) -> int:
+    return 0 if wait_s is None else max(1, int(wait_s * 1000))

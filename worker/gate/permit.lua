@@ -1,7 +1,7 @@
--- Asks for leave to submit the next job. ARGV: token, ledger id, in flight, interval us, batch budget, day budget, day,
--- lease ms, longest reservation ms, rate window ms, grace ms.
+-- Asks for leave to submit the next job. ARGV: token, ledger id, in flight, interval us, batch budget, day budget, lease ms,
+-- longest reservation ms, rate window ms, grace ms.
 -- Returns {'granted', request id, go at, now, probe, job fields} | {'wait', reason, ms, detail} | {'empty'} | {'lost'}.
-local token, lease = ARGV[1], tonumber(ARGV[8])
+local token, lease, day = ARGV[1], tonumber(ARGV[7]), today()
 local gate = key('gate')
 local id = redis.call('HGET', key('meta'), 'id')
 if ARGV[2] ~= '' and id ~= ARGV[2] then return { 'lost' } end
@@ -49,14 +49,14 @@ if redis.call('ZCARD', key('leases')) >= tonumber(ARGV[3]) then
 end
 
 local day_budget = tonumber(ARGV[6])
-if day_budget > 0 and tonumber(redis.call('HGET', key('spent'), ARGV[7]) or '0') >= day_budget then
+if day_budget > 0 and tonumber(redis.call('HGET', key('spent'), day) or '0') >= day_budget then
   return { 'wait', 'budget', 60000, 'day' }
 end
 
 -- Rate: a reservation tells when to go.
-local interval = tonumber(ARGV[4]) / 1000 / rate_factor(tonumber(ARGV[10]))
+local interval = tonumber(ARGV[4]) / 1000 / rate_factor(tonumber(ARGV[9]))
 local go = math.max(now, tonumber(g[8] or '0'))
-if go - now > tonumber(ARGV[9]) then return { 'wait', 'rate', math.ceil(go - now - tonumber(ARGV[9])), '' } end
+if go - now > tonumber(ARGV[8]) then return { 'wait', 'rate', math.ceil(go - now - tonumber(ARGV[8])), '' } end
 
 -- Whose turn: batches in a ring, each with its own line; a batch over its budget is passed over.
 local function turn(batch)
@@ -104,11 +104,11 @@ redis.call('HSET', gate, 'tat', string.format('%.3f', go + interval))
 go = math.ceil(go)
 redis.call('ZREM', key('retry'), rid)
 redis.call('HDEL', key('job', rid), 'was')
-redis.call('HSET', key('job', rid), 'batch', batch, 'claim', token, 'paid_batch', batch, 'paid_day', ARGV[7])
+redis.call('HSET', key('job', rid), 'batch', batch, 'claim', token, 'paid_batch', batch, 'paid_day', day)
 redis.call('HINCRBY', key('batch', batch), 'spent', 1)
-redis.call('HINCRBY', key('spent'), ARGV[7], 1)
+redis.call('HINCRBY', key('spent'), day, 1)
 redis.call('ZADD', key('leases'), go + lease, rid)
-redis.call('ZADD', key('posting'), go + ARGV[11], rid)
+redis.call('ZADD', key('posting'), go + ARGV[10], rid)
 if probe == 1 then redis.call('HSET', gate, 'probe', rid) end
 redis.call('SET', key('permit', token), rid .. ' ' .. go .. ' ' .. probe, 'PX', 120000)
 return grant(rid, go, probe)

@@ -1,6 +1,7 @@
 """Asks HiDream: one POST per job from a worker thread, many polls at once from the loop."""
 
 import asyncio
+import re
 import ssl
 import threading
 import time
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import httpx
+import structlog
 from pydantic import SecretStr
 
 from jobs.failpoints import reach
@@ -24,6 +26,7 @@ from worker.hidream.transport import (
     MAX_REPLY_BYTES,
     Deadline,
     DeadlineTransport,
+    has_surplus,
     make_reply,
     make_request,
     quiet_http_logs,
@@ -33,6 +36,11 @@ from worker.hidream.transport import (
     stream_of,
 )
 from worker.hidream.wire import Body, Reply
+
+log = structlog.get_logger()
+
+#: What is kept of a reply that we cannot judge.
+_TASK_ID = re.compile(rb'"task_id"\s*:\s*"([!-~]{1,200}?)"')
 
 
 class _Sending:
@@ -62,16 +70,17 @@ class SubmitClient:
         self._deadline = Deadline()
         self._transport = DeadlineTransport(self._deadline, ssl_context)
 
-    def submit(self, body: Body) -> SubmitOutcome:
+    def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
         """Sends one job and judges the answer; each POST lasts at most `submit_timeout_s`, body and reply.
 
         A refused token is renewed and the job sent again, once; a refusal buys nothing.
+        `request_id`: as the body says it; an answer to another one is not this job's.
         """
         try:
             token = self._tokens.token()
-            outcome = self._post(body, token)
+            outcome = self._post(body, request_id, token)
             if isinstance(outcome, Paused) and outcome.reason == "token":
-                outcome = self._post(body, self._tokens.renew(token))
+                outcome = self._post(body, request_id, self._tokens.renew(token))
         except TokenUnavailableError as error:
             return (
                 Paused(reason="token", message=error.reason) if error.final else NotSent(reason=error.reason)
@@ -82,7 +91,7 @@ class SubmitClient:
         """Closes the connection."""
         self._transport.close()
 
-    def _post(self, body: Body, token: SecretStr) -> SubmitOutcome:
+    def _post(self, body: Body, request_id: str, token: SecretStr) -> SubmitOutcome:
         sending = _Sending(body)
         secret = token.get_secret_value()
         headers = {
@@ -92,13 +101,43 @@ class SubmitClient:
         }
         connect_s = self._settings.connect_timeout_s
         request = make_request("POST", self._address, headers=headers, content=sending, connect_s=connect_s)
+        if has_surplus(self._transport):
+            self._transport.drop()
         self._deadline.start(self._settings.submit_timeout_s)
+        outcome: SubmitOutcome
         try:
             reply = read_reply(self._transport.handle_request(request), secret)
+            outcome = self._judge(reply, body, request_id, whole=sending.whole)
         except httpx.TransportError as error:
-            reason = f"{type(error).__name__}: {error}"
-            return Unknown(reason=reason) if sending.whole else NotSent(reason=reason)
-        return submit_outcome(reply, self._settings, now_s=time.time(), sent_bytes=body.length)
+            outcome = Unknown(reason=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            # An error of ours: the connection is in no known state, and what HiDream did is not known either.
+            self._transport.drop()
+            log.exception("actor.failed", what="submit")
+            outcome = Unknown(reason=f"an error of our own: {type(error).__name__}")
+        if isinstance(outcome, Unknown) and outcome.mixed:
+            self._transport.drop()
+        if isinstance(outcome, Unknown) and not sending.whole:
+            return NotSent(reason=outcome.reason)
+        return outcome
+
+    def _judge(self, reply: Reply, body: Body, request_id: str, *, whole: bool) -> SubmitOutcome:
+        try:
+            return submit_outcome(
+                reply,
+                self._settings,
+                now_s=time.time(),
+                request_id=request_id,
+                sent_bytes=body.length,
+                whole=whole,
+            )
+        except Exception as error:
+            log.exception("actor.failed", what="submit")
+            named = _TASK_ID.search(reply.body)
+            task_id = named.group(1).decode() if named else "none"
+            return Unknown(
+                reason=f"an error of our own ({type(error).__name__}), the reply's task: {task_id}"
+            )
 
 
 class SubmitClients:
@@ -176,17 +215,19 @@ class PollClient:
             connect_s=self._settings.connect_timeout_s,
         )
         try:
-            async with (
-                asyncio.timeout(self._settings.poll_timeout_s),
-                self._lanes.lane() as transport,
-                sent(transport, request) as response,
-            ):
-                reply = await _read(response, secret)
+            async with asyncio.timeout(self._settings.poll_timeout_s), self._lanes.lane() as transport:
+                async with sent(transport, request) as response:
+                    reply = await _read(response, secret)
+                outcome = poll_outcome(
+                    reply, self._settings, now_s=time.time(), task_id=task_id, expected=expected
+                )
+                if isinstance(outcome, PollFailed) and outcome.mixed:
+                    await transport.aclose()
         except TimeoutError:
             return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
         except (httpx.TransportError, OSError, UnicodeError) as error:
             return PollFailed(reason=f"{type(error).__name__}: {error}")
-        return poll_outcome(reply, self._settings, now_s=time.time(), expected=expected)
+        return outcome
 
 
 async def _read(response: httpx.Response, secret: str) -> Reply:

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 
+from worker.hidream.transport import has_surplus
+
 
 class Lanes:
     """At most `most` transports of one event loop, made when needed, the last used first: its connection is warm."""
@@ -25,6 +27,8 @@ class Lanes:
         """A transport for one request and its whole reply; waits for one."""
         async with self._room:
             transport = self._idle.pop() if self._idle else self._open()
+            if has_surplus(transport):
+                await transport.aclose()
             try:
                 yield transport
             except BaseException:

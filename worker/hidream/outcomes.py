@@ -17,7 +17,8 @@ from typing import Literal
 
 from jobs.records import Failure, TaskId
 
-PauseReason = Literal["token", "credits", "module"]
+#: Why nothing can be bought: the first three only a person can put right, `vendor` may pass by itself.
+PauseReason = Literal["token", "credits", "module", "vendor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """Nothing can be bought until a person mends the account; the job is as good as before."""
+    """HiDream takes no job of this account; nothing was bought, and the job is as good as before."""
 
     reason: PauseReason
     message: str
@@ -64,9 +65,17 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The whole request went out and no usable answer came: it may have been bought."""
+    """The whole request went out and no answer proves anything: it may have been bought."""
 
     reason: str
+    #: It answers another request: its connection is not to be used again.
+    mixed: bool = False
+    #: An answer that no application of HiDream has written: a gateway's, which the next job will get too.
+    bare: bool = False
+    #: HTTP 429 all the same: everybody waits, and the account's rate was too high.
+    throttled: bool = False
+    #: Seconds from the reply, 0 to 3,600; None when it names none.
+    retry_after_s: float | None = None
 
 
 SubmitOutcome = Accepted | Refused | Busy | Paused | NotSent | Unknown
@@ -127,6 +136,8 @@ class PollFailed:
     retry_after_s: float | None = None
     #: The token was refused, a renewed one too.
     auth: bool = False
+    #: It answers about another task: its connection is not to be used again.
+    mixed: bool = False
 
 
 PollOutcome = Pending | Ended | PollFailed

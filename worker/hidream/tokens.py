@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
 from pydantic import SecretStr
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.redaction import redact
 from jobs.settings import Credentials
+
+log = structlog.get_logger()
 
 #: Seconds for which a failed exchange is not tried again: a hundred waiting jobs ask once.
 RETRY_PAUSE_S = 5.0
@@ -79,6 +82,7 @@ class TokenSource:
         *,
         credentials: Credentials,
         exchange: Callable[[SecretStr], Token],
+        read: Callable[[], Credentials] | None = None,
         shelf: TokenShelf | None = None,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -87,19 +91,20 @@ class TokenSource:
         Args:
             credentials: a token wins over an api-key.
             exchange: api-key → token, raises `TokenUnavailableError`; see `worker.hidream.exchange`.
+            read: reads the credentials anew when HiDream refuses them: their files may have been changed.
             shelf: shared by the account's processes; this process' memory by default.
             now_s: epoch seconds.
         """
         self._api_key = None if credentials.token else credentials.api_key
         self._exchange = exchange
+        self._read = read or (lambda: credentials)
         self._shelf: TokenShelf = shelf or MemoryShelf()
         self._now_s = now_s
         self._lock = threading.Lock()
         self._failed: tuple[float, TokenUnavailableError] | None = None
         self._token: Token | None = None
         if credentials.token:
-            endless = float("inf")
-            self._token = Token(value=credentials.token, renew_at=endless, expires_at=endless)
+            self._token = _given(credentials.token)
 
     def token(self) -> SecretStr:
         """The token to send now; the old one goes on while another thread fetches the new one.
@@ -120,9 +125,9 @@ class TokenSource:
         """
         if self._token is not None and self._token.value != refused:
             return self.token()
-        if self._api_key is None:
-            raise TokenUnavailableError("HiDream refuses the token in HIDREAM_TOKEN", final=True)
         with self._lock:
+            if self._api_key is None:
+                return _sendable(self._reread(refused).value)
             return _sendable(self._replace(refused).value)
 
     async def atoken(self) -> SecretStr:
@@ -168,6 +173,23 @@ class TokenSource:
         self._token = token
         return token
 
+    def _reread(self, refused: SecretStr) -> Token:
+        """The token that the file holds by now; the caller holds the lock."""
+        if self._token is not None and self._token.value != refused:
+            return self._token
+        given = self._credentials().token
+        if given is None or given == refused:
+            raise TokenUnavailableError("HiDream refuses the token in HIDREAM_TOKEN", final=True)
+        self._token = _given(given)
+        log.info("token.renewed", how="read again from its file")
+        return self._token
+
+    def _credentials(self) -> Credentials:
+        try:
+            return self._read()
+        except ConfigError as error:
+            raise TokenUnavailableError(str(error), final=True) from None
+
     def _shelved(self, old: SecretStr | None) -> Token | None:
         """The token another process has fetched meanwhile."""
         token = self._shelf.get()
@@ -177,10 +199,18 @@ class TokenSource:
         try:
             token = self._exchange(api_key)
         except TokenUnavailableError as error:
+            if error.final and (given := self._credentials().api_key) is not None and given != api_key:
+                self._api_key = given
+                return self._fresh(given)
             self._failed = (self._now_s() + RETRY_PAUSE_S, error)
             raise
         self._shelf.put(token)
         return token
+
+
+def _given(value: SecretStr) -> Token:
+    endless = float("inf")
+    return Token(value=value, renew_at=endless, expires_at=endless)
 
 
 def _sendable(value: SecretStr) -> SecretStr:

@@ -151,12 +151,12 @@ class DeadlineStream(httpcore.NetworkStream):
         return DeadlineStream(secure, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
-        """Tells the pool whether the server has hung up on an idle connection (then it is readable)."""
+        """Tells the pool whether an idle connection is readable: the server has hung up, or says what nobody asked."""
         return _readable(self._sock) if info == "is_readable" else None
 
 
 def _readable(sock: socket.socket) -> bool:
-    if sock.fileno() < 0:
+    if sock.fileno() < 0 or (isinstance(sock, ssl.SSLSocket) and sock.pending()):
         return True
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
@@ -203,6 +203,39 @@ class DeadlineTransport(httpx.HTTPTransport):
             keepalive_expiry=KEEPALIVE_S,
             network_backend=DeadlineBackend(deadline),
         )
+
+    def drop(self) -> None:
+        """Closes the connection; the next request gets a new one."""
+        self._pool.close()
+
+
+def has_surplus(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
+    """Whether an idle connection holds bytes that nobody asked for: they would answer the next request.
+
+    httpcore closes such a connection only when they are still in the socket: not when they came together with the last
+    reply, nor when they wait in TLS.
+    """
+    for connection in transport._pool.connections:  # noqa: SLF001 httpx shows neither pool nor connection
+        inner: Any = getattr(connection, "_connection", None)
+        if inner is None or not inner.is_idle():
+            continue
+        tls = inner._network_stream.get_extra_info("ssl_object")  # noqa: SLF001
+        if inner._h11_state.trailing_data[0] or _waits_in_tls(tls):  # noqa: SLF001
+            return True
+    return False
+
+
+def _waits_in_tls(tls: ssl.SSLObject | None) -> bool:
+    """Takes a byte if there is one; it does not matter, since the connection is closed then."""
+    if tls is None:
+        return False
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read_reply(response: httpx.Response, secret: str) -> Reply:

@@ -17,6 +17,8 @@ _MAX_ID = 200
 #: Longer words are no words: base64, tokens, addresses.
 _NO_WORD = re.compile(r"[^\s\u2e80-\uffef]{80,}")
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+#: Nor does an id have half a character, or what stands for one.
+_NO_ID = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff\ufffd]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,22 @@ class Envelope:
         inner = self.content.get("result")
         return inner if isinstance(inner, Mapping) else {}
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The ids of the task it names, in every shape met, the likeliest first; "" stands for one that is no id."""
+        named = [
+            place.get(name) for place in (self.result, self.content) for name in ("task_id", "main_task_id")
+        ]
+        # 0 and the empty text are how some languages write nothing.
+        return tuple(identifier(value) or "" for value in named if value and value != "0")
+
 
 def read_envelope(body: bytes, secret: str = "") -> Envelope | None:
-    """Reads a reply's body; None when it is not one JSON object."""
+    """Reads a reply's body; None when it is not one JSON object. All texts in it can be written as UTF-8."""
     try:
         content = json.loads(body)
+        if b"\\u" in body or b"\xed" in body:
+            content = _clean(content)
     except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict):
@@ -119,6 +132,25 @@ def read_envelope(body: bytes, secret: str = "") -> Envelope | None:
     # One of the gateways writes "messasge".
     message = content.get("message") or content.get("messasge")
     return Envelope(code=whole_number(content.get("code")), message=words(message, secret), content=content)
+
+
+def clean_text(text: str) -> str:
+    """A text that can be written as UTF-8: half a character (a lone UTF-16 surrogate) becomes U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return clean_text(value)
+        case list():
+            return [_clean(each) for each in value]
+        case dict():
+            return {clean_text(name): _clean(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def whole_number(value: Any) -> int | None:
@@ -135,18 +167,18 @@ def whole_number(value: Any) -> int | None:
 
 
 def identifier(value: Any) -> str | None:
-    """An id from a str or an int; None when it is empty, longer than 200 characters or has blanks in it."""
+    """An id from a str or an int; None when it is empty, longer than 200 characters, has blanks or half characters."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value)
-    return text if text and len(text) <= _MAX_ID and not _UNSEEN.search(text) else None
+    return text if text and len(text) <= _MAX_ID and not _NO_ID.search(text) else None
 
 
 def words(value: Any, secret: str = "") -> str:
     """HiDream's words, fit for a log: one line of at most 200 characters, no token, base64 or query."""
     if not isinstance(value, str):
         return ""
-    text = value[: 20 * _MAX_WORDS]
+    text = clean_text(value[: 20 * _MAX_WORDS])
     if secret:
         text = text.replace(secret, "[hidden]")
     text = _NO_WORD.sub("[hidden]", scrub(text))

@@ -31,7 +31,7 @@ if redis.call('HSETNX', key('tasks'), task, rid) == 0 then
   end
 end
 redis.call('HSET', job, 'task_id', task, 'subs', ARGV[5], 'submitted_ms', now, 'polls', 0)
-redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away')
+redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed')
 redis.call('HSET', key('gate'), 'last_accept', now)
 redis.call('ZREM', key('retry'), rid)
 redis.call('HINCRBY', job, 'attempts', 1)

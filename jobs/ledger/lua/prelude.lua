@@ -26,6 +26,28 @@ local function key(kind, id)
   return P .. ':' .. kind
 end
 
+-- A step that is sent twice, because its reply was lost, changes nothing the second time and answers the same.
+local function once(token, step)
+  local before = redis.call('GET', key('once', token))
+  if before then return tonumber(before) end
+  local reply = step()
+  redis.call('SET', key('once', token), reply, 'PX', 600000)
+  return reply
+end
+
+-- The UTC day of the ledger's time, YYYY-MM-DD (days since 1970 to the Gregorian calendar, whose 400 years have 146,097 days).
+local function today()
+  local days = math.floor(now / 86400000) + 719468
+  local era = math.floor(days / 146097)
+  local of_era = days - era * 146097
+  local year = math.floor((of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524) - math.floor(of_era / 146096)) / 365)
+  local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local month = math.floor((5 * of_year + 2) / 153)
+  local day = of_year - math.floor((153 * month + 2) / 5) + 1
+  month = month < 10 and month + 3 or month - 9
+  return string.format('%04d-%02d-%02d', year + era * 400 + (month <= 2 and 1 or 0), month, day)
+end
+
 local ENDED = { succeeded = true, failed = true, rejected = true, cancelled = true, unknown = true }
 
 -- refs: "batch=1,2,3;batch2=7" -> called with (batch, rows-as-text, number of rows)
@@ -154,7 +176,7 @@ local function forget_task(rid)
     redis.call('HSET', key('job', rid), 'past', former[2] and former[2] .. ' ' .. former[1] or former[1])
   end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'unanswered_ms', 'missing_ms', 'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'not_sent', 'unsent_ms', 'turned_away',
+    'unanswered', 'unanswered_ms', 'missing_ms', 'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed',
     'begun_ms', 'fetches', 'paid_batch', 'paid_day')
 end
 
@@ -215,7 +237,7 @@ local function adopt(rid, task)
   if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
-  redis.call('HDEL', job, 'failure', 'hint_task')
+  redis.call('HDEL', job, 'failure', 'finished_ms', 'hint_task')
   redis.call('HINCRBY', job, 'attempts', 1)
   for _, set in ipairs({ 'posting', 'unknown', 'retry' }) do redis.call('ZREM', key(set), rid) end
   redis.call('ZADD', key('leases'), now + 120000, rid)
@@ -253,4 +275,44 @@ local function open_breaker(reason, why, first_wait, longest_wait)
   redis.call('HSET', gate, 'breaker', reason, 'breaker_why', why, 'probe_at', now + wait, 'probe_wait', wait)
   redis.call('HDEL', gate, 'probe')
   return opened
+end
+
+-- One more answer that says nothing good; `enough` in a row open the breaker. Open already: only a probe's own bad answer
+-- lengthens the wait, not the answers that were under way. 1 when it has just opened.
+local function count_bad(reason, why, enough, first_wait, longest_wait)
+  local gate = key('gate')
+  local streak = redis.call('HINCRBY', gate, 'streak', 1)
+  local state = redis.call('HMGET', gate, 'breaker', 'probe_at')
+  if (state[1] and tonumber(state[2]) <= now) or (not state[1] and streak >= enough) then
+    return open_breaker(reason, why, first_wait, longest_wait)
+  end
+  return 0
+end
+
+-- Everybody waits: `wait` ms, or a doubling wait when it is 0. `begun`: when the POST began whose answer says so; what was under
+-- way when the account closed is no news: ten POSTs refused at once double the wait once, not ten times. Returns until when.
+local function close_account(by, why, wait, longest, begun)
+  local gate = key('gate')
+  local before = redis.call('HMGET', gate, 'closed_until', 'closed_at')
+  local closed = tonumber(before[1] or '0')
+  local news = not begun or not before[2] or tonumber(begun) > tonumber(before[2])
+  if wait == 0 and news then
+    local busy = redis.call('HINCRBY', gate, 'busy', 1)
+    wait = math.min(longest, 1000 * 2 ^ math.min(busy - 1, 10))
+  end
+  if wait > 0 then
+    closed = math.max(now + wait, closed)
+    redis.call('HSET', gate, 'closed_until', closed, 'closed_by', by, 'closed_why', why, 'closed_at', now)
+  end
+  return closed
+end
+
+-- The account's rate was too high. One burst of refusals is one piece of news: the rate shrinks once a window, and climbs from
+-- where the closing ends: nothing is tried before.
+local function shrink_rate(closed, window)
+  local gate = key('gate')
+  if now - tonumber(redis.call('HGET', gate, 'factor_ms') or '0') >= window then
+    local factor = math.max(0.1, rate_factor(window) * 0.7)
+    redis.call('HSET', gate, 'factor', string.format('%.4f', factor), 'factor_ms', math.max(closed, now))
+  end
 end

@@ -1,0 +1,22 @@
+-- HiDream has taken the job, and who says so comes too late for accept.lua: the task id is never forgotten all the same.
+-- ARGV: request id, task id, sub-task ids, ledger id ('' = any).
+-- Returns 'task' the job has this task, and is asked for by it | 'past' the id is kept, the job went another way |
+-- '' another ledger, or one that does not know the job.
+local rid, task = ARGV[1], ARGV[2]
+local job = key('job', rid)
+if ARGV[4] ~= '' and redis.call('HGET', key('meta'), 'id') ~= ARGV[4] then return '' end
+local found = redis.call('HMGET', job, 'state', 'claim', 'task_id', 'past')
+local state = found[1]
+if not state then return '' end
+if found[3] == task then return 'task' end
+if string.find(' ' .. (found[4] or '') .. ' ', ' ' .. task .. ' ', 1, true) then return 'past' end
+
+local waits = state == 'queued' and not found[2]
+if (waits or state == 'unknown' or (state == 'failed' and not found[3])) and adopt(rid, task) then
+  redis.call('HSET', job, 'subs', ARGV[3])
+  return 'task'
+end
+-- A permit is out for it: whoever holds that asks for this task instead of buying another one.
+if state == 'queued' then redis.call('HSET', job, 'hint_task', task) end
+redis.call('HSET', job, 'past', found[4] and found[4] .. ' ' .. task or task)
+return 'past'
