@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.account import budget_reached, shut_words
-from jobs.cli.output import print_json
+from jobs.cli.output import nobody_reads, print_json
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
@@ -108,7 +108,7 @@ def watch_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId) -> No
         while True:
             status = ledger.status(batch_id)
             progress.show(status, ledger.gate_fields(), under_way(ledger, batch_id), fed=status.sealed)
-            if status.complete:
+            if status.complete or nobody_reads(sys.stderr):
                 break
             time.sleep(0.5)
     print_status(ledger, limits, batch_id, as_json=False)

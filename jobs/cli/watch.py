@@ -1,6 +1,7 @@
 """What `vton run` sees of its batch and of the account, moment by moment, and what of it ends the run."""
 
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -118,16 +119,27 @@ class Watch:
 
     def _ended_by(self, status: BatchStatus, gate: dict[str, str], now: UnderWay) -> End | None:
         """What only a person can mend, or a budget that is spent; everything else is waited out."""
-        tried = gate.get("probe_at") != PROBE_AT_ONCE
-        if gate.get("breaker") == "token" and tried:
-            # Without a token nothing under way can be asked for either.
-            return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
-        if gate.get("paused", "").startswith(LOOK_FIRST):
-            # A picture that is refused stays under way until somebody has looked.
-            return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume")
-        if status.counts.get("submitting", 0) + status.counts.get("submitted", 0):
+        if found := ended_by_account(status, gate, now):
+            return found
+        if _under_way(status):
             return None
-        if gate.get("breaker") in PERSONS and tried:
-            return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
         reached = budget_reached(self.ledger, self._settings.limits, self._batch_id)
         return (ExitCode.BUDGET, f"{reached}; raised, the same command goes on") if reached else None
+
+
+def ended_by_account(status: BatchStatus, gate: Mapping[str, str], now: UnderWay) -> End | None:
+    """What of the account only a person can mend, once nothing is under way that could still end. `gate`: its hash."""
+    tried = gate.get("probe_at") != PROBE_AT_ONCE
+    if gate.get("breaker") == "token" and tried:
+        # Without a token nothing under way can be asked for either.
+        return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
+    if gate.get("paused", "").startswith(LOOK_FIRST):
+        # A picture that is refused stays under way until somebody has looked.
+        return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume")
+    if gate.get("breaker") in PERSONS and tried and not _under_way(status):
+        return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+    return None
+
+
+def _under_way(status: BatchStatus) -> int:
+    return status.counts.get("submitting", 0) + status.counts.get("submitted", 0)

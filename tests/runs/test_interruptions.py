@@ -1,4 +1,4 @@
-"""Nights that are cut: by Ctrl-C, by SIGTERM, by SIGHUP, by kill -9. The same command goes on, and nothing is bought twice."""
+"""Nights that are cut: by Ctrl-C, SIGTERM, SIGHUP or kill -9. The same command goes on, and nothing is bought twice."""
 
 import signal
 
