@@ -102,6 +102,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "redis.back": _event("info", "Redis answers again."),
         "worker.started": _event("info", "A worker process is ready."),
         "worker.stopped": _event("info", "A worker process ended in order."),
+        "worker.cut": _event(
+            "error",
+            "A worker that was told to end had not after `seconds`, and ended without its threads: Redis or a disk hangs.",
+        ),
         "actor.failed": _event(
             "error", "An actor raised something nobody expected; the reconciler sends it again."
         ),

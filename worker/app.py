@@ -33,7 +33,7 @@ from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
-from worker.middleware import LoopServices, MessageContext, StopsGate
+from worker.middleware import EndsInTime, LoopServices, MessageContext, StopsGate
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -44,6 +44,9 @@ log = structlog.get_logger()
 
 #: Commands out of a million that make Dramatiq look for dead workers' messages (≈ every 15 s on an idle queue).
 MAINTENANCE_CHANCE = 50_000
+
+#: How long a worker that was told to end may take to record the answer of its last POST, s.
+RECORD_S = 5.0
 
 
 class App:
@@ -151,6 +154,7 @@ class App:
         client = connect(redis, db=redis.queue_db, patience_s=redis.patience_s, decode=False)
         middleware = [
             MessageContext(),
+            EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
             StopsGate(self._stop_gate),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
