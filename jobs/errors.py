@@ -5,6 +5,7 @@ VtonError                      exit 1   an error of ours
 │   └── ManifestError          exit 2   no valid row, or the file is not a manifest
 ├── NotFoundError              exit 4   no such batch or file
 ├── ConfigError                exit 7   a setting, the token or the credits: ops
+├── EndedEarlyError            exit 10, 130   the deadline or a signal, before there were files to speak of
 ├── RedisDownError             exit 1   Redis does not answer: ops
 └── LedgerLostError            exit 7   the ledger is not the one this data folder knows: ops
 """
@@ -36,6 +37,14 @@ class ConfigError(VtonError):
     """A setting, the token or the credits keep the night from starting."""
 
     exit_code = 7
+
+
+class EndedEarlyError(VtonError):
+    """The deadline or a signal, before there were files to speak of. `code`: the exit code that says which."""
+
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(why)
+        self.exit_code = code
 
 
 class RedisDownError(VtonError):

@@ -117,6 +117,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "A number set by hand is lower than the account's limits need: it, not they, sets the pace.",
         ),
         "worker.stopped": _event("info", "A worker process ended in order."),
+        "worker.cut": _event(
+            "error",
+            "A worker that was told to end had not after `seconds`, and ended without its threads: Redis or a disk hangs.",
+        ),
         "actor.failed": _event(
             "error", "An actor raised something nobody expected; the reconciler sends it again."
         ),

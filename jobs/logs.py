@@ -8,7 +8,9 @@ import json
 import logging
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TextIO
@@ -25,6 +27,8 @@ __all__ = ["configure", "redact"]
 _QUIET = ("httpx", "httpcore", "uvicorn.access", "PIL", "asyncio", "multipart")
 #: Loggers that bring handlers of their own.
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "dramatiq")
+#: Lines that wait while one is being written.
+_KEPT_LINES = 10_000
 _LEVELS = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
@@ -41,7 +45,9 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     stream = sys.stderr if stream is None else stream
     level = _LEVELS[settings.level]
     as_json = settings.format == "json" or (settings.format == "auto" and not stream.isatty())
-    rendering: list[Processor] = [_json_line] if as_json else [_printable, _console(stream)]
+    unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
+    json_line = _json_line if unicode else _ascii_line
+    rendering: list[Processor] = [json_line] if as_json else [_printable, _console(stream)]
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _shape,
@@ -60,20 +66,35 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
 
 
 class LineWriter:
-    """Writes whole lines, one at a time, whichever thread they come from."""
+    """Writes whole lines, one at a time, whichever thread they come from; nobody ever waits for anybody.
+
+    A signal handler that logs may interrupt the thread that is writing just now: a lock that is waited for would hang both
+    for ever. So a line is put in a row, and whoever finds nobody writing writes the row.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        #: Bounded: a reader that has stopped reading costs lines, not memory.
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def msg(self, line: str) -> None:
-        """Writes one line. A log that cannot be written (disk full, closed pipe) must not end the work."""
-        with self._lock:
+        """Writes one line, or leaves it to whoever is writing; one that cannot be written (disk full) is dropped."""
+        self._lines.append(line)
+        # Whoever was writing may have looked for the last time just before: hence again after each release.
+        while self._lines and self._writing.acquire(blocking=False):
             try:
-                self._stream.write(f"{line}\n")
-                self._stream.flush()
-            except (OSError, ValueError):
-                return
+                self._write()
+            finally:
+                self._writing.release()
+
+    def _write(self) -> None:
+        with suppress(IndexError):
+            while True:
+                line = self._lines.popleft()
+                with suppress(OSError, ValueError):
+                    self._stream.write(f"{line}\n")
+                    self._stream.flush()
 
     debug = info = warning = error = critical = fatal = exception = log = msg
 
@@ -138,6 +159,11 @@ def _json_line(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> s
     """
     line = _encode(event_dict)
     return line if line.isprintable() else _encode_ascii(event_dict)
+
+
+def _ascii_line(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+    """The same for a stream that has no other characters."""
+    return _encode_ascii(event_dict)
 
 
 def _printable(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:

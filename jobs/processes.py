@@ -105,8 +105,8 @@ class Supervisor:
                 raise ChildDiedError(f"{name} was not ready within {timeout_s:g} s: {child.last_line()}")
             time.sleep(_STEP_S)
 
-    def stop(self, timeout_s: float) -> tuple[str, ...]:
-        """Ends all children: SIGTERM, and after the time-out SIGKILL to each one's whole group.
+    def stop(self, timeout_s: float, hurried: Callable[[], bool] = lambda: False) -> tuple[str, ...]:
+        """Ends all children: SIGTERM, and after the time-out, or once `hurried`, SIGKILL to each one's whole group.
 
         Returns:
             The names of those that had to be killed.
@@ -117,7 +117,7 @@ class Supervisor:
                 child.send(signal.SIGTERM)
         groups = {child.group for child in children if child.group is not None}
         deadline = time.monotonic() + timeout_s
-        while self._any_left(children) and time.monotonic() < deadline:
+        while self._any_left(children) and time.monotonic() < deadline and not hurried():
             time.sleep(_STEP_S)
         killed = tuple(child.program.name for child in children if child.running())
         for group in groups | self._left:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol
 
 import structlog
@@ -57,6 +57,8 @@ class Produced:
     duplicate: int
     #: Tickets sent again because some were missing.
     resent: int
+    #: The manifest was read to its end: the batch is sealed.
+    whole: bool
 
 
 class Producer:
@@ -69,8 +71,17 @@ class Producer:
         self._planner = planner
         self._name = file_name
 
-    def check(self, manifest: RowSource, batch_id: BatchId, *, strict: bool = False) -> None:
+    def check(
+        self,
+        manifest: RowSource,
+        batch_id: BatchId,
+        *,
+        strict: bool = False,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
         """Looks for a valid row before anything is recorded; `strict` wants all rows valid.
+
+        `stop` is called before each row and raises what shall end the looking.
 
         Raises:
             UsageError: the batch is there and was made from another manifest.
@@ -80,6 +91,7 @@ class Producer:
         bad: list[BadRow] = []
         good = False
         for row in manifest.rows():
+            stop()
             planned = self._planner.plan(row)
             if isinstance(planned, BadRow):
                 bad.append(planned) if len(bad) < LOGGED_BAD_ROWS else None
@@ -94,9 +106,18 @@ class Producer:
             raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
 
     def feed(
-        self, manifest: RowSource, batch_id: BatchId, tell: Callable[[int], None] = lambda _rows: None
+        self,
+        manifest: RowSource,
+        batch_id: BatchId,
+        tell: Callable[[int], None] = lambda _rows: None,
+        *,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Produced:
-        """Admits every row and sends a ticket for each new job; `tell` hears the rows so far."""
+        """Admits every row and sends a ticket for each new job; `tell` hears the rows so far.
+
+        `stop` is asked before each row; once it says so nothing more is read or admitted, and the batch stays unsealed: the
+        same manifest again goes on.
+        """
         new = self._ledger.open_batch(
             batch_id,
             manifest=self._name,
@@ -108,19 +129,25 @@ class Producer:
         )
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
         rows = bad = queued = reused = duplicate = 0
-        for count, chunk_bad, admitted in self._admitted(manifest, batch_id):
+        for count, chunk_bad, admitted in self._admitted(manifest, batch_id, stop):
             rows += count
             bad += chunk_bad
             queued += len(admitted.queued)
             reused += admitted.reused
             duplicate += admitted.duplicate
             tell(rows)
-        self._ledger.seal(batch_id)
-        self._queue.export(batch_id)
-        resent = self.send_missing()
-        log.info(
-            "batch.sealed", batch=batch_id, rows=rows, bad=bad, queued=queued, reused=reused, resent=resent
-        )
+        whole = not stop()
+        resent = self._seal(batch_id) if whole else 0
+        if whole:
+            log.info(
+                "batch.sealed",
+                batch=batch_id,
+                rows=rows,
+                bad=bad,
+                queued=queued,
+                reused=reused,
+                resent=resent,
+            )
         return Produced(
             batch_id=batch_id,
             resumed=not new,
@@ -130,7 +157,14 @@ class Producer:
             reused=reused,
             duplicate=duplicate,
             resent=resent,
+            whole=whole,
         )
+
+    def _seal(self, batch_id: BatchId) -> int:
+        """Says that every row is in; returns how many tickets were missing."""
+        self._ledger.seal(batch_id)
+        self._queue.export(batch_id)
+        return self.send_missing()
 
     def _check_batch(self, manifest: RowSource, batch_id: BatchId) -> None:
         try:
@@ -145,13 +179,15 @@ class Producer:
     def _content(self, manifest: RowSource) -> str:
         return f"{manifest.digest} {self._planner.epoch}".strip()
 
-    def _admitted(self, manifest: RowSource, batch_id: BatchId) -> Iterator[tuple[int, int, Admitted]]:
+    def _admitted(
+        self, manifest: RowSource, batch_id: BatchId, stop: Callable[[], bool]
+    ) -> Iterator[tuple[int, int, Admitted]]:
         """Chunk by chunk: rows, bad ones, what the ledger made of them.
 
         One chunk is on its way to Redis while the next is read and planned.
         """
         bad = 0
-        planned = map(self._planner.plan, manifest.rows())
+        planned = map(self._planner.plan, takewhile(lambda _row: not stop(), manifest.rows()))
         with ThreadPoolExecutor(1, thread_name_prefix="admit") as sender:
             under_way: tuple[int, int, Future[Admitted]] | None = None
             while True:
@@ -159,7 +195,7 @@ class Producer:
                 rows = [admission(each) for each in chunk]
                 if under_way is not None:
                     yield under_way[0], under_way[1], under_way[2].result()
-                if not chunk:
+                if not chunk or stop():
                     return
                 chunk_bad = self._log_bad(batch_id, chunk, bad)
                 bad += chunk_bad

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import signal
 import threading
 import warnings
 from pathlib import Path
@@ -279,6 +280,60 @@ def test_threads_write_whole_lines():
     for thread in threads:
         thread.join()
     assert len({(line["number"], line["index"]) for line in lines(stream)}) == 800
+
+
+@pytest.mark.parametrize("log", [structlog.get_logger(), logging.getLogger("lib")], ids=["ours", "theirs"])
+def test_a_signal_in_the_middle_of_a_line_whose_handler_logs_hangs_nothing(log):
+    class Interrupted(io.StringIO):
+        """A stream in whose write the process gets a signal."""
+
+        signalled = False
+
+        def write(self, text):
+            if not self.signalled:
+                self.signalled = True
+                signal.raise_signal(signal.SIGUSR1)
+            return super().write(text)
+
+    stream = Interrupted()
+    configure(LogSettings(format="json"), stream=stream)
+    before = signal.signal(signal.SIGUSR1, lambda *_: log.warning("Stopping worker process..."))
+    try:
+        log.warning("submit.busy")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [line["event"] for line in lines(stream)] == ["submit.busy", "Stopping worker process..."]
+
+
+def test_a_signal_while_another_thread_writes_is_not_kept_waiting_and_its_line_is_written():
+    writing, go_on = threading.Event(), threading.Event()
+
+    class Slow(io.StringIO):
+        def write(self, text):
+            writing.set()
+            assert go_on.wait(10)
+            return super().write(text)
+
+    stream = Slow()
+    configure(LogSettings(format="json"), stream=stream)
+    other = threading.Thread(target=structlog.get_logger().info, args=("submit.accepted",))
+    other.start()
+    assert writing.wait(10)
+    structlog.get_logger().info("worker.stopped")
+    go_on.set()
+    other.join(10)
+    assert [line["event"] for line in lines(stream)] == ["submit.accepted", "worker.stopped"]
+
+
+def test_a_stream_that_has_only_ascii_gets_json_all_the_same():
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    stream = Ascii()
+    configure(LogSettings(format="json"), stream=stream)
+    structlog.get_logger().info("row.invalid", sku="Käse 连衣裙 👗")
+    assert stream.getvalue().isascii()
+    assert lines(stream)[0]["sku"] == "Käse 连衣裙 👗"
 
 
 def test_a_full_disk_under_the_log_does_not_stop_the_work():

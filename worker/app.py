@@ -34,7 +34,7 @@ from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics
-from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.middleware import BringsIn, EndsInTime, LoopServices, MessageContext, StopsGate, TellsBounds
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -45,6 +45,9 @@ log = structlog.get_logger()
 
 #: Commands out of a million that make Dramatiq look for dead workers' messages (≈ every 15 s on an idle queue).
 MAINTENANCE_CHANCE = 50_000
+
+#: How long a worker that was told to end may take to record the answer of its last POST, s.
+RECORD_S = 5.0
 
 
 class App:
@@ -161,6 +164,7 @@ class App:
         middleware = [
             MessageContext(),
             TellsBounds(self.settings),
+            EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
             StopsGate(self._stop_gate),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from types import FrameType
+from typing import Any, Protocol, cast
 
 import dramatiq
 import structlog
@@ -75,9 +77,9 @@ class StopsGate(Middleware):  # type: ignore[misc]
         self._stop = stop
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Stops the gate before the threads are joined."""
+        """Stops the gate before the threads are joined; Redis, which rings its waiters, may be away."""
         del broker, worker
-        self._stop()
+        threading.Thread(target=self._stop, name="stop-gate", daemon=True).start()
         log.info("worker.stopped")
 
 
@@ -100,6 +102,49 @@ class BringsIn(Middleware):  # type: ignore[misc]
             log.warning("redis.waiting", why=str(error))
         except Exception:
             log.exception("actor.failed", what="brings in")
+
+
+class EndsInTime(Middleware):  # type: ignore[misc]
+    """A worker that was told to end does so in order, once, and in time, whatever its threads are waiting for.
+
+    Dramatiq cuts a worker off at the second signal; one for the whole group comes twice, directly and from its master. At
+    SIGHUP the master would begin anew under another interpreter than its own: here it ends, as at SIGTERM.
+    """
+
+    def __init__(self, longest_s: float, end: Callable[[int], object] = os._exit) -> None:
+        """`longest_s`: from the first word of the end; `end`: takes the exit code."""
+        self._longest_s = longest_s
+        self._end = end
+        self._told = False
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Puts itself before Dramatiq's own handlers, which stand by now."""
+        del broker, worker
+        master = multiprocessing.parent_process()
+        if master is None or master.pid is None:
+            return
+        ends = cast("Callable[[int, FrameType | None], object]", signal.getsignal(signal.SIGTERM))
+
+        def end(signum: int, frame: FrameType | None) -> None:
+            if signum == signal.SIGHUP and os.getppid() == master.pid:
+                os.kill(os.getppid(), signal.SIGTERM)
+            if not self._told:
+                self._told = True
+                ends(signum, frame)
+
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, end)
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Begins to count; comes before whatever may hang."""
+        del broker, worker
+        timer = threading.Timer(self._longest_s, self._cut)
+        timer.daemon = True
+        timer.start()
+
+    def _cut(self) -> None:
+        log.error("worker.cut", seconds=self._longest_s)
+        self._end(1)
 
 
 class Service(Protocol):

@@ -1,5 +1,6 @@
 """`python -m worker.receiver`: the callback receiver's own process, behind `vton serve`."""
 
+import signal
 import sys
 
 import structlog
@@ -48,6 +49,9 @@ def main() -> None:
     app = callback_app(
         LedgerHints(ledger), addresses, count=lambda outcome: metrics.callbacks.labels(outcome=outcome).inc()
     )
+    # Its terminal or its session is gone: it ends as at SIGTERM, which uvicorn hears.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     callback_server(app, host=callbacks.host, port=callbacks.port).run()
 
 

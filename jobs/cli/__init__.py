@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from jobs.cli.commands import cli
+from jobs.cli.output import make_output_safe
 from jobs.errors import VtonError
 
 __all__ = ["main"]
@@ -15,15 +16,12 @@ def main() -> None:
     """Runs a command; an error is one line, and what we did not foresee is in the log."""
     # Pictures of people, catalogs and the ledger are this user's only.
     os.umask(0o077)
+    make_output_safe()
     try:
         cli()
     except VtonError as error:
         sys.stderr.write(f"vton: {error}\n")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 the last resort, for people

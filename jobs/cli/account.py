@@ -8,6 +8,17 @@ from jobs.records import BatchId
 from jobs.settings import LimitSettings
 
 
+def shut_kind(gate: Mapping[str, str]) -> str:
+    """What shuts the gate in a word: paused, the breaker's reason, not_reached or throttled; empty when it is open."""
+    if "paused" in gate:
+        return "paused"
+    if "breaker" in gate:
+        return gate["breaker"]
+    if float(gate.get("closed_until", 0)) / 1000 > time.time():
+        return "not_reached" if not_reached(gate) else "throttled"
+    return ""
+
+
 def shut_words(gate: Mapping[str, str]) -> str:
     """Why the gate is shut; empty when it is open. `gate`: its hash."""
     if "paused" in gate:

@@ -12,7 +12,7 @@ from jobs.cli import control
 from jobs.cli.deadline import read_deadline
 from jobs.cli.intake import intake, planner_of
 from jobs.cli.memory import remember_ledger
-from jobs.cli.night import Night, Simulation, simulated
+from jobs.cli.night import Night, Simulation, longest_end_s, simulated
 from jobs.cli.options import (
     AcceptOpt,
     AgainOpt,
@@ -25,8 +25,9 @@ from jobs.cli.options import (
     StrictOpt,
 )
 from jobs.cli.plan import plan_of, print_plan
-from jobs.cli.show import print_end, row_count
+from jobs.cli.show import print_cut, print_end, row_count
 from jobs.cli.station import command_settings, station
+from jobs.cli.stopping import Stop
 from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.identity import batch_id as identify
@@ -55,7 +56,7 @@ def run(
         raise UsageError("--faults needs --simulate")
     if faults is not None and not faults.is_file():
         raise NotFoundError(f"no such file: {faults}")
-    until = read_deadline(deadline) if deadline else None
+    stop = Stop(read_deadline(deadline) if deadline else None, finish_s=longest_end_s(settings))
     if simulate:
         settings = simulated(settings)
     if workers is not None:
@@ -64,11 +65,23 @@ def run(
         )
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
-    with intake(
-        settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
-    ) as taken:
-        night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id)
-        end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
+    with (
+        stop,
+        intake(
+            settings,
+            manifest,
+            batch=batch,
+            again=again,
+            strict=strict,
+            accept_new_ledger=accept_new_ledger,
+            stop=stop.check,
+        ) as taken,
+    ):
+        night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id, stop)
+        end = night.run(simulation=Simulation(faults=faults) if simulate else None)
+        if not end.files:
+            print_cut(end.status, end.why, simulated=simulate)
+            raise typer.Exit(end.code)
         folder = settings.output_dir / end.status.batch_id
         summary = json.loads((folder / "summary.json").read_text())
         code = ended(summary) if end.code is ExitCode.OK else end.code

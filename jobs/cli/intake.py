@@ -1,6 +1,6 @@
 """A manifest at the door: opened, named, looked through, before anything of it is recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,18 @@ class Intake:
 
 @contextmanager
 def intake(
-    settings: Settings, path: str, *, batch: str | None, again: str, strict: bool, accept_new_ledger: bool
+    settings: Settings,
+    path: str,
+    *,
+    batch: str | None,
+    again: str,
+    strict: bool,
+    accept_new_ledger: bool,
+    stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the station that it will go into; nothing is recorded yet.
+
+    `stop` is called before each row that is looked at and raises what shall end the looking.
 
     Raises:
         NotFoundError: there is no such manifest.
@@ -51,7 +60,7 @@ def intake(
         planner = planner_of(opened, path, manifest, again)
         producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
         batch_id = _batch_id(manifest, batch, again)
-        producer.check(manifest, batch_id, strict=strict)
+        producer.check(manifest, batch_id, strict=strict, stop=stop)
         doubts.tell(strict=strict)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
         doubts.tell()

@@ -1,27 +1,23 @@
 """`vton run`: the whole road on one machine — Redis, workers, receiver, producer, progress, files, exit code."""
 
 import os
-import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.child import Program
 from jobs.cli import control
-from jobs.cli.account import budget_reached, closed_words, not_reached
-from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
-from jobs.cli.memory import remember_ledger
+from jobs.cli.control import probe_at_once
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
-from jobs.cli.under_way import under_way
+from jobs.cli.stopping import Stop
+from jobs.cli.watch import Watch
 from jobs.configuration import read_credentials
-from jobs.errors import ConfigError, LedgerLostError, UsageError
+from jobs.errors import ConfigError, EndedEarlyError, RedisDownError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
 from jobs.processes import Supervisor
@@ -30,14 +26,10 @@ from jobs.records import BatchId, BatchStatus
 from jobs.results.exporter import LEASE_MS
 from jobs.settings import LimitSettings, Settings
 
-#: Reasons of a breaker that only a person can mend.
-PERSONS = frozenset({"token", "credits", "module"})
 #: The simulator's account while the configured limits are the defaults: a demo should not take the night.
 SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
 SIMULATED_LATENCY_S = 2.0
 LOOK_S = 0.25
-#: Tries that could not be sent, with doubling waits in between, before an address that never answered is called wrong.
-TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,146 +48,117 @@ class NightEnd:
     code: ExitCode
     #: One line on why it ended early; empty when every row has ended.
     why: str
+    #: Whether the files tell of this moment; not when it was cut while the manifest was read, or told twice to end.
+    files: bool = True
 
 
 class Night:
     """One `vton run`; use `run()` once."""
 
-    def __init__(self, station: Station, manifest: Manifest, producer: Producer, batch_id: BatchId) -> None:
+    def __init__(
+        self, station: Station, manifest: Manifest, producer: Producer, batch_id: BatchId, stop: Stop
+    ) -> None:
         self._station = station
         self._settings = station.settings
         self._manifest = manifest
         self._producer = producer
         self._batch_id = batch_id
+        self._stop = stop
+        self._watch = Watch(station, batch_id)
         self._fed = threading.Event()
+        self._read_whole = False
         self._feeding_failed: BaseException | None = None
-        self._began_ms = time.time() * 1000
 
-    def run(self, *, simulation: Simulation | None, deadline: datetime | None) -> NightEnd:
-        """Runs until every row has ended, or until only a person can go on.
+    def run(self, *, simulation: Simulation | None) -> NightEnd:
+        """Runs until every row has ended, until only a person can go on, or until it is told to stop.
 
         Raises:
             ManifestError: the manifest has no valid row; nothing was recorded.
             ConfigError: no token, or no folder for the results.
+            EndedEarlyError: it was told to stop before anything was recorded.
         """
         if simulation is None and not read_credentials():
             raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
         make_output_dir(self._settings)
-        # A POST that is cut off is a job nobody can account for: it may take its time.
-        stop_s = self._settings.hidream.submit_timeout_s + 10
+        stop_s = longest_end_s(self._settings)
         log_dir = self._settings.data_dir.absolute() / "logs"
         # The simulator is the world outside: it ends after the last worker, or the POSTs under way would be cut.
-        with (
-            _terminable(),
-            Supervisor(log_dir, stop_s=5) as world,
-            Supervisor(log_dir, stop_s=stop_s) as supervisor,
-        ):
+        with Supervisor(log_dir, stop_s=5) as world, Supervisor(log_dir, stop_s=stop_s) as supervisor:
             environment = self._environment()
             if simulation is not None:
                 environment |= self._start_simulator(world, simulation, environment)
             probe_at_once(self._station.ledger)
+            self._stop.hold()
             self._start_workers(supervisor, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
-            try:
-                with Progress(self._batch_id) as progress:
-                    code, why = self._watch((world, supervisor), progress, deadline)
-            except KeyboardInterrupt:
-                code, why = ExitCode.INTERRUPTED, "interrupted; the same command goes on where it stood"
-            supervisor.stop(timeout_s=stop_s)
-            self._export()
-            status = self._station.ledger.status(self._batch_id)
-            if status.complete and code is not ExitCode.INTERRUPTED:
-                # What was under way when it was stopped has ended well.
-                code, why = ExitCode.OK, ""
-            return NightEnd(status=status, code=code, why=why)
+            with Progress(self._batch_id) as progress:
+                code, why = self._until_ended((world, supervisor), progress)
+            supervisor.stop(timeout_s=stop_s, hurried=self._stop.hurried)
+            return self._end(code, why)
 
-    def _export(self) -> None:
-        """The files as they must be in the morning, unless a collect worker has just written them so."""
-        folder = self._settings.output_dir / self._batch_id
-        whole = all((folder / name).exists() for name in ("summary.json", "report.html", "results.jsonl"))
-        if not whole or self._batch_id in self._station.ledger.active_batches():
-            deadline = time.monotonic() + LEASE_MS / 1000 + 5
-            while self._station.exporter.export(self._batch_id, tables=True) is None:
-                # A worker that was killed while it wrote leaves its lease behind for a moment.
-                if time.monotonic() > deadline:
-                    raise UsageError(
-                        f"{self._batch_id}: somebody else keeps writing its files; vton results later"
-                    )
-                time.sleep(LOOK_S)
-
-    def _feed(self) -> None:
-        try:
-            if self._producer.feed(self._manifest, self._batch_id).resumed:
-                control.retry_failed(self._station.ledger, self._station.queue, self._batch_id)
-        except BaseException as error:  # noqa: BLE001 told by the thread that waits
-            self._feeding_failed = error
-        finally:
-            self._fed.set()
-
-    def _watch(
-        self, supervisors: Iterable[Supervisor], progress: Progress, deadline: datetime | None
-    ) -> tuple[ExitCode, str]:
-        stuck_since: float | None = None
-        ledger_id = None
+    def _until_ended(self, supervisors: Iterable[Supervisor], progress: Progress) -> tuple[ExitCode, str]:
         while True:
             for supervisor in supervisors:
                 supervisor.poll()
             if self._feeding_failed is not None:
                 raise self._feeding_failed
-            current = self._station.ledger.ledger_id()
-            if ledger_id is None and current is not None:
-                remember_ledger(self._station)
-            if ledger_id is not None and current != ledger_id:
-                raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
-            ledger_id = current
-            if current is None or not self._opened():
-                time.sleep(LOOK_S / 5)
-                continue
-            status = self._station.ledger.status(self._batch_id)
-            gate = self._station.ledger.gate_fields()
-            now = under_way(self._station.ledger, self._batch_id)
-            progress.show(status, gate, now, fed=self._fed.is_set())
-            if self._fed.is_set() and status.complete:
-                return ExitCode.OK, ""
-            if deadline is not None and datetime.now(deadline.tzinfo) >= deadline:
-                return ExitCode.DEADLINE, "the deadline is reached; the same command goes on where it stood"
-            stop = self._stopped_by(status, gate)
-            stuck_since = (stuck_since or time.monotonic()) if stop else None
-            if (
-                stop
-                and stuck_since is not None
-                and time.monotonic() - stuck_since > self._settings.workers.patience_s
-            ):
-                return stop
+            found = self._stop.reason() or self._watch.look(progress, self._stop, fed=self._fed.is_set())
+            if found:
+                return found
             time.sleep(LOOK_S)
 
-    def _opened(self) -> bool:
-        return bool(self._station.ledger.client.exists(self._station.ledger.key("batch", self._batch_id)))
+    def _end(self, code: ExitCode, why: str) -> NightEnd:
+        """Writes the files as they must be in the morning."""
+        if not self._stop():
+            return self._written(self._station, code, why)
+        # It ends with the chunk it is at; one that hangs is left behind.
+        whole = self._fed.wait(LOOK_S * 20) and self._read_whole
+        station = replace(self._station, ledger=self._watch.ledger)
+        try:
+            if not station.ledger.exists(self._batch_id):
+                raise EndedEarlyError(f"{why.partition(';')[0]}; nothing was recorded", code)
+            if whole and not self._stop.hurried():
+                return self._written(station, code, why)
+            # The tables of all that was read would take longer than whoever has said stop wants to wait.
+            return NightEnd(status=station.ledger.status(self._batch_id), code=code, why=why, files=False)
+        except RedisDownError as error:
+            raise EndedEarlyError(
+                f"{why}; the files are not written ({error}): vton results {self._batch_id}", code
+            ) from None
 
-    def _stopped_by(self, status: BatchStatus, gate: dict[str, str]) -> tuple[ExitCode, str] | None:
-        """What keeps the waiting jobs from ever going, once nothing is under way any more."""
-        if gate.get("breaker") == "token" and gate.get("probe_at") != PROBE_AT_ONCE:
-            # Without a token nothing under way can be asked for either.
-            return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
-        if gate.get("paused", "").startswith(("no results", "a picture was refused")):
-            return ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume"
-        if status.counts.get("submitting", 0) + status.counts.get("submitted", 0):
-            return None
-        if gate.get("breaker") in PERSONS and gate.get("probe_at") != PROBE_AT_ONCE:
-            return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
-        if self._never_reached(gate):
-            return ExitCode.CONFIG, closed_words(gate)
-        reached = budget_reached(self._station.ledger, self._settings.limits, self._batch_id)
-        return (ExitCode.BUDGET, f"{reached}; raised, the same command goes on") if reached else None
+    def _written(self, station: Station, code: ExitCode, why: str) -> NightEnd:
+        folder = self._settings.output_dir / self._batch_id
+        made = all((folder / name).exists() for name in ("summary.json", "report.html", "results.jsonl"))
+        if not made or self._batch_id in station.ledger.active_batches():
+            # Unless a collect worker has just written them so.
+            self._export(station)
+        status = station.ledger.status(self._batch_id)
+        if status.complete and code is not ExitCode.INTERRUPTED:
+            # What was under way when it was stopped has ended well.
+            code, why = ExitCode.OK, ""
+        return NightEnd(status=status, code=code, why=why)
 
-    def _never_reached(self, gate: dict[str, str]) -> bool:
-        """Nothing has ever been sent since this began: an outage passes, a wrong address does not."""
-        return (
-            not_reached(gate)
-            and int(gate.get("busy", 0)) >= TRIES
-            and float(gate.get("last_accept", 0)) < self._began_ms
-        )
+    def _export(self, station: Station) -> None:
+        deadline = time.monotonic() + LEASE_MS / 1000 + 5
+        while station.exporter.export(self._batch_id, tables=True) is None:
+            # A worker that was killed while it wrote leaves its lease behind for a moment.
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"{self._batch_id}: somebody else keeps writing its files; vton results later"
+                )
+            time.sleep(LOOK_S)
+
+    def _feed(self) -> None:
+        try:
+            produced = self._producer.feed(self._manifest, self._batch_id, stop=self._stop)
+            self._read_whole = produced.whole
+            if produced.resumed and produced.whole:
+                control.retry_failed(self._station.ledger, self._station.queue, self._batch_id)
+        except BaseException as error:  # noqa: BLE001 told by the thread that waits
+            self._feeding_failed = error
+        finally:
+            self._fed.set()
 
     def _environment(self) -> dict[str, str]:
         """What the children see: our environment, and the settings that our options changed."""
@@ -258,6 +221,11 @@ def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]
     return Program(name=f"{queue}-{number + 1}", argv=argv, env=environment)
 
 
+def longest_end_s(settings: Settings) -> float:
+    """How long workers may take to end, s: a POST that is cut off is a job nobody can account for."""
+    return settings.hidream.submit_timeout_s + 10
+
+
 def simulated(settings: Settings) -> Settings:
     """The settings for the simulator: its own account's limits, unless the shop has set some."""
     usual = LimitSettings()
@@ -281,17 +249,3 @@ def _simulator_port(data_dir: Path) -> int:
         if not known:
             note.write_text(f"{free.getsockname()[1]}\n")
         return int(free.getsockname()[1])
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the night as Ctrl-C does."""
-
-    def interrupt(_signum: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

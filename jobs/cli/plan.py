@@ -1,6 +1,5 @@
 """`vton plan`: what a manifest would buy, and how long that takes at the account's limits. Spends nothing."""
 
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from jobs.cli.output import print_json
 from jobs.cli.show import row_count
 from jobs.ledger import Ledger
 from jobs.ledger.codec import decode_latency
@@ -112,7 +112,7 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
     fits = None if deadline is None else end <= deadline
     if as_json:
         content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
-        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        print_json(content)
         return
     out = sys.stdout.write
     out(f"{name}: {row_count(plan.rows)}\n")

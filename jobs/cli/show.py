@@ -1,6 +1,5 @@
 """What people read: the end of a run, a batch's status, all batches."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.account import budget_reached, shut_words
+from jobs.cli.output import nobody_reads, print_json
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
 from jobs.ledger import Ledger
@@ -57,6 +57,18 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         )
 
 
+def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:
+    """The last words of a run that did not take the time to write its files."""
+    option = " --simulate" if simulated else ""
+    told = [f"{count} {name}" for name, count in sorted(status.counts.items())]
+    read = "" if status.sealed else " read so far"
+    sys.stdout.write(
+        f"\n{status.batch_id}: {row_count(status.rows)}{read}: {', '.join(told) or 'none'}\n"
+        f"ended early: {why}\n"
+        f"files: vton results {status.batch_id}{option}\n"
+    )
+
+
 def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as_json: bool) -> None:
     """One batch and the gate. Raises NotFoundError."""
     status = ledger.status(batch_id)
@@ -67,7 +79,7 @@ def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as
             iso(content.pop("created_ms")),
             iso(content.pop("completed_ms")),
         )
-        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        print_json(content)
         return
     sys.stdout.write(_line(status) + "\n")
     for name, count in sorted(status.counts.items()):
@@ -80,9 +92,7 @@ def print_batches(ledger: Ledger, limits: LimitSettings, *, as_json: bool, simul
     statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
     if as_json:
         batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
-        sys.stdout.write(
-            json.dumps({"batches": batches, "gate": gate_words(ledger, limits)}, ensure_ascii=False) + "\n"
-        )
+        print_json({"batches": batches, "gate": gate_words(ledger, limits)})
         return
     for status in statuses:
         sys.stdout.write(_line(status) + "\n")
@@ -98,7 +108,7 @@ def watch_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId) -> No
         while True:
             status = ledger.status(batch_id)
             progress.show(status, ledger.gate_fields(), under_way(ledger, batch_id), fed=status.sealed)
-            if status.complete:
+            if status.complete or nobody_reads(sys.stderr):
                 break
             time.sleep(0.5)
     print_status(ledger, limits, batch_id, as_json=False)

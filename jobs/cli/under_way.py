@@ -19,11 +19,13 @@ class UnderWay:
     tasks: int
     #: Jobs whose task is over and whose pictures are not yet stored.
     downloads: int
+    #: Of the tasks those whose request has not been answered yet.
+    requests: int = 0
 
 
 def under_way(ledger: Ledger, batch_id: BatchId) -> UnderWay:
     """Counts by the ledger's own sets, in two round trips. Raises RedisDownError."""
-    tasks = downloads = 0
+    tasks = downloads = requests = 0
     with translated():
         pipeline = ledger.client.pipeline(transaction=False)
         for kind in ("posting", "due"):
@@ -38,4 +40,5 @@ def under_way(ledger: Ledger, batch_id: BatchId) -> UnderWay:
                 downloads += 1
             elif state in {JobState.SUBMITTING, JobState.SUBMITTED}:
                 tasks += 1
-    return UnderWay(tasks=tasks, downloads=downloads)
+                requests += state == JobState.SUBMITTING
+    return UnderWay(tasks=tasks, downloads=downloads, requests=requests)

@@ -142,6 +142,11 @@ class Ledger:
             raise NotFoundError(f"no such batch: {batch_id}")
         return fields
 
+    def exists(self, batch_id: BatchId) -> bool:
+        """Whether a batch has been opened."""
+        with translated():
+            return bool(self.client.exists(self.key("batch", batch_id)))
+
     def batches(self) -> list[BatchId]:
         """Every batch, newest first."""
         with translated():

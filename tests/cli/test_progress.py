@@ -74,5 +74,5 @@ def test_only_jobs_of_the_batch_count_and_each_once(heart):
     heart.admit("another", ["e"], seal=True)
     assert heart.submitting().request_id not in {polled.request_id, ended.request_id}
     heart.submitted()
-    assert under_way(heart.ledger, BatchId("mine")) == UnderWay(tasks=3, downloads=1)
+    assert under_way(heart.ledger, BatchId("mine")) == UnderWay(tasks=3, downloads=1, requests=2)
     assert under_way(heart.ledger, BatchId("another")) == UnderWay(tasks=1, downloads=0)

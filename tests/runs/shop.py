@@ -100,6 +100,16 @@ class Shop:
         self.running.append(process)
         return process
 
+    def start_worker(self, queue: str) -> "subprocess.Popen[str]":
+        """A worker of one queue, as a service manager starts it; its log is `<queue>.log`."""
+        argv = [sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", "4"]
+        with (self.folder / f"{queue}.log").open("wb") as out:
+            process: subprocess.Popen[str] = subprocess.Popen(
+                argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        self.running.append(process)
+        return process
+
     def end(self, process: "subprocess.Popen[str]") -> Ended:
         out, err = process.communicate(timeout=PATIENCE_S)
         self.said += [out, err]

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from jobs.cli.under_way import UnderWay
+from jobs.cli.watch import ended_by_account
+from jobs.exit_codes import ExitCode
 from jobs.manifest import open_manifest
+from jobs.records import BatchId, BatchStatus
 from tests.runs.stub import picture
 
 CDN = "https://cdn.example"
@@ -42,15 +46,60 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
     assert ends == [("invalid", False), ("succeeded", True)], "it has ended twice; the later line counts"
 
 
-def test_a_vendor_that_was_never_reached_ends_the_night_with_a_word_on_where_to_look(shop):
-    ended = shop.vton(
-        "run", shop.urls(2), VTON_HIDREAM__BASE_URL="http://127.0.0.1:1", VTON_WORKERS__PATIENCE_S="1"
-    )
-    assert ended.code == 7
-    assert "ended early: not reached: ConnectError" in ended.out
-    assert "hidream.base_url; vton doctor" in ended.out
+def test_a_vendor_that_is_not_reached_is_waited_for_until_the_deadline_and_everybody_is_told(shop):
+    nowhere = {"VTON_HIDREAM__BASE_URL": "http://127.0.0.1:1", "VTON_WORKERS__PATIENCE_S": "0.1"}
+    process = shop.start("run", shop.urls(2), "--deadline", "12s", **nowhere)
+    said = [line for line in iter(process.stderr.readline, "") if not shop.said.append(line)]
+    ended = shop.end(process)
+    assert ended.code == 10
+    assert "ended early: the deadline is reached" in ended.out
+    assert any("not reached: ConnectError" in line and "vton doctor" in line for line in said)
+    (told,) = [json.loads(line) for line in said if '"gate.waiting"' in line]
+    assert told["reason"] == "not_reached"
     assert "still queued: 2 rows; any next vton run buys them; not wanted: vton cancel" in ended.out
     assert not shop.vendor.submits
+
+
+OUT = UnderWay(tasks=0, downloads=0)
+BUSY = UnderWay(tasks=1, downloads=0)
+
+
+@pytest.mark.parametrize(
+    ("gate", "counts", "now", "ends"),
+    [
+        ({"breaker": "token"}, {"submitted": 1}, BUSY, True),
+        ({"breaker": "credits"}, {"queued": 1}, OUT, True),
+        ({"breaker": "credits"}, {"submitted": 1}, BUSY, False),
+        ({"breaker": "module"}, {"queued": 1}, OUT, True),
+        ({"breaker": "module", "probe_at": "0"}, {"queued": 1}, OUT, False),
+        ({"breaker": "vendor"}, {"queued": 1}, OUT, False),
+        ({"closed_by": "unsent", "closed_until": "9e15", "busy": "99"}, {"queued": 1}, OUT, False),
+        ({"paused": "stocktaking"}, {"queued": 1}, OUT, False),
+        ({"paused": "disk full"}, {"queued": 1}, OUT, False),
+        ({"paused": "no results: 404"}, {"queued": 1, "submitted": 1}, BUSY, False),
+        ({"paused": "no results: 404"}, {"queued": 1}, OUT, True),
+        (
+            {"paused": "a picture was refused: host"},
+            {"submitted": 1},
+            UnderWay(tasks=0, downloads=1),
+            True,
+        ),
+    ],
+)
+def test_only_what_a_person_alone_can_mend_ends_a_run_early(gate, counts, now, ends):
+    status = BatchStatus(
+        batch_id=BatchId("b"),
+        sealed=True,
+        rows=2,
+        counts=counts,
+        reused=0,
+        duplicate=0,
+        created_ms=1,
+        completed_ms=None,
+    )
+    found = ended_by_account(status, gate, now)
+    assert (found is not None) is ends
+    assert found is None or found[0] == ExitCode.CONFIG
 
 
 def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):

@@ -1,11 +1,11 @@
-"""Nights that are cut: by Ctrl-C, by SIGTERM, by kill -9. The same command goes on, and nothing is bought twice."""
+"""Nights that are cut: by Ctrl-C, SIGTERM, SIGHUP or kill -9. The same command goes on, and nothing is bought twice."""
 
 import signal
 
 import pytest
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
 def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, sent):
     vendor = shop.vendor
     vendor.latency_s = 1.0
@@ -17,6 +17,7 @@ def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, se
     ended = shop.end(process)
     assert ended.code == 130, ended.err
     assert "the same command goes on" in ended.out
+    assert "under way, up to 70 s; Ctrl-C again stops now" in ended.err
     batch = shop.only_batch()
     shop.agree(batch)
     assert batch.summary["status"].get("unknown", 0) == 0

@@ -1,26 +1,28 @@
 """The processes one by one, as a service manager starts them: producer, submit worker, collect worker, one Redis."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+
+import psutil
+
+from jobs.redis_server import EmbeddedRedis
+from tests.runs.shop import SECRET
 
 
 @contextmanager
 def worker(shop, queue):
     """A worker of one queue; ended by SIGTERM."""
-    log = shop.folder / f"{queue}.log"
-    argv = [sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", "4"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            argv, cwd=shop.folder, env=shop.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-        )
+    process = shop.start_worker(queue)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         code = process.wait(60)
-        said = log.read_text()
+        said = (shop.folder / f"{queue}.log").read_text()
         assert "Traceback" not in said, said
         assert code == 0, said
 
@@ -38,6 +40,16 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     assert "10 rows, 10 to submit" in said
     assert "(resumed)" in shop.vton("enqueue", manifest).out
     assert not vendor.submits
+    vendor.answer_s = 2
+    ended = shop.start_worker("submit")
+    vendor.wait_for(lambda seen: seen.submits)
+    # As a terminal that closes tells them: the master and its worker, and the worker once more by its master.
+    (child,) = psutil.Process(ended.pid).children()
+    child.send_signal(signal.SIGHUP)
+    ended.send_signal(signal.SIGHUP)
+    assert ended.wait(60) == 0
+    assert (shop.folder / "submit.log").read_text().count("submit.accepted") == len(vendor.submits)
+    vendor.answer_s = 0
     with ExitStack() as workers:
         for queue in ("submit", "collect"):
             workers.enter_context(worker(shop, queue))
@@ -55,6 +67,38 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     assert len(vendor.submits) == 10
     assert '"event":"submit.accepted"' in (shop.folder / "submit.log").read_text()
     assert '"event":"image.saved"' in (shop.folder / "collect.log").read_text()
+
+
+def test_a_worker_told_to_end_does_not_wait_for_a_redis_that_hangs(shop):
+    with EmbeddedRedis(shop.folder / "elsewhere") as server:
+        shop.env["VTON_REDIS__URL"] = server.url
+        shop.env["VTON_HIDREAM__SUBMIT_TIMEOUT_S"] = "2"
+        pid = int((shop.folder / "elsewhere" / "redis" / "server.pid").read_text())
+        process = shop.start_worker("submit")
+        shop.vton("enqueue", shop.urls(1))
+        shop.vendor.wait_for(lambda seen: seen.submits)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            process.terminate()
+            assert process.wait(60) == 1
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert "worker.cut" in (shop.folder / "submit.log").read_text()
+
+
+def test_a_receiver_ends_at_a_hang_up(shop, redis_socket, free_port):
+    shop.env |= {
+        "VTON_REDIS__URL": f"unix://{redis_socket}",
+        "VTON_CALLBACKS__PUBLIC_URL": "https://hooks.example",
+        "VTON_CALLBACKS__PORT": str(free_port),
+        "VTON_CALLBACKS__SECRET": SECRET,
+    }
+    process = shop.start("serve")
+    for line in process.stderr:
+        if "Uvicorn running" in line:
+            break
+    process.send_signal(signal.SIGHUP)
+    assert "Finished server process" in shop.end(process).err
 
 
 def test_a_worker_without_a_redis_says_what_is_missing(shop):

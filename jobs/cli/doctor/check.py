@@ -1,11 +1,11 @@
 """What a check found: a value, told as a line or as JSON."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from jobs.cli.output import print_json
 from jobs.exit_codes import ExitCode
 from jobs.records import Owner
 
@@ -63,7 +63,7 @@ def print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
             "well": verdict(checks) is ExitCode.OK,
             "checks": [asdict(check) for check in checks],
         }
-        out(json.dumps(content, ensure_ascii=False) + "\n")
+        print_json(content)
         return
     state_width = max(len(state) for state in State)
     name_width = max(len(check.name) for check in checks)

@@ -1,0 +1,145 @@
+"""What `vton run` sees of its batch and of the account, moment by moment, and what of it ends the run."""
+
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from jobs.cli.account import budget_reached, shut_kind, shut_words
+from jobs.cli.control import PROBE_AT_ONCE
+from jobs.cli.memory import remember_ledger
+from jobs.cli.progress import Progress
+from jobs.cli.station import IMPATIENT_S, Station
+from jobs.cli.stopping import Stop
+from jobs.cli.under_way import UnderWay, under_way
+from jobs.errors import LedgerLostError, RedisDownError
+from jobs.exit_codes import ExitCode
+from jobs.ledger import Ledger
+from jobs.records import BatchId, BatchStatus
+from jobs.redis_client import connect
+
+log = structlog.get_logger()
+
+#: Reasons of a breaker that only a person can mend; anything else passes, or is waited out.
+PERSONS = frozenset({"token", "credits", "module"})
+#: Pauses that were made because a person has to look, by how they begin.
+LOOK_FIRST = ("no results", "a picture was refused")
+#: How often a reason to wait is logged again while it lasts, s.
+REMIND_S = 300.0
+
+End = tuple[ExitCode, str]
+
+
+class Watch:
+    """Looks at one batch; Redis may be away for `redis.patience_s` meanwhile."""
+
+    def __init__(self, station: Station, batch_id: BatchId) -> None:
+        self._station = station
+        self._settings = station.settings
+        self._batch_id = batch_id
+        redis = station.settings.redis
+        redis = redis.model_copy(update={"url": type(redis.url)(station.redis_url)})
+        # Impatient: whoever is told to end must not be waiting for Redis; the patience is kept here.
+        self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
+        self.ledger = Ledger(self._client, redis.prefix)
+        self._ledger_id: str | None = None
+        self._away_since: float | None = None
+        #: Exit code, rows open, and since when the two have been what they are.
+        self._stuck: tuple[ExitCode, int, float] | None = None
+        self._told: dict[str, float] = {}
+
+    def look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
+        """Shows the batch; why the run ends now, or None.
+
+        Raises:
+            LedgerLostError: the ledger has gone, or is another one.
+            RedisDownError: Redis has been away for longer than `redis.patience_s`.
+        """
+        try:
+            found = self._look(progress, stop, fed=fed)
+        except RedisDownError as error:
+            self._wait_for_redis(error)
+            return None
+        if self._away_since is not None:
+            self._away_since = None
+            log.info("redis.back")
+        return found
+
+    def _look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
+        self._check_ledger()
+        if self._ledger_id is None or not self.ledger.exists(self._batch_id):
+            return None
+        status = self.ledger.status(self._batch_id)
+        gate = self.ledger.gate_fields()
+        now = under_way(self.ledger, self._batch_id)
+        stop.requests = now.requests
+        progress.show(status, gate, now, fed=fed)
+        if fed and status.complete:
+            return ExitCode.OK, ""
+        self._tell(gate)
+        return self._lasting(self._ended_by(status, gate, now), status.open)
+
+    def _check_ledger(self) -> None:
+        current = self.ledger.ledger_id()
+        if self._ledger_id is None and current is not None:
+            remember_ledger(self._station)
+        if self._ledger_id is not None and current != self._ledger_id:
+            log.error("ledger.lost", known=self._ledger_id, found=current)
+            raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
+        self._ledger_id = current
+
+    def _wait_for_redis(self, error: RedisDownError) -> None:
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+            log.warning("redis.waiting", why=str(error))
+        if now - self._away_since > self._settings.redis.patience_s:
+            raise error
+
+    def _tell(self, gate: dict[str, str]) -> None:
+        """Logs why nothing goes out: at once, and again every few minutes; a throttling is told by the workers."""
+        kind = shut_kind(gate)
+        if kind in {"", "throttled"}:
+            return
+        now = time.monotonic()
+        if now - self._told.get(kind, float("-inf")) >= REMIND_S:
+            self._told[kind] = now
+            log.warning("gate.waiting", reason=kind, detail=shut_words(gate), batch=self._batch_id)
+
+    def _lasting(self, end: End | None, rows_open: int) -> End | None:
+        """The end that has stood for `workers.patience_s` without any row ending meanwhile."""
+        now = time.monotonic()
+        if end is None:
+            self._stuck = None
+        elif self._stuck is None or self._stuck[:2] != (end[0], rows_open):
+            self._stuck = end[0], rows_open, now
+        elif now - self._stuck[2] > self._settings.workers.patience_s:
+            return end
+        return None
+
+    def _ended_by(self, status: BatchStatus, gate: dict[str, str], now: UnderWay) -> End | None:
+        """What only a person can mend, or a budget that is spent; everything else is waited out."""
+        if found := ended_by_account(status, gate, now):
+            return found
+        if _under_way(status):
+            return None
+        reached = budget_reached(self.ledger, self._settings.limits, self._batch_id)
+        return (ExitCode.BUDGET, f"{reached}; raised, the same command goes on") if reached else None
+
+
+def ended_by_account(status: BatchStatus, gate: Mapping[str, str], now: UnderWay) -> End | None:
+    """What of the account only a person can mend, once nothing is under way that could still end. `gate`: its hash."""
+    tried = gate.get("probe_at") != PROBE_AT_ONCE
+    if gate.get("breaker") == "token" and tried:
+        # Without a token nothing under way can be asked for either.
+        return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
+    if gate.get("paused", "").startswith(LOOK_FIRST):
+        # A picture that is refused stays under way until somebody has looked.
+        return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume")
+    if gate.get("breaker") in PERSONS and tried and not _under_way(status):
+        return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+    return None
+
+
+def _under_way(status: BatchStatus) -> int:
+    return status.counts.get("submitting", 0) + status.counts.get("submitted", 0)
