@@ -84,7 +84,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "lease.lost": _event("warning", "A parallel-task lease ran out while its task was under way."),
         "ledger.lost": _event(
-            "error", "The ledger is empty or another one: nothing is bought until a person looks."
+            "error", "The ledger is empty, another one or older: nothing is bought until a person looks."
+        ),
+        "ledger.unnoted": _event(
+            "warning", "How many orders the ledger counts could not be noted in the data folder."
         ),
         "token.renewed": _event("info", "The api-key was exchanged for a new token."),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),

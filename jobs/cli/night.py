@@ -16,12 +16,12 @@ from jobs.child import Program
 from jobs.cli import control
 from jobs.cli.account import budget_reached, closed_words, not_reached
 from jobs.cli.control import PROBE_AT_ONCE, probe_at_once
-from jobs.cli.memory import remember_ledger
+from jobs.cli.memory import LedgerWatch
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.under_way import under_way
 from jobs.configuration import read_credentials
-from jobs.errors import ConfigError, LedgerLostError, UsageError
+from jobs.errors import ConfigError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
 from jobs.processes import Supervisor
@@ -137,19 +137,13 @@ class Night:
         self, supervisors: Iterable[Supervisor], progress: Progress, deadline: datetime | None
     ) -> tuple[ExitCode, str]:
         stuck_since: float | None = None
-        ledger_id = None
+        ledger = LedgerWatch(self._station)
         while True:
             for supervisor in supervisors:
                 supervisor.poll()
             if self._feeding_failed is not None:
                 raise self._feeding_failed
-            current = self._station.ledger.ledger_id()
-            if ledger_id is None and current is not None:
-                remember_ledger(self._station)
-            if ledger_id is not None and current != ledger_id:
-                raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
-            ledger_id = current
-            if current is None or not self._opened():
+            if not ledger.look() or not self._opened():
                 time.sleep(LOOK_S / 5)
                 continue
             status = self._station.ledger.status(self._batch_id)
