@@ -7,7 +7,7 @@ VtonError                      exit 1   an error of ours
 ├── ConfigError                exit 7   a setting, the token or the credits: ops
 ├── EndedEarlyError            exit 10, 130   the deadline or a signal, before there were files to speak of
 ├── RedisDownError             exit 1   Redis does not answer: ops
-└── LedgerLostError            exit 7   the ledger is not the one this data folder knows: ops
+└── LedgerLostError            exit 7   the ledger is not the one this data folder knows, or an older state of it: ops
 """
 
 
@@ -52,4 +52,4 @@ class RedisDownError(VtonError):
 
 
 class LedgerLostError(ConfigError):
-    """The ledger is empty or another one, though this data folder has seen work: nothing is bought until a person looks."""
+    """The ledger is empty, another one or older than what was seen of it: nothing is bought until a person looks."""

@@ -93,7 +93,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "lease.lost": _event("warning", "A parallel-task lease ran out while its task was under way."),
         "ledger.lost": _event(
-            "error", "The ledger is empty or another one: nothing is bought until a person looks."
+            "error", "The ledger is empty, another one or older: nothing is bought until a person looks."
+        ),
+        "ledger.unnoted": _event(
+            "warning", "How many orders the ledger counts could not be noted in the data folder."
         ),
         "token.renewed": _event(
             "info", "A new token is in use: exchanged for the api-key, or read again from its file."

@@ -104,6 +104,7 @@ class Heart:
         window_ms: int = 60_000,
         grace_ms: int = 20_000,
         ledger_id: str = "",
+        seen_orders: int = 0,
     ) -> Call[Answer]:
         """The permit script with everything generous, but what is named."""
         args = (
@@ -117,6 +118,7 @@ class Heart:
             reservation_ms,
             window_ms,
             grace_ms,
+            seen_orders,
         )
         return Call(script("worker.gate", "permit"), args, lambda reply: _answer(reply, token))
 

@@ -16,6 +16,7 @@ import structlog
 from jobs import logs
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, RedisDownError
+from jobs.high_water import HighWaterMark
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
@@ -76,8 +77,13 @@ class App:
     @cached_property
     def gate(self) -> Gate:
         """The account's gate."""
-        hidream = self.settings.hidream
-        return Gate(self.ledger, self.settings.limits, submit_timeout_s=2 * hidream.submit_timeout_s)
+        settings = self.settings
+        return Gate(
+            self.ledger,
+            settings.limits,
+            submit_timeout_s=2 * settings.hidream.submit_timeout_s,
+            mark=HighWaterMark(settings.data_dir, settings.redis.prefix),
+        )
 
     @cached_property
     def submission(self) -> Submission:

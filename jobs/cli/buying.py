@@ -11,7 +11,7 @@ import typer
 from jobs.cli import control
 from jobs.cli.deadline import read_deadline
 from jobs.cli.intake import intake, planner_of
-from jobs.cli.memory import remember_ledger
+from jobs.cli.memory import foreign_results, lost_ledger, remember_ledger
 from jobs.cli.night import Night, Simulation, longest_end_s, simulated
 from jobs.cli.options import (
     AcceptOpt,
@@ -134,4 +134,7 @@ def plan(
         planner = planner_of(opened, manifest, source, again)
         batch_id = identify(source.name, source.digest, again)
         counted = plan_of(source, batch_id, planner, opened.ledger, settings)
+        lost = lost_ledger(opened) or foreign_results(opened, batch_id)
+    if lost:
+        sys.stderr.write(f"vton: {lost}. A run is refused until that is settled, see docs/operations.md\n")
     print_plan(counted, Path(manifest).name, until, as_json=as_json)

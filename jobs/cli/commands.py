@@ -43,6 +43,7 @@ for _command in (
     looking.results,
     steering.retry,
     steering.cancel,
+    steering.recover,
     steering.pause,
     steering.resume,
     looking.doctor,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from jobs.cli.memory import check_ledger
+from jobs.cli.memory import check_ledger, settle
 from jobs.cli.station import Station, station
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
@@ -56,12 +56,14 @@ def intake(
     manifest = open_manifest(path)
     doubts = _Doubts(manifest, Path(path).name)
     with station(settings, buying=True) as opened:
-        check_ledger(opened, accept_new=accept_new_ledger)
+        batch_id = _batch_id(manifest, batch, again)
+        if not accept_new_ledger:
+            check_ledger(opened, batch_id)
         planner = planner_of(opened, path, manifest, again)
         producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
-        batch_id = _batch_id(manifest, batch, again)
         producer.check(manifest, batch_id, strict=strict, stop=stop)
         doubts.tell(strict=strict)
+        settle(opened, batch_id, accept_new=accept_new_ledger)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
         doubts.tell()
 

@@ -1,46 +1,204 @@
-"""Remembers which ledger this data folder has worked with, so that an emptied Redis is noticed before anything is bought.
+"""Whether the ledger is the one of last time, and whole; looked at before anything is bought and while it is bought.
 
-The ledger is the only memory of what was bought. If it is gone, the same manifests would be bought again in silence.
+The ledger is the only memory of what was bought. Without it, or with an older state of it, the same manifests would be
+bought again in silence. Outside of Redis two places remember it: the data folder's mark, and each batch's results.
 """
 
+import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.cli.station import Station
-from jobs.errors import LedgerLostError
+import structlog
+
+from jobs.cli.station import SIMULATED, Station
+from jobs.errors import ConfigError, LedgerLostError, NotFoundError
+from jobs.high_water import HighWaterMark, Mark, older_words
+from jobs.records import BatchId
+
+log = structlog.get_logger()
+
+#: How often a command that stays notes how many orders it has seen, s.
+NOTE_S = 2.0
+#: The exporter's checkpoint beside results.jsonl; it names the ledger, and the orders counted by then.
+CHECKPOINT = ".vton-export.json"
+#: How far from the end of a results.jsonl its last line may begin, bytes; an earlier version kept the checkpoint there.
+TAIL = 4096
+
+WHAT_TO_DO = (
+    "Restore the ledger; or bring in what the results know (vton recover --all) and then accept that the rest may be"
+    " bought again: --accept-new-ledger"
+)
 
 
-def check_ledger(opened: Station, *, accept_new: bool) -> None:
-    """Compares the ledger with the one this data folder knows; call before anything is enqueued.
+def check_ledger(opened: Station, batch_id: BatchId) -> None:
+    """Compares the ledger with what is remembered of it; call before anything is enqueued.
 
     Raises:
-        LedgerLostError: it is empty or another one, and nobody has accepted that.
+        LedgerLostError: it is empty, another one or older; or the batch's results are another ledger's.
     """
-    lost = lost_ledger(opened)
-    if lost and not accept_new:
-        raise LedgerLostError(f"{lost}. Restore it, or say --accept-new-ledger")
+    why = lost_ledger(opened) or foreign_results(opened, batch_id)
+    if why:
+        raise LedgerLostError(f"{why}. {WHAT_TO_DO}")
 
 
 def lost_ledger(opened: Station) -> str:
-    """Why the ledger cannot be the one of last time, a sentence without its full stop; empty when it may be."""
-    note = _note(opened)
-    known = note.read_text(encoding="utf-8").strip() if note.exists() else ""
-    current = opened.ledger.ledger_id() or ""
-    if not known or known == current:
-        return ""
-    what = "is another one" if current else "is empty"
-    return (
-        f"the ledger in Redis {what}, but {note} remembers one: what was bought before would be bought again"
-    )
+    """Why the ledger cannot be the whole one of last time, a sentence without its full stop; empty when it may be."""
+    marks = [(folder, mark) for folder, mark in result_marks(opened.settings.output_dir) if mark is not None]
+    # Asked after what it is compared with was read: workers may be counting on.
+    known, current = mark_of(opened).read(), opened.ledger.mark()
+    again = "what was bought before would be bought again"
+    if current is None:
+        return (
+            f"the ledger in Redis is empty, but {mark_of(opened).path} remembers one: {again}"
+            if known
+            else ""
+        )
+    if known is not None and known.ledger != current.ledger and not opened.ledger.replaces(known.ledger):
+        return f"the ledger in Redis is another one than {mark_of(opened).path} remembers: {again}"
+    if known is not None:
+        marks.append((mark_of(opened).path, known))
+    for where, mark in marks:
+        if mark.ledger == current.ledger and mark.orders > current.orders:
+            return f"{older_words(mark, current.orders)} (see {where})"
+    return ""
+
+
+def foreign_results(opened: Station, batch_id: BatchId) -> str:
+    """Why the results in the output folder are not this ledger's, as `lost_ledger`; empty when nothing speaks for it.
+
+    With a new data folder any batch's results count: whoever stands in another folder than last time has bought them.
+    """
+    settings = opened.settings
+    current = opened.ledger.mark()
+    new = current is None and mark_of(opened).read() is None
+    simulated = settings.data_dir.name == SIMULATED
+    for folder, mark in result_marks(settings.output_dir):
+        own = folder.name == batch_id
+        if not own and (simulated or not new):
+            continue
+        if mark is not None and (_is_ours(opened, mark, current) or _is_simulated(opened, mark)):
+            continue
+        if mark is None and (not own or _knows(opened, batch_id)):
+            continue
+        if simulated:
+            return f"{folder} has results that were not simulated: name another folder (--output)"
+        whose = f"the data folder {settings.data_dir.absolute()} {'is new' if new else 'does not know them'}"
+        return f"{folder} has results of another ledger and {whose}: what they tell of would be bought again"
+    return ""
+
+
+def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
+    """Takes over what is remembered: all of it if a person has said so, else only what a simulated shop has left."""
+    known, current = mark_of(opened).read(), opened.ledger.mark()
+    lost = [known] if known is not None and accept_new else []
+    for folder, mark in result_marks(opened.settings.output_dir):
+        if mark is None:
+            continue
+        own = folder.name == batch_id or (current is not None and mark.ledger == current.ledger)
+        if (accept_new and own) or (folder.name == batch_id and _is_simulated(opened, mark)):
+            lost.append(mark)
+    if lost or accept_new:
+        accepted = opened.ledger.accept(lost)
+        if accept_new:
+            mark_of(opened).replace(accepted)
+
+
+def mark_of(opened: Station) -> HighWaterMark:
+    """The data folder's mark."""
+    return HighWaterMark(opened.settings.data_dir, opened.settings.redis.prefix)
 
 
 def remember_ledger(opened: Station) -> None:
-    """Notes the ledger's id; call once a batch is open."""
-    note = _note(opened)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    new = note.with_suffix(".tmp")
-    new.write_text(f"{opened.ledger.ledger_id()}\n", encoding="utf-8")
-    new.replace(note)
+    """Notes the ledger and its orders; call once a batch is open."""
+    LedgerWatch(opened).look()
 
 
-def _note(opened: Station) -> Path:
-    return opened.settings.data_dir / f"ledger-{opened.settings.redis.prefix}.id"
+class LedgerWatch:
+    """Looks after the ledger as long as a command stays."""
+
+    def __init__(self, opened: Station) -> None:
+        self._opened = opened
+        self._mark = mark_of(opened)
+        self._seen: Mark | None = None
+        self._noted_s = float("-inf")
+
+    def look(self) -> bool:
+        """Compares, and now and then notes what was seen; False while the ledger is empty and was before.
+
+        Raises:
+            LedgerLostError: it is gone, another one or older than what was seen.
+        """
+        due = time.monotonic() - self._noted_s >= NOTE_S
+        # Before the ledger is asked: a worker that sees more meanwhile must not make it look older.
+        known = self._mark.read() if due else None
+        current = self._opened.ledger.mark()
+        if current is None and self._seen is None:
+            return False
+        if current is None or current.ledger != (self._seen or current).ledger:
+            raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
+        if known is not None and known.ledger != current.ledger:
+            if not self._opened.ledger.replaces(known.ledger):
+                raise LedgerLostError(
+                    f"the ledger is another one than {self._mark.path} remembers. {WHAT_TO_DO}"
+                )
+            self._mark.replace(current)
+        for seen in (self._seen, known):
+            if seen is not None and seen.ledger == current.ledger and seen.orders > current.orders:
+                raise LedgerLostError(f"{older_words(seen, current.orders)}. {WHAT_TO_DO}")
+        self._seen = current
+        if due:
+            self._note(current)
+        return True
+
+    def _note(self, current: Mark) -> None:
+        self._noted_s = time.monotonic()
+        try:
+            self._mark.raise_to(current)
+        except OSError as error:
+            log.warning("ledger.unnoted", why=f"{self._mark.path}: {error.strerror}")
+
+
+def result_marks(output_dir: Path) -> Iterator[tuple[Path, Mark | None]]:
+    """The folders that hold results, and which ledger's they are; None: they do not say."""
+    for results in sorted(output_dir.glob("*/results.jsonl")):
+        yield results.parent, _checkpoint(results)
+
+
+def _checkpoint(results: Path) -> Mark | None:
+    try:
+        beside = results.with_name(CHECKPOINT)
+        found = json.loads(beside.read_bytes() if beside.exists() else _last_line(results))
+        return (
+            Mark(ledger=str(found["ledger"]), orders=int(found.get("orders", 0))) if found["ledger"] else None
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    except OSError as error:
+        raise ConfigError(f"{results.parent}: cannot be read: {error.strerror}") from None
+
+
+def _last_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - TAIL))
+        return file.read().strip().rpartition(b"\n")[2]
+
+
+def _is_ours(opened: Station, mark: Mark, current: Mark | None) -> bool:
+    return current is not None and (mark.ledger == current.ledger or opened.ledger.replaces(mark.ledger))
+
+
+def _is_simulated(opened: Station, mark: Mark) -> bool:
+    """Whether the simulated shop of this one's data folder has made it: nothing was bought for it."""
+    settings = opened.settings
+    if settings.data_dir.name == SIMULATED:
+        return False
+    simulated = HighWaterMark(settings.data_dir / SIMULATED, f"{settings.redis.prefix}-{SIMULATED}").read()
+    return simulated is not None and simulated.ledger == mark.ledger
+
+
+def _knows(opened: Station, batch_id: BatchId) -> bool:
+    try:
+        return bool(opened.ledger.batch_fields(batch_id))
+    except NotFoundError:
+        return False

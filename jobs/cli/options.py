@@ -18,6 +18,10 @@ SimulateOpt = Annotated[
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop when any row is bad.")]
 AgainOpt = Annotated[str, typer.Option("--again", metavar="LABEL", help="Buy pairs anew under this label.")]
 AcceptOpt = Annotated[
-    bool, typer.Option("--accept-new-ledger", help="Go on though the known ledger is gone.")
+    bool,
+    typer.Option(
+        "--accept-new-ledger",
+        help="Go on though the known ledger is gone or older; what it lost may be bought again.",
+    ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable.")]

@@ -1,4 +1,4 @@
-"""Commands that change a night: `retry`, `cancel`, `pause`, `resume`."""
+"""Commands that change a night: `retry`, `cancel`, `recover`, `pause`, `resume`."""
 
 import sys
 from typing import Annotated
@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from jobs.cli import control
-from jobs.cli.options import BatchArg, ConfigOpt, SimulateOpt
+from jobs.cli.memory import lost_ledger
+from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
+from jobs.cli.recovery import recover_batch, recovered_words, result_folders
 from jobs.cli.show import other_retries
 from jobs.cli.station import command_settings, station
+from jobs.errors import NotFoundError, UsageError
 from jobs.records import BatchId
 
 
@@ -55,6 +58,33 @@ def cancel(
     with station(settings) as opened:
         count = control.cancel(opened.ledger, opened.queue, BatchId(batch))
     sys.stdout.write(f"{batch}: {count} jobs cancelled\n")
+
+
+def recover(
+    batch: Annotated[str | None, typer.Argument(help="Batch id.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every batch of the output folder.")] = False,
+    output: OutputOpt = None,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+) -> None:
+    """Bring what results.jsonl knows as bought into a ledger that has lost it. Buys nothing."""
+    settings = command_settings(config, output=output, simulate=simulate)
+    if every == (batch is not None):
+        raise UsageError("name a batch, or say --all")
+    folders = [folder for folder in result_folders(settings.output_dir) if every or folder.name == batch]
+    if not folders:
+        raise NotFoundError(f"no results.jsonl in {settings.output_dir / (batch or '')}")
+    with station(settings) as opened:
+        for folder in folders:
+            counts = recover_batch(opened.ledger, folder, settings.data_dir.absolute() / "pictures")
+            sys.stdout.write(f"{folder.name}: {recovered_words(counts)}\n")
+        lost = lost_ledger(opened)
+    if lost:
+        sys.stdout.write(
+            "What no results know of may still be bought again. To go on with that, say --accept-new-ledger at the next"
+            " run or enqueue\n"
+        )
 
 
 def pause(

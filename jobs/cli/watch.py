@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
 from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.control import PROBE_AT_ONCE
-from jobs.cli.memory import remember_ledger
+from jobs.cli.memory import LedgerWatch
 from jobs.cli.progress import Progress
 from jobs.cli.station import IMPATIENT_S, Station
 from jobs.cli.stopping import Stop
 from jobs.cli.under_way import UnderWay, under_way
-from jobs.errors import LedgerLostError, RedisDownError
+from jobs.errors import RedisDownError
 from jobs.exit_codes import ExitCode
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 #: Reasons of a breaker that only a person can mend; anything else passes, or is waited out.
 PERSONS = frozenset({"token", "credits", "module"})
 #: Pauses that were made because a person has to look, by how they begin.
-LOOK_FIRST = ("no results", "a picture was refused")
+LOOK_FIRST = ("no results", "a picture was refused", "ledger:")
 #: How often a reason to wait is logged again while it lasts, s.
 REMIND_S = 300.0
 
@@ -42,7 +43,7 @@ class Watch:
         # Impatient: whoever is told to end must not be waiting for Redis; the patience is kept here.
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
         self.ledger = Ledger(self._client, redis.prefix)
-        self._ledger_id: str | None = None
+        self._orders = LedgerWatch(replace(station, ledger=self.ledger))
         self._away_since: float | None = None
         #: Exit code, rows open, and since when the two have been what they are.
         self._stuck: tuple[ExitCode, int, float] | None = None
@@ -66,8 +67,7 @@ class Watch:
         return found
 
     def _look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
-        self._check_ledger()
-        if self._ledger_id is None or not self.ledger.exists(self._batch_id):
+        if not self._orders.look() or not self.ledger.exists(self._batch_id):
             return None
         status = self.ledger.status(self._batch_id)
         gate = self.ledger.gate_fields()
@@ -78,15 +78,6 @@ class Watch:
             return ExitCode.OK, ""
         self._tell(gate)
         return self._lasting(self._ended_by(status, gate, now), status.open)
-
-    def _check_ledger(self) -> None:
-        current = self.ledger.ledger_id()
-        if self._ledger_id is None and current is not None:
-            remember_ledger(self._station)
-        if self._ledger_id is not None and current != self._ledger_id:
-            log.error("ledger.lost", known=self._ledger_id, found=current)
-            raise LedgerLostError("the ledger is gone: nothing is submitted until a person has looked")
-        self._ledger_id = current
 
     def _wait_for_redis(self, error: RedisDownError) -> None:
         now = time.monotonic()

@@ -1,6 +1,6 @@
 """The ledger: what is true. One Redis database, keys under one prefix.
 
-meta            id of this ledger, made with its first batch
+meta            id of this ledger, made with its first batch; orders counted; `replaces:<id>`: ledgers accepted as lost
 job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
 batch:<id>      a batch: its own columns and counters `n:<status>`, rows, open, spent, sealed, completed_ms
 rows:<id>       row number → the row as the manifest has it, or why it is bad
@@ -27,6 +27,7 @@ from uuid import uuid4
 import redis
 
 from jobs.errors import NotFoundError
+from jobs.high_water import Mark
 from jobs.ledger import steps
 from jobs.ledger.codec import decode_failure, decode_job
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
@@ -98,6 +99,24 @@ class Ledger:
         with translated():
             found: str | None = self.client.hget(self.key("meta"), "id")
         return found
+
+    def mark(self) -> Mark | None:
+        """Its id and how many orders it has counted; None while it is empty."""
+        with translated():
+            ledger_id, orders = self.client.hmget(self.key("meta"), "id", "orders")
+        return Mark(ledger=ledger_id, orders=int(orders or 0)) if ledger_id else None
+
+    def replaces(self, ledger_id: str) -> bool:
+        """Whether a person has accepted this ledger in the place of that one."""
+        with translated():
+            return bool(self.client.hexists(self.key("meta"), f"replaces:{ledger_id}"))
+
+    def accept(self, lost: Iterable[Mark]) -> Mark:
+        """A person goes on with this ledger in the place of those that were seen, or of what it was itself."""
+        flat = [value for mark in lost for value in (mark.ledger, mark.orders)]
+        call = Call(script("jobs.ledger", "accept_ledger"), (uuid4().hex, *flat), list)
+        found = self.run(call)
+        return Mark(ledger=found[0], orders=int(found[1]))
 
     def open_batch(self, batch_id: BatchId, **fields: str) -> bool:
         """Opens a batch; False when it was there (its fields stay)."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from jobs.errors import LedgerLostError
+from jobs.high_water import HighWaterMark
 from jobs.ledger import Ledger
 from jobs.ledger.script import Call, script
 from jobs.ledger.steps import LEASE_MS
@@ -18,6 +19,7 @@ from jobs.records import Owner
 from jobs.redis_client import translated
 from jobs.settings import LimitSettings
 from worker.gate.account import PROBE_MS, STREAK, count_bad_answer
+from worker.gate.orders import SeenOrders
 from worker.gate.permits import Begin, Empty, Permit, Wait, read_permit
 from worker.gate.rest import Rest
 
@@ -42,9 +44,23 @@ class Gate:
     """The gate's door for threads; one per process. Raises RedisDownError: then nothing is submitted."""
 
     def __init__(
-        self, ledger: Ledger, limits: LimitSettings, *, submit_timeout_s: float, rest: Rest | None = None
+        self,
+        ledger: Ledger,
+        limits: LimitSettings,
+        *,
+        submit_timeout_s: float,
+        rest: Rest | None = None,
+        mark: HighWaterMark | None = None,
     ) -> None:
-        """`submit_timeout_s`: of one POST with all its tries; `rest`: this process's own, if it is not to be a new one."""
+        """Of one process.
+
+        Args:
+            ledger: the ledger that counts.
+            limits: the account's.
+            submit_timeout_s: of one POST with all its tries.
+            rest: this process's own, if it is not to be a new one.
+            mark: the data folder's; None: what was seen is forgotten with the process.
+        """
         self._ledger = ledger
         self._rest = rest or Rest()
         self._limits = limits
@@ -52,7 +68,7 @@ class Gate:
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
         #: A process that took longer than this to write its intent has been stopped; it must not send, s.
         self.patience_s = GRACE_MS / 2000
-        self._ledger_id = ""
+        self._orders = SeenOrders(ledger, mark)
         self._stopping = threading.Event()
         #: Only this process listens here, so that it can wake its own waiters when it stops.
         self._own_bell = ledger.key("bell", uuid4().hex)
@@ -95,13 +111,14 @@ class Gate:
             permit.request_id,
             permit.claim,
             self._deadline_ms,
-            self._ledger_id,
+            self._orders.seen.ledger,
             permit.go_ms,
             self._interval_us,
             RATE_WINDOW_MS,
         )
         reply = self._ledger.run(Call(script("worker.gate", "begin"), args, list))
         if reply[0] == 1:
+            self._orders.saw(reply[2])
             return "go"
         if reply[1] == "lost":
             raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
@@ -162,7 +179,7 @@ class Gate:
     @property
     def ledger_id(self) -> str:
         """The id of the ledger that permits were asked of; empty before the first."""
-        return self._ledger_id
+        return self._orders.seen.ledger
 
     def stopping_within(self, seconds: float) -> bool:
         """Waits, at most until the process stops: then True."""
@@ -175,6 +192,7 @@ class Gate:
             RedisDownError: they have not been rung; each wakes when its own wait is over.
         """
         self._stopping.set()
+        self._orders.stop()
         with translated():
             pipeline = self._ledger.client.pipeline()
             pipeline.rpush(self._own_bell, *("1" for _ in range(self._waiters + 1)))
@@ -183,13 +201,12 @@ class Gate:
 
     def _ask(self, token: str) -> Permit | Wait | Empty:
         limits = self._limits
-        if not self._ledger_id:
-            self._ledger_id = self._ledger.ledger_id() or ""
-            if not self._ledger_id:
-                return Empty()
+        seen = self._orders.begin()
+        if not seen.ledger:
+            return Empty()
         args = (
             token,
-            self._ledger_id,
+            seen.ledger,
             limits.in_flight,
             self._interval_us,
             limits.max_images_per_batch,
@@ -198,6 +215,7 @@ class Gate:
             LONGEST_RESERVATION_MS,
             RATE_WINDOW_MS,
             GRACE_MS,
+            seen.orders,
         )
         return self._ledger.run(
             Call(script("worker.gate", "permit"), args, lambda reply: read_permit(reply, token))

@@ -1,12 +1,12 @@
 -- Writes the intent, last thing before the POST. ARGV: request id, claim, deadline ms, ledger id, go at, interval us, rate window ms.
 -- A callback may have told of an earlier POST's task meanwhile: then there is nothing left to buy, and the permit is void.
--- Returns {1, now} | {0, 'closed'} the account was closed meanwhile or the slot is gone: give the permit back | {0, 'fenced'} | {0, 'lost'}.
+-- Returns {1, now, orders so far, this one among them} | {0, 'closed'} the account was closed meanwhile or the slot is gone: give the permit back | {0, 'fenced'} | {0, 'lost'}.
 local rid, claim = ARGV[1], ARGV[2]
 local job = key('job', rid)
 if redis.call('HGET', key('meta'), 'id') ~= ARGV[4] then return { 0, 'lost' } end
 local found = redis.call('HMGET', job, 'state', 'claim', 'hint_task')
 if found[2] ~= claim then return { 0, 'fenced' } end
-if found[1] == 'submitting' then return { 1, now } end
+if found[1] == 'submitting' then return { 1, now, redis.call('HGET', key('meta'), 'orders') } end
 if found[1] ~= 'queued' then return { 0, 'fenced' } end
 if adopt(rid, found[3]) then
   refund(rid)
@@ -27,4 +27,4 @@ redis.call('HSET', job, 'begun_ms', now)
 redis.call('ZADD', key('posting'), now + ARGV[3], rid)
 redis.call('ZADD', key('leases'), now + ARGV[3], rid)
 move(rid, 'submitting')
-return { 1, now }
+return { 1, now, redis.call('HINCRBY', key('meta'), 'orders', 1) }

@@ -1,10 +1,14 @@
 -- Asks for leave to submit the next job. ARGV: token, ledger id, in flight, interval us, batch budget, day budget, lease ms,
--- longest reservation ms, rate window ms, grace ms.
+-- longest reservation ms, rate window ms, grace ms, the most orders that the caller has seen this ledger count.
 -- Returns {'granted', request id, go at, now, probe, job fields} | {'wait', reason, ms, detail} | {'empty'} | {'lost'}.
 local token, lease, day = ARGV[1], tonumber(ARGV[7]), today()
 local gate = key('gate')
-local id = redis.call('HGET', key('meta'), 'id')
-if ARGV[2] ~= '' and id ~= ARGV[2] then return { 'lost' } end
+local meta = redis.call('HMGET', key('meta'), 'id', 'orders')
+if ARGV[2] ~= '' and meta[1] ~= ARGV[2] then return { 'lost' } end
+if tonumber(meta[2] or '0') < tonumber(ARGV[11] or '0') then
+  -- It has lost orders. Everybody must stop, those too who have seen less of it.
+  redis.call('HSETNX', gate, 'paused', 'ledger: it counts ' .. (meta[2] or '0') .. ' orders, but ' .. ARGV[11] .. ' were seen')
+end
 
 local function grant(rid, go, probe)
   return { 'granted', rid, go, now, probe, redis.call('HGETALL', key('job', rid)), learnt() }

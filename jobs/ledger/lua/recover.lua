@@ -1,0 +1,47 @@
+-- Brings one job in as a results file knows it, into a ledger that has lost it or is older; buys nothing, ever.
+-- ARGV: request id, token, fresh ledger id, state known, task id ('' = none), pair, then fields of the job...
+-- Returns 1 the job is as the file knows it | 0 the ledger knows as much or more | 2 the task id is another job's.
+local rid, token, known, task = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
+local job = key('job', rid)
+redis.call('HSETNX', key('meta'), 'id', ARGV[3])
+local found = redis.call('HMGET', job, 'state', 'op', 'task_id', 'finished_ms')
+local state = found[1]
+if found[2] == token then return 1 end
+
+local fields = {}
+for i = 7, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+
+local function behind()
+  if not state then return true end
+  if state == 'succeeded' then return false end
+  if known == 'succeeded' then return true end
+  if state == 'submitted' or state == 'rejected' then return false end
+  if state == 'submitting' then
+    -- A POST may be under way now; one of long ago is over.
+    local deadline = redis.call('ZSCORE', key('posting'), rid)
+    if deadline and tonumber(deadline) > now then return false end
+  end
+  if state ~= 'failed' then return known ~= state end
+  if known == 'submitted' then return found[3] ~= task end
+  if known == 'unknown' then return not found[3] end
+  return tonumber(fields.finished_ms or '0') > tonumber(found[4] or '0')
+end
+if not behind() then return 0 end
+if task ~= '' and redis.call('HSETNX', key('tasks'), task, rid) == 0 and redis.call('HGET', key('tasks'), task) ~= rid then
+  return 2
+end
+
+if not state then redis.call('HSET', job, 'state', 'queued', 'v', 0, 'refs', '', 'pair', ARGV[6]) end
+release(rid)
+for _, set in ipairs({ 'unknown', 'retry', 'due' }) do redis.call('ZREM', key(set), rid) end
+if found[3] == task then redis.call('HDEL', job, 'task_id') end
+renew(rid)
+redis.call('HSET', job, 'op', token, unpack(ARGV, 7))
+if task ~= '' then redis.call('HSET', job, 'task_id', task) end
+if known == 'submitted' then
+  ask_old_task(rid)
+else
+  if known == 'unknown' then redis.call('ZADD', key('unknown'), now, rid) end
+  move(rid, known)
+end
+return 1

@@ -1,0 +1,222 @@
+"""`vton recover`: what results still know comes into a ledger that has lost it, and never costs anything."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.cli.recovery import recover_batch
+from jobs.ledger import steps
+from jobs.records import JobState, RequestId, SavedPicture, TaskId
+from tests.heart import Heart, failure, pair, rid
+
+PICTURE = b"a picture"
+DIGEST = sha256(PICTURE).hexdigest()
+
+
+def line(name: str, status: str, task: str | None = None, **more: Any) -> dict[str, Any]:
+    """A result line as the exporter writes it."""
+    return {
+        "batch": "a",
+        "row": 1,
+        "line": 2,
+        "sku": name,
+        "request_id": rid(name),
+        "status": status,
+        "task_id": task,
+        "sub_task_ids": ["s1"] if task else [],
+        "attempts": 1 if task else 0,
+        "images": [],
+        "error": None,
+        "timings": {
+            "queued_at": "2026-11-27T01:00:00.000Z",
+            "submitted_at": None,
+            "finished_at": None,
+            "task_s": None,
+        },
+        "source": None,
+        "inputs": {"person": f"https://shop.example/{name}.jpg", "dress": "https://shop.example/d.jpg"},
+        "extra": {},
+    } | more
+
+
+def lost(kind: str, *, retryable: bool = True) -> dict[str, Any]:
+    return {"class": kind, "code": None, "message": "why", "retryable": retryable, "owner": "vendor"}
+
+
+IMAGE = {
+    "path": "images/x_0001.jpg",
+    "url": "https://cdn/x",
+    "sha256": DIGEST,
+    "width": 8,
+    "height": 9,
+    "bytes": len(PICTURE),
+}
+
+
+class Results:
+    """A batch folder and a picture store."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder, self.store = root / "out" / "a", root / "pictures"
+        (self.folder / "images").mkdir(parents=True)
+
+    def hold(self, *lines: dict[str, Any]) -> None:
+        (self.folder / "results.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+    def picture(self, content: bytes = PICTURE) -> Path:
+        path = self.folder / "images" / "x_0001.jpg"
+        path.write_bytes(content)
+        return path
+
+    @property
+    def stored(self) -> Path:
+        return self.store / DIGEST[:2] / f"{DIGEST}.jpg"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path)
+
+
+def bring(heart: Heart, results: Results, *lines: dict[str, Any]) -> dict[str, int]:
+    results.hold(*lines)
+    return dict(recover_batch(heart.ledger, results.folder, results.store))
+
+
+def test_a_bought_picture_is_not_bought_again(heart: Heart, results: Results) -> None:
+    results.picture()
+    assert bring(heart, results, line("x", "succeeded", "t1", images=[IMAGE])) == {"succeeded": 1}
+    assert results.stored.read_bytes() == PICTURE
+    admitted = heart.admit("a", ["x"], seal=True)
+    assert (admitted.reused, admitted.queued) == (1, ())
+    job = heart.job(rid("x"))
+    assert job.pair == pair("x")
+    assert (job.state, job.task_id, job.sub_task_ids, job.attempts) == (JobState.SUCCEEDED, "t1", ("s1",), 1)
+    assert job.pictures[0].name == f"{DIGEST}.jpg"
+    assert heart.counts("a") == {"succeeded": 1}
+    assert heart.ask().kind == "empty"
+
+
+def test_a_picture_that_is_gone_or_not_whole_is_asked_for_by_its_task(heart: Heart, results: Results) -> None:
+    results.picture(PICTURE[:4])
+    assert bring(heart, results, line("x", "succeeded", "t1", images=[IMAGE])) == {"submitted": 1}
+    assert heart.admit("a", ["x"], seal=True).queued == ()
+    due = heart.ledger.run(steps.take_due(10)).jobs
+    assert [(job.request_id, job.task_id) for job in due] == [(rid("x"), "t1")]
+    assert heart.ask().kind == "empty"
+
+
+@pytest.mark.parametrize("kind", ["picture_lost", "task_lost", "task_timeout", "picture_missing"])
+def test_a_paid_loss_is_asked_for_by_its_task(heart: Heart, results: Results, kind: str) -> None:
+    assert bring(heart, results, line("x", "failed", "t1", error=lost(kind))) == {"submitted": 1}
+    assert heart.admit("a", ["x"]).queued == ()
+
+
+@pytest.mark.parametrize("status", ["unknown", "submitting"])
+def test_what_may_have_been_bought_waits_for_a_person(heart: Heart, results: Results, status: str) -> None:
+    error = lost("no_answer") if status == "unknown" else None
+    assert bring(heart, results, line("x", status, error=error)) == {"unknown": 1}
+    assert heart.admit("a", ["x"], seal=True).queued == ()
+    assert heart.counts("a") == {"unknown": 1}
+    assert rid("x") in heart.members("unknown")
+
+
+def test_what_ended_without_a_picture_keeps_its_reason_and_its_task(heart: Heart, results: Results) -> None:
+    error = lost("moderated", retryable=False)
+    assert bring(heart, results, line("x", "rejected", "t1", error=error)) == {"rejected": 1}
+    heart.admit("a", ["x"], seal=True)
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id) == (JobState.REJECTED, "t1")
+    assert job.failure is not None
+    assert job.failure.kind == "moderated"
+
+
+def test_what_was_surely_not_bought_is_left_out(heart: Heart, results: Results) -> None:
+    lines = [
+        line("x", "failed", error=lost("not_sent")),
+        line("y", "queued"),
+        line("", "invalid", request_id=None),
+    ]
+    assert bring(heart, results, *lines, {"checkpoint": "1-1", "ledger": "l"}) == {}
+    assert len(heart.admit("a", ["x", "y"]).queued) == 2
+
+
+def test_a_torn_line_is_counted_and_the_others_come_in(heart: Heart, results: Results) -> None:
+    bring(heart, results, line("x", "unknown", error=lost("no_answer")))
+    with (results.folder / "results.jsonl").open("a") as file:
+        file.write('{"request_id": "half')
+    assert recover_batch(heart.ledger, results.folder, results.store) == {"known": 1, "unreadable": 1}
+
+
+# -- into an older ledger that knows the jobs ----------------------------------------------------------------
+
+
+def test_waiting_jobs_of_an_older_ledger_end_as_the_results_say(heart: Heart, results: Results) -> None:
+    heart.admit("a", ["x", "y", "z"], seal=True)
+    results.picture()
+    found = bring(
+        heart,
+        results,
+        line("x", "succeeded", "t1", images=[IMAGE]),
+        line("y", "failed", "t2", error=lost("task_lost")),
+        line("z", "unknown", error=lost("no_answer")),
+    )
+    assert found == {"succeeded": 1, "submitted": 1, "unknown": 1}
+    assert heart.counts("a") == {"succeeded": 1, "submitted": 1, "unknown": 1}
+    assert heart.ask().kind == "empty", "their places in the line are worth nothing"
+    assert {entry.request_id for entry in heart.ledger.outbox(heart.ledger.batches()[0], "0")} == {
+        rid("x"),
+        rid("z"),
+    }
+
+
+def test_the_second_time_changes_nothing(heart: Heart, results: Results) -> None:
+    results.picture()
+    lines = [
+        line("x", "succeeded", "t1", images=[IMAGE]),
+        line("y", "failed", "t2", error=lost("task_lost")),
+        line("z", "unknown", error=lost("no_answer")),
+    ]
+    bring(heart, results, *lines)
+    before = heart.snapshot()
+    assert bring(heart, results, *lines) == {"known": 3}
+    assert heart.snapshot() == before
+
+
+def test_a_ledger_that_knows_more_is_left_as_it_is(heart: Heart, results: Results) -> None:
+    heart.admit("a", ["x", "y", "z"], seal=True)
+    done, under_way = heart.succeeded(), heart.submitted()
+    posting = heart.submitting()
+    before = heart.snapshot()
+    names = {rid(name): name for name in "xyz"}
+    found = bring(
+        heart,
+        results,
+        line(names[done.request_id], "unknown", error=lost("no_answer")),
+        line(names[under_way.request_id], "failed", under_way.task_id, error=lost("task_lost")),
+        line(names[posting.request_id], "unknown", error=lost("no_answer")),
+    )
+    assert found == {"known": 3}
+    assert heart.snapshot() == before
+
+
+def test_a_task_of_another_job_is_not_taken_over(heart: Heart, results: Results) -> None:
+    heart.admit("a", ["x"])
+    heart.submitted(task="t1")
+    assert bring(heart, results, line("y", "failed", "t1", error=lost("task_lost"))) == {"clash": 1}
+    assert heart.ledger.jobs([rid("y")]) == {}
+
+
+def test_an_earlier_task_is_kept_beside_the_one_the_results_know(heart: Heart, results: Results) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.submitted(task="t1")
+    heart.ledger.run(steps.fail(RequestId(rid("x")), failure(), task_id=TaskId("t1")))
+    results.picture()
+    bring(heart, results, line("x", "succeeded", "t2", images=[IMAGE]))
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUCCEEDED, "t2", ("t1",))
+    assert isinstance(job.pictures[0], SavedPicture)
+    assert heart.counts("a") == {"succeeded": 1}

@@ -1,0 +1,90 @@
+"""A ledger that is gone, another one or older than what was seen of it: nothing is bought until a person has looked."""
+
+import re
+import shutil
+
+import pytest
+import redis
+
+from jobs.redis_server import EmbeddedRedis
+
+MANIFEST = "night.csv"
+
+
+@pytest.fixture
+def bought(shop):
+    """Six pairs bought, and Redis' files as they were after the first three."""
+    shop.run(shop.urls(3, name="evening.csv"))
+    shutil.copytree(shop.folder / ".vton" / "redis", shop.folder / "copy")
+    ended = shop.vton("run", shop.urls(6), "-o", "out")
+    assert ended.code == 0
+    assert len(shop.vendor.submits) == 6
+    return shop.batch(ended)
+
+
+def restore_copy(shop):
+    shutil.rmtree(shop.folder / ".vton" / "redis")
+    (shop.folder / "copy").rename(shop.folder / ".vton" / "redis")
+
+
+def test_an_older_append_only_file_buys_nothing_until_a_person_says_so(shop, bought):
+    restore_copy(shop)
+    planned = shop.vton("plan", MANIFEST)
+    assert (planned.code, "counts 3 orders, but 6 were seen" in planned.err) == (0, True)
+    ended = shop.vton("run", MANIFEST, "-o", "out")
+    assert ended.code == 7
+    assert "counts 3 orders, but 6 were seen" in ended.err
+    assert "vton recover --all" in ended.err
+    recovered = shop.vton("recover", "--all")
+    assert recovered.code == 0
+    assert f"{bought.folder.name}: 3 with their picture, 3 known already" in recovered.out
+    assert "--accept-new-ledger" in recovered.out
+    assert shop.vton("enqueue", MANIFEST).code == 7, "a person has to say it"
+    ended = shop.vton("run", MANIFEST, "-o", "out", "--accept-new-ledger")
+    assert ended.code == 0
+    assert shop.batch(ended).statuses() == ["succeeded"] * 6
+    assert len(shop.vendor.submits) == 6
+    assert shop.vton("enqueue", MANIFEST).code == 0, "it is said once"
+
+
+def test_a_lost_data_folder_buys_nothing_and_leaves_the_results_as_they_are(shop, bought):
+    before = (bought.folder / "results.jsonl").read_bytes()
+    shutil.rmtree(shop.folder / ".vton")
+    planned = shop.vton("plan", MANIFEST)
+    assert planned.code == 0
+    refused = shop.vton("run", MANIFEST, "-o", "out")
+    assert refused.code == 7
+    for ended in (refused, planned):
+        assert "has results of another ledger" in ended.err
+        assert f"the data folder {shop.folder}/.vton is new" in ended.err
+    assert (bought.folder / "results.jsonl").read_bytes() == before
+    assert len(shop.vendor.submits) == 6
+    edited = shop.urls(7, name="edited.csv")
+    assert shop.vton("enqueue", edited, VTON_DATA_DIR="elsewhere").code == 7, (
+        "an edited manifest is another batch"
+    )
+    assert f"{bought.folder.name}: 6 with their picture" in shop.vton("recover", bought.folder.name).out
+    ended = shop.vton("run", MANIFEST, "-o", "out", "--accept-new-ledger")
+    assert ended.code == 0
+    assert len(shop.vendor.submits) == 6
+
+
+def test_a_run_notices_a_ledger_that_goes_back_under_it(shop):
+    shop.vendor.latency_s = 600
+    running = shop.start("run", shop.urls(30), "-o", "out", VTON_LIMITS__IN_FLIGHT="3")
+    shop.vendor.wait_for(lambda vendor: len(vendor.submits) == 3)
+    with EmbeddedRedis(shop.folder / ".vton") as server, redis.Redis.from_url(server.url, db=1) as client:
+        client.hset("vton:meta", "orders", 1)
+    ended = shop.end(running)
+    assert ended.code == 7
+    assert re.search("counts 1 orders, but [23] were seen", ended.err)
+    assert len(shop.vendor.submits) == 3
+
+
+def test_what_was_tried_with_the_simulator_stands_in_nobodys_way(shop):
+    assert shop.vton("run", shop.urls(2), "-o", "out", "--simulate").code == 0
+    assert shop.vton("run", MANIFEST, "-o", "out").code == 0
+    assert len(shop.vendor.submits) == 2
+    ended = shop.vton("run", MANIFEST, "-o", "out", "--simulate")
+    assert ended.code == 7
+    assert "results that were not simulated" in ended.err
