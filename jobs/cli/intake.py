@@ -50,7 +50,7 @@ def intake(
         check_ledger(opened, accept_new=accept_new_ledger)
         planner = planner_of(opened, path, manifest, again)
         producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
-        batch_id = _batch_id(manifest, batch, again)
+        batch_id = batch_of(manifest, batch, again)
         producer.check(manifest, batch_id, strict=strict)
         doubts.tell(strict=strict)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
@@ -78,7 +78,9 @@ class _Doubts:
 def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:
     """Plans the rows of a manifest, whose pictures are looked for beside it."""
     folder = _origin(opened, path) or manifest.folder
-    return Planner(LocalPictures(opened.settings.pictures, folder).source, epoch=again, folder=folder)
+    pictures = opened.settings.pictures
+    source = LocalPictures(pictures, folder).source
+    return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
 
 def _origin(opened: Station, path: str) -> Path | None:
@@ -93,7 +95,8 @@ def _origin(opened: Station, path: str) -> Path | None:
     return Path(folder) if folder else None
 
 
-def _batch_id(manifest: Manifest, given: str | None, again: str) -> BatchId:
+def batch_of(manifest: Manifest, given: str | None, again: str) -> BatchId:
+    """The batch that a manifest is, or would be. Raises UsageError: the name given is no name."""
     if given is None:
         return identify(manifest.name, manifest.digest, again)
     if safe_batch_name(given) != given:
