@@ -1,16 +1,20 @@
 """Planning: a row becomes the job it asks for, or says why it cannot."""
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.identity import request_id
+from jobs.identity import former_request_id, request_id
 from jobs.ledger import Admission
 from jobs.ledger.codec import encode, encode_pair
 from jobs.local_pictures import PictureError
 from jobs.manifest.aliases import column_of
 from jobs.records import BadRow, Pair, RequestId, Row, Slot, Source
+from jobs.signed_addresses import ends_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +24,33 @@ class Planned:
     row: Row
     request_id: RequestId
     pair: Pair
+    #: The job's id before signatures were left out of addresses; empty when it is the same.
+    former_id: str = ""
+    #: When the first of its addresses ends, seconds since the epoch.
+    ends_s: float | None = None
+    #: What the row is if its pair still has to be sent: an address has ended.
+    unsendable: BadRow | None = None
 
 
 class Planner:
     """Turns rows into jobs. `source` looks a picture up, see jobs.local_pictures; `epoch` is moved by `--again`."""
 
-    def __init__(self, source: Callable[[str], Source], epoch: str = "", *, folder: Path = Path()) -> None:
-        """`folder`: where local pictures are looked for, kept with the batch."""
+    def __init__(
+        self,
+        source: Callable[[str], Source],
+        epoch: str = "",
+        *,
+        folder: Path = Path(),
+        volatile: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`folder`: where local pictures are looked for, kept with the batch; `volatile`: see jobs.identity.
+
+        `clock`: seconds since the epoch.
+        """
         self._source = source
+        self._volatile = frozenset(name.lower() for name in volatile)
+        self._clock = clock
         self.folder = folder
         self.epoch = epoch
 
@@ -40,16 +63,39 @@ class Planner:
             try:
                 sources[slot] = self._source(text)
             except PictureError as error:
-                return BadRow(
-                    number=row.number,
-                    line=row.line,
-                    column=_column(row, slot),
-                    why=f"{text}: {error.why}",
-                    sku=row.sku,
-                    fields=row.fields,
-                )
+                return _bad(row, slot, f"{text}: {error.why}")
         pair = Pair(**sources)
-        return Planned(row=row, request_id=request_id(pair, self.epoch), pair=pair)
+        found = request_id(pair, self.epoch, self._volatile)
+        signed = [(slot, text) for slot, text in row.inputs.items() if "?" in text]
+        if not signed:
+            return Planned(row=row, request_id=found, pair=pair)
+        former = former_request_id(pair, self.epoch)
+        ends = [(end, slot) for slot, text in signed if (end := ends_at(text)) is not None]
+        return Planned(
+            row=row,
+            request_id=found,
+            pair=pair,
+            former_id=former if former != found else "",
+            ends_s=min(ends)[0] if ends else None,
+            unsendable=self._ended(row, *min(ends)) if ends else None,
+        )
+
+    def _ended(self, row: Row, end: float, slot: str) -> BadRow | None:
+        if end > self._clock():
+            return None
+        when = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return _bad(row, slot, f"the address ended at {when}; ask the shop system for a new one")
+
+
+def _bad(row: Row, slot: str, why: str) -> BadRow:
+    return BadRow(
+        number=row.number,
+        line=row.line,
+        column=_column(row, slot),
+        why=why,
+        sku=row.sku,
+        fields=row.fields,
+    )
 
 
 def _column(row: Row, slot: str) -> str:
@@ -58,29 +104,56 @@ def _column(row: Row, slot: str) -> str:
     return names.get(slot) or (names.get("garment") if slot != Slot.PERSON else None) or slot
 
 
+def in_order(chunk: Iterable[Planned | BadRow]) -> list[Planned | BadRow]:
+    """The rows in the order in which they shall be sent: those whose addresses end first go first."""
+    return sorted(chunk, key=_end)
+
+
+def _end(planned: Planned | BadRow) -> float:
+    if isinstance(planned, BadRow) or planned.ends_s is None:
+        return math.inf
+    return planned.ends_s
+
+
+def bad_rows(chunk: Iterable[Planned | BadRow], unsendable: Container[int]) -> list[BadRow]:
+    """The bad rows of a chunk; `unsendable`: numbers of rows that the ledger found to be bad too."""
+    bad = []
+    for planned in chunk:
+        if isinstance(planned, BadRow):
+            bad.append(planned)
+        elif planned.unsendable is not None and planned.row.number in unsendable:
+            bad.append(planned.unsendable)
+    return sorted(bad, key=lambda row: row.number)
+
+
 def admission(planned: Planned | BadRow) -> Admission:
     """A planned row as the ledger takes it.
 
-    Its JSON: line, sku, fields, and `job` (its id), or `bad` (column and why);
+    Its JSON: `job` (its id; first, where admit.lua finds it), line, sku, fields, or instead of `job` `bad` (column and why);
     `inputs` when its fields only name the pictures.
     """
     if isinstance(planned, BadRow):
-        bad = {"column": planned.column, "why": planned.why}
-        row: dict[str, Any] = {
-            "line": planned.line,
-            "sku": planned.sku,
-            "fields": dict(planned.fields),
-            "bad": bad,
-        }
-        return Admission(number=planned.number, request_id="", row=encode(row), pair="")
+        return Admission(number=planned.number, request_id="", row=_bad_text(planned), pair="")
     asked = planned.row
-    row = {"line": asked.line, "sku": asked.sku, "fields": dict(asked.fields), "job": planned.request_id}
+    row: dict[str, Any] = {
+        "job": planned.request_id,
+        "line": asked.line,
+        "sku": asked.sku,
+        "fields": dict(asked.fields),
+    }
     if not set(asked.inputs.values()) <= set(asked.fields.values()):
         # The row names its pictures; a manifest made from it must have them themselves.
         row["inputs"] = dict(asked.inputs)
     return Admission(
-        number=planned.row.number,
+        number=asked.number,
         request_id=planned.request_id,
         row=encode(row),
         pair=encode_pair(planned.pair),
+        former_id=planned.former_id,
+        unsendable=_bad_text(planned.unsendable) if planned.unsendable else "",
     )
+
+
+def _bad_text(row: BadRow) -> str:
+    bad = {"column": row.column, "why": row.why}
+    return encode({"line": row.line, "sku": row.sku, "fields": dict(row.fields), "bad": bad})

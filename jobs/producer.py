@@ -9,9 +9,9 @@ from typing import Protocol
 import structlog
 
 from jobs.errors import ManifestError, NotFoundError, UsageError
-from jobs.ledger import Admission, Admitted, Ledger
+from jobs.ledger import Admission, Admitted, Ledger, RowFate
 from jobs.ledger.codec import encode
-from jobs.planning import Planned, Planner, admission
+from jobs.planning import Planned, Planner, admission, bad_rows, in_order
 from jobs.queue import SUBMIT, Queue
 from jobs.records import BadRow, BatchId, Dialect, Row
 
@@ -55,6 +55,8 @@ class Produced:
     queued: int
     reused: int
     duplicate: int
+    #: Rows of a batch that was there whose picture is another one now.
+    changed: int
     #: Tickets sent again because some were missing.
     resent: int
     #: The manifest was read to its end: the batch is sealed.
@@ -92,7 +94,7 @@ class Producer:
         good = False
         for row in manifest.rows():
             stop()
-            planned = self._planner.plan(row)
+            planned = self._judged(batch_id, self._planner.plan(row))
             if isinstance(planned, BadRow):
                 bad.append(planned) if len(bad) < LOGGED_BAD_ROWS else None
             elif not strict:
@@ -104,6 +106,13 @@ class Producer:
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004 a screenful
             what = "bad rows" if good else "no valid row"
             raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
+
+    def _judged(self, batch_id: BatchId, planned: Planned | BadRow) -> Planned | BadRow:
+        """The row as admission will see it: addresses that have ended harm only what has to be sent yet."""
+        if isinstance(planned, BadRow) or planned.unsendable is None:
+            return planned
+        (fate,) = self._ledger.fates(batch_id, [admission(planned)])
+        return planned.unsendable if fate is RowFate.INVALID else planned
 
     def feed(
         self,
@@ -128,13 +137,14 @@ class Producer:
             bom="1" if manifest.dialect.bom else "",
         )
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
-        rows = bad = queued = reused = duplicate = 0
+        rows = bad = queued = reused = duplicate = changed = 0
         for count, chunk_bad, admitted in self._admitted(manifest, batch_id, stop):
             rows += count
             bad += chunk_bad
             queued += len(admitted.queued)
             reused += admitted.reused
             duplicate += admitted.duplicate
+            changed += admitted.changed
             tell(rows)
         whole = not stop()
         resent = self._seal(batch_id) if whole else 0
@@ -156,6 +166,7 @@ class Producer:
             queued=queued,
             reused=reused,
             duplicate=duplicate,
+            changed=changed,
             resent=resent,
             whole=whole,
         )
@@ -189,17 +200,18 @@ class Producer:
         bad = 0
         planned = map(self._planner.plan, takewhile(lambda _row: not stop(), manifest.rows()))
         with ThreadPoolExecutor(1, thread_name_prefix="admit") as sender:
-            under_way: tuple[int, int, Future[Admitted]] | None = None
+            under_way: tuple[list[Planned | BadRow], Future[Admitted]] | None = None
             while True:
-                chunk = list(islice(planned, CHUNK))
+                chunk = in_order(islice(planned, CHUNK))
                 rows = [admission(each) for each in chunk]
                 if under_way is not None:
-                    yield under_way[0], under_way[1], under_way[2].result()
+                    sent, admitted = under_way[0], under_way[1].result()
+                    chunk_bad = self._log_bad(batch_id, bad_rows(sent, admitted.unsendable), bad)
+                    bad += chunk_bad
+                    yield len(sent), chunk_bad, admitted
                 if not chunk or stop():
                     return
-                chunk_bad = self._log_bad(batch_id, chunk, bad)
-                bad += chunk_bad
-                under_way = (len(chunk), chunk_bad, sender.submit(self._admit, batch_id, rows))
+                under_way = chunk, sender.submit(self._admit, batch_id, rows)
 
     def _admit(self, batch_id: BatchId, rows: list[Admission]) -> Admitted:
         admitted = self._ledger.admit(batch_id, rows)
@@ -210,8 +222,7 @@ class Producer:
         """Sends tickets until there are as many as waiting jobs."""
         return send_missing_tickets(self._ledger, self._queue)
 
-    def _log_bad(self, batch_id: BatchId, chunk: list[Planned | BadRow], before: int) -> int:
-        bad = [row for row in chunk if isinstance(row, BadRow)]
+    def _log_bad(self, batch_id: BatchId, bad: list[BadRow], before: int) -> int:
         for row in bad[: max(0, LOGGED_BAD_ROWS - before)]:
             log.warning(
                 "row.invalid",

@@ -128,6 +128,8 @@ class PictureSettings(Section):
     max_pixels: Count = 40_000_000
     min_side: Count = 64
     max_download_bytes: Count = 50_000_000
+    volatile_parameters: tuple[str, ...] = ()
+    private_hosts: Literal["refuse", "allow"] = "refuse"
 
 
 class WorkerSettings(Section):

@@ -10,7 +10,7 @@ import typer
 
 from jobs.cli import control
 from jobs.cli.deadline import read_deadline
-from jobs.cli.intake import intake, planner_of
+from jobs.cli.intake import batch_of, intake, planner_of
 from jobs.cli.memory import foreign_results, lost_ledger, remember_ledger
 from jobs.cli.night import Night, Simulation, longest_end_s, simulated
 from jobs.cli.options import (
@@ -30,7 +30,6 @@ from jobs.cli.station import command_settings, station
 from jobs.cli.stopping import Stop
 from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
-from jobs.identity import batch_id as identify
 from jobs.manifest import open_manifest
 
 
@@ -110,6 +109,7 @@ def enqueue(
     sys.stdout.write(
         f"{produced.batch_id}: {row_count(produced.rows)}, {produced.queued} to submit, "
         f"{produced.reused} reused, {produced.duplicate} duplicate, {produced.bad} invalid"
+        + (f", {produced.changed} changed" if produced.changed else "")
         + (f", {retried} failed ones again" if retried else "")
         + (" (resumed)" if produced.resumed else "")
         + "\n"
@@ -119,6 +119,7 @@ def enqueue(
 def plan(
     manifest: ManifestArg,
     *,
+    batch: BatchOpt = None,
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
     again: AgainOpt = "",
@@ -132,7 +133,7 @@ def plan(
     source = open_manifest(manifest)
     with station(settings) as opened:
         planner = planner_of(opened, manifest, source, again)
-        batch_id = identify(source.name, source.digest, again)
+        batch_id = batch_of(source, batch, again)
         counted = plan_of(source, batch_id, planner, opened.ledger, settings)
         lost = lost_ledger(opened) or foreign_results(opened, batch_id)
     if lost:

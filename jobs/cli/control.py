@@ -9,7 +9,7 @@ from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
 from jobs.producer import CHUNK, send_missing_tickets
 from jobs.queue import Queue
-from jobs.records import BatchId, Job, JobState, RequestId
+from jobs.records import PAID_LOSSES, BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ def retry(
     count = _join_again(ledger, batch_id) if failed else 0
     for job in _jobs(ledger, batch_id):
         wanted = (
-            (failed and job.state is JobState.FAILED and job.failure is not None and job.failure.retryable)
+            (failed and job.state is JobState.FAILED and _may_be_bought_again(job))
             or (failed and job.state is JobState.CANCELLED)
             or (unknown and job.state is JobState.UNKNOWN)
             or (rejected and job.state is JobState.REJECTED)
@@ -45,7 +45,13 @@ def retry_failed(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     counts = ledger.status(batch_id).counts
     if not counts.get("failed") and not counts.get("cancelled"):
         return 0
+    if "cancelled" in ledger.batch_fields(batch_id):
+        return 0  # by a person, since the producer began
     return retry(ledger, queue, batch_id, failed=True, unknown=False, rejected=False)
+
+
+def _may_be_bought_again(job: Job) -> bool:
+    return job.failure is not None and job.failure.retryable and job.failure.kind not in PAID_LOSSES
 
 
 def _join_again(ledger: Ledger, batch_id: BatchId) -> int:

@@ -56,7 +56,7 @@ def intake(
     manifest = open_manifest(path)
     doubts = _Doubts(manifest, Path(path).name)
     with station(settings, buying=True) as opened:
-        batch_id = _batch_id(manifest, batch, again)
+        batch_id = batch_of(manifest, batch, again)
         if not accept_new_ledger:
             check_ledger(opened, batch_id)
         planner = planner_of(opened, path, manifest, again)
@@ -89,7 +89,9 @@ class _Doubts:
 def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:
     """Plans the rows of a manifest, whose pictures are looked for beside it."""
     folder = _origin(opened, path) or manifest.folder
-    return Planner(LocalPictures(opened.settings.pictures, folder).source, epoch=again, folder=folder)
+    pictures = opened.settings.pictures
+    source = LocalPictures(pictures, folder).source
+    return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
 
 def _origin(opened: Station, path: str) -> Path | None:
@@ -104,7 +106,8 @@ def _origin(opened: Station, path: str) -> Path | None:
     return Path(folder) if folder else None
 
 
-def _batch_id(manifest: Manifest, given: str | None, again: str) -> BatchId:
+def batch_of(manifest: Manifest, given: str | None, again: str) -> BatchId:
+    """The batch that a manifest is, or would be. Raises UsageError: the name given is no name."""
     if given is None:
         return identify(manifest.name, manifest.digest, again)
     if safe_batch_name(given) != given:

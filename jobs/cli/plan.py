@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -9,12 +10,12 @@ from itertools import islice
 
 from jobs.cli.output import print_json
 from jobs.cli.show import row_count
-from jobs.ledger import Ledger
+from jobs.ledger import Ledger, RowFate
 from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
-from jobs.planning import Planner
+from jobs.planning import Planned, Planner, admission, in_order
 from jobs.producer import CHUNK, bad_row_line
-from jobs.records import BadRow, BatchId, JobState, RequestId
+from jobs.records import BadRow, BatchId, RequestId
 from jobs.settings import Settings
 
 #: Bad rows that are shown; all of them are in the results of a run.
@@ -30,6 +31,8 @@ class Plan:
     rows: int = 0
     #: Jobs that would be submitted: new ones, and failed ones worth another try.
     new: int = 0
+    #: Rows whose job was paid for and brought no picture: its old task is asked again, nothing is bought.
+    asked: int = 0
     #: Rows whose pair is bought already.
     reused: int = 0
     #: Rows whose pair another row of the manifest has.
@@ -55,35 +58,37 @@ def plan_of(
     plan = Plan()
     seen: set[RequestId] = set()
     rows = map(planner.plan, manifest.rows())
-    while chunk := list(islice(rows, CHUNK)):
-        good: list[RequestId] = []
-        for planned in chunk:
-            plan.rows += 1
-            if isinstance(planned, BadRow):
-                plan.invalid += 1
-                plan.bad += [planned] if len(plan.bad) < SHOWN else []
-            elif planned.request_id in seen:
-                plan.duplicate += 1
-            else:
-                good.append(planned.request_id)
-                seen.add(planned.request_id)
-        _count(plan, ledger.states(good))
+    while chunk := in_order(islice(rows, CHUNK)):
+        fates = ledger.fates(batch_id, [admission(planned) for planned in chunk], seen)
+        _count(plan, chunk, fates)
+        seen |= {
+            planned.request_id
+            for planned, fate in zip(chunk, fates, strict=True)
+            if isinstance(planned, Planned) and fate is not RowFate.INVALID
+        }
     plan.doubts = manifest.doubts
     plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
     plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
     return plan
 
 
-def _count(plan: Plan, states: Sequence[JobState | None]) -> None:
-    for state in states:
-        if state is None:
-            plan.new += 1
-        elif state is JobState.SUCCEEDED:
-            plan.reused += 1
-        elif state in {JobState.FAILED, JobState.REJECTED, JobState.UNKNOWN}:
-            plan.ended += 1
-        else:
-            plan.waiting += 1
+def _count(plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate]) -> None:
+    plan.rows += len(fates)
+    counts = Counter(fates)
+    plan.new += counts[RowFate.NEW] + counts[RowFate.AGAIN]
+    plan.asked += counts[RowFate.ASKED]
+    plan.reused += counts[RowFate.REUSED]
+    plan.duplicate += counts[RowFate.DUPLICATE]
+    plan.waiting += counts[RowFate.WAITING]
+    plan.ended += counts[RowFate.ENDED]
+    plan.invalid += counts[RowFate.INVALID]
+    refused = [
+        (planned if isinstance(planned, BadRow) else planned.unsendable)
+        for planned, fate in zip(chunk, fates, strict=True)
+        if fate is RowFate.INVALID
+    ]
+    known = sorted((row for row in refused if row is not None), key=lambda row: row.number)
+    plan.bad += known[: SHOWN - len(plan.bad)]
 
 
 def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) -> int | None:
@@ -121,6 +126,7 @@ def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: boo
         ("bought already", plan.reused),
         ("the same pair as another row", plan.duplicate),
         ("waiting or under way already", plan.waiting),
+        ("paid for without a picture, to be asked for again", plan.asked),
         ("ended without a picture earlier", plan.ended),
         ("invalid", plan.invalid),
     ):

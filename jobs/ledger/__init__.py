@@ -11,6 +11,7 @@ queued:<id>     a batch's waiting jobs; `ring`: the batches whose turn comes
 leases, posting parallel tasks by expiry; POSTs under way by deadline
 due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
+aliases         request id → the id that an older version gave the same pair, and bought it under
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
 once, permit    what a step and the gate have answered: told again when the reply was lost
@@ -18,9 +19,10 @@ clock           the server's clock as last seen, and how far ours is ahead of it
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -29,12 +31,12 @@ import redis
 from jobs.errors import NotFoundError
 from jobs.high_water import Mark
 from jobs.ledger import steps
-from jobs.ledger.codec import decode_failure, decode_job
+from jobs.ledger.codec import decode_job
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
-from jobs.records import PAID_LOSSES, BatchId, BatchStatus, Job, JobState, RequestId
+from jobs.records import BatchId, BatchStatus, Job, RequestId
 from jobs.redis_client import translated
 
-__all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "steps"]
+__all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "RowFate", "steps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,30 @@ class Admission:
     row: str
     #: The pair as JSON; empty for a bad row.
     pair: str
+    #: What an older version called the pair, see jobs.identity; empty when it is the same.
+    former_id: str = ""
+    #: The row as a bad one, should the pair still have to be sent: its addresses have ended. Empty: it can be sent.
+    unsendable: str = ""
+
+
+class RowFate(StrEnum):
+    """What becomes of a row when it is admitted; a run then has every `NEW` and `AGAIN` in its line."""
+
+    #: Its pair is bought.
+    NEW = "new"
+    #: It is bought once more: the last try failed or was cancelled.
+    AGAIN = "again"
+    #: A task that was paid for and brought no picture is asked for again.
+    ASKED = "asked"
+    #: The pair has its picture.
+    REUSED = "reused"
+    #: The job waits or is under way.
+    WAITING = "waiting"
+    #: The job has ended without a picture and stays so.
+    ENDED = "ended"
+    #: An earlier row of the manifest has the pair.
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +84,10 @@ class Admitted:
     rows: int
     reused: int
     duplicate: int
+    #: Rows whose job is another one than before, or none: a picture was changed.
+    changed: int
+    #: Numbers of rows that are bad ones because their addresses have ended.
+    unsendable: frozenset[int]
     #: Jobs that now wait to be submitted because of this chunk.
     queued: tuple[RequestId, ...]
 
@@ -126,11 +156,28 @@ class Ledger:
 
     def admit(self, batch_id: BatchId, rows: Sequence[Admission]) -> Admitted:
         """Admits a chunk of rows in one round trip; the same chunk again changes nothing."""
-        flat: list[str | int] = [batch_id]
-        for row in rows:
-            flat += (row.number, row.request_id, row.row, row.pair)
-        reply = self.run(Call(script("jobs.ledger", "admit"), tuple(flat), list))
-        return Admitted(rows=reply[0], reused=reply[1], duplicate=reply[2], queued=tuple(reply[3:]))
+        reply = self.run(Call(script("jobs.ledger", "admit"), (batch_id, "admit", "", *_flat(rows)), list))
+        return Admitted(
+            rows=reply[0],
+            reused=reply[1],
+            duplicate=reply[2],
+            changed=reply[3],
+            unsendable=frozenset(map(int, reply[4])),
+            queued=tuple(reply[5:]),
+        )
+
+    def fates(
+        self, batch_id: BatchId, rows: Sequence[Admission], seen: Container[str] = frozenset()
+    ) -> list[RowFate]:
+        """What admitting a chunk of rows, and retrying what has failed, would do; changes nothing.
+
+        `seen`: request ids of earlier rows of the same manifest that were not invalid.
+        """
+        marks = "".join("1" if row.request_id in seen else "0" for row in rows)
+        args = (batch_id, "plan", marks, *_flat(rows))
+        return self.run(
+            Call(script("jobs.ledger", "admit"), args, lambda reply: [RowFate(each) for each in reply])
+        )
 
     def seal(self, batch_id: BatchId) -> None:
         """Says that every row has been admitted."""
@@ -221,19 +268,6 @@ class Ledger:
             found = pipeline.execute()
         return {rid: decode_job(rid, fields) for rid, fields in zip(wanted, found, strict=True) if fields}
 
-    def states(self, request_ids: Sequence[str]) -> list[JobState | None]:
-        """Where jobs would stand once a new batch has asked for them, in the order asked; None: it would submit them.
-
-        For plans, which change nothing. Submitted: never seen, cancelled, failed and worth another try. A paid loss becomes
-        SUBMITTED: its old task is asked again.
-        """
-        with translated():
-            pipeline = self.client.pipeline(transaction=False)
-            for request_id in request_ids:
-                pipeline.hmget(self.key("job", request_id), "state", "failure")
-            found = pipeline.execute()
-        return [_expected(*each) for each in found]
-
     def outbox(self, batch_id: BatchId, after: str, *, at_most: int = 1000) -> list[OutboxEntry]:
         """What ended after the entry `after` ("0" = from the beginning), oldest first."""
         with translated():
@@ -274,14 +308,6 @@ class Ledger:
             return int(self.client.hget(self.key("spent"), day) or 0)
 
 
-def _expected(state: str | None, failure: str | None) -> JobState | None:
-    """What admission does with a pair it meets again, see admit.lua."""
-    if state is None or state == JobState.CANCELLED:
-        return None
-    if state == JobState.FAILED and failure is not None:
-        found = decode_failure(failure)
-        if found.kind in PAID_LOSSES:
-            return JobState.SUBMITTED
-        if found.retryable:
-            return None
-    return JobState(state)
+def _flat(rows: Iterable[Admission]) -> Iterator[str | int]:
+    for row in rows:
+        yield from (row.number, row.request_id, row.row, row.pair, row.former_id, row.unsendable)

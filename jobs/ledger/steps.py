@@ -208,7 +208,7 @@ def reopen(request_id: RequestId, state: JobState, batch_id: str = "") -> Call[b
 
 def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:
     """queued → cancelled, unless another batch wants it."""
-    return Call(_script("cancel"), (batch_id, request_id), bool)
+    return Call(_script("cancel"), (batch_id, request_id, _token()), bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,12 @@ class Scene:
         """Jobs in a line that do wait; a cancelled batch's line is only emptied when its turn comes."""
         client, key = self.ledger.client, self.ledger.key
         lines = [client.lrange(key("queued", batch), 0, -1) for batch in client.lrange(key("ring"), 0, -1)]
-        return sum(state is JobState.QUEUED for line in lines for state in self.ledger.states(line))
+        jobs = [self.ledger.jobs(line) for line in lines]
+        return sum(
+            each in found and found[each].state is JobState.QUEUED
+            for line, found in zip(lines, jobs, strict=True)
+            for each in line
+        )
 
     def submitting(self) -> dict[str, str]:
         """Jobs whose intent is written and whose outcome is not: id → claim."""

@@ -71,24 +71,62 @@ class Model:
                 _add(self.bad, batch, 1)
             else:
                 groups.setdefault(name, []).append(number)
-        queued = [name for name, numbers in groups.items() if self._join(batch, name, numbers)]
-        if batch in self.cancelled:
-            for name in queued:
-                self.jobs[name].state = "cancelled"
-            return []
+        return [name for name, numbers in groups.items() if self._join(batch, name, numbers)]
+
+    def change(
+        self, batch: str, first: int, before: Iterable[str | None], after: Iterable[str | None]
+    ) -> list[str]:
+        """The rows of a chunk have other pictures now. Returns the jobs that come into the line."""
+        joins: dict[str, list[int]] = {}
+        leaves: dict[str, list[int]] = {}
+        for number, (old, new) in enumerate(zip(before, after, strict=True), first):
+            if old == new:
+                continue
+            _add(self.bad, batch, (new is None) - (old is None))
+            if new is not None:
+                joins.setdefault(new, []).append(number)
+            if old is not None:
+                leaves.setdefault(old, []).append(number)
+        queued = [name for name, numbers in joins.items() if self._join(batch, name, numbers)]
+        for name, numbers in leaves.items():
+            self._leave(batch, self.jobs[name], numbers)
         return queued
+
+    def _leave(self, batch: str, twin: Twin, numbers: list[int]) -> None:
+        stay = [number for number in twin.refs.pop(batch) if number not in numbers]
+        _add(self.duplicate, batch, (0 if stay else 1) - len(numbers))
+        if stay:
+            twin.refs[batch] = stay
+        elif twin.state == "queued" and twin.claim is None and not twin.refs.keys() - self.cancelled:
+            twin.state = "cancelled"
+            twin.sets.discard("retry")
 
     def _join(self, batch: str, name: str, numbers: list[int]) -> bool:
         """Whether the job comes into the line because of it."""
-        _add(self.duplicate, batch, len(numbers) - 1)
         twin = self.jobs.get(name)
+        known = twin is not None and batch in twin.refs
+        again = (
+            twin is not None
+            and not known
+            and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable))
+        )
+        if batch in self.cancelled:
+            # The batch takes nothing more, and changes nothing for others.
+            waits = twin is not None and twin.state == "queued" and twin.claim is None
+            if twin is not None and not known and (waits or (again and twin.state == "failed")):
+                _add(self.left, batch, len(numbers))
+                return False
+            again = False
+        _add(self.duplicate, batch, len(numbers) - 1)
         if twin is None:
             self.jobs[name] = Twin(refs={batch: numbers})
+            if batch in self.cancelled:
+                self.jobs[name].state = "cancelled"
+                return False
             return True
-        known = batch in twin.refs
         twin.refs.setdefault(batch, []).extend(numbers)
         _add(self.duplicate, batch, int(known))
-        if not known and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable)):
+        if again:
             twin.renew()
             twin.state = "queued"
             return True
@@ -157,7 +195,9 @@ class Model:
 
     def cancel(self, batch: str, twin: Twin) -> None:
         if twin.refs.keys() - self.cancelled - {batch}:
-            _add(self.left, batch, len(twin.refs.pop(batch)))
+            rows = len(twin.refs.pop(batch))
+            _add(self.left, batch, rows)
+            _add(self.duplicate, batch, 1 - rows)
         else:
             twin.state = "cancelled"
             twin.sets.discard("retry")

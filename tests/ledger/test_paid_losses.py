@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobs.ledger import steps
+from jobs.ledger import RowFate, steps
 from jobs.ledger.script import script
 from jobs.records import PAID_LOSSES, BatchId, JobState, TaskId
-from tests.heart import Heart, failure, rid
+from tests.heart import Heart, failure, rid, row
 
 
 def lost(heart: Heart, kind: str, *, retryable: bool = True) -> None:
@@ -21,7 +21,7 @@ def test_another_batch_asks_the_old_task_and_buys_nothing(
     heart: Heart, kind: str, *, retryable: bool
 ) -> None:
     lost(heart, kind, retryable=retryable)
-    assert heart.ledger.states([rid("x")]) == [JobState.SUBMITTED], "the plan says the same"
+    assert heart.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.ASKED], "the plan says the same"
     admitted = heart.admit("b", ["x", "x"], seal=True)
     assert admitted.queued == ()
     job = heart.job(rid("x"))
@@ -39,7 +39,7 @@ def test_another_batch_asks_the_old_task_and_buys_nothing(
 @pytest.mark.parametrize("kind", ["task_failed", "no_result"])
 def test_a_task_that_hidream_ended_without_a_picture_is_bought_again(heart: Heart, kind: str) -> None:
     lost(heart, kind)
-    assert heart.ledger.states([rid("x")]) == [None]
+    assert heart.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.AGAIN]
     assert heart.admit("b", ["x"]).queued == (rid("x"),)
 
 

@@ -1,112 +1,235 @@
--- Admits a chunk of rows. ARGV: batch, then for each row: number, request id ('' = bad row), row, pair.
--- A row that is there already changes nothing, so a chunk may come twice; but one that was bad and is good now (its picture
--- was put right) gets its job, and one that left its job with its cancelled batch joins it again.
--- Returns {rows new here, reused, duplicate, request ids now queued...}.
-local batch = ARGV[1]
-local b = key('batch', batch)
-if redis.call('EXISTS', b) == 0 then return redis.error_reply('NOBATCH no such batch') end
-local rows = key('rows', batch)
-local fresh, back, mended, bad, order, groups = 0, 0, 0, 0, {}, {}
-local some_left = redis.call('EXISTS', key('left', batch)) == 1
-for i = 2, #ARGV, 4 do
-  local number, rid = ARGV[i], ARGV[i + 1]
-  local new = redis.call('HSETNX', rows, number, ARGV[i + 2]) == 1
-  local wanted = new
-  if not new and rid ~= '' then
-    -- Cells are texts: nothing else in a row's JSON reads like this.
-    local was_bad = string.find(redis.call('HGET', rows, number), '"bad":{', 1, true)
-    local left = some_left and redis.call('HDEL', key('left', batch), number) == 1
-    if was_bad then mended = mended + 1 elseif left then back = back + 1 end
-    wanted = was_bad or left
-    if wanted then redis.call('HSET', rows, number, ARGV[i + 2]) end
+-- Admits a chunk of rows, or tells what becomes of each when it is admitted. ARGV: batch, 'admit' or 'plan', one 0 or 1 for each row
+-- (plan: 1 = an earlier chunk has its pair), then for each row: number, request id ('' = bad row), row, pair, the id that an older
+-- version gave the pair ('' = the same), the row as a bad one in case its pair would have to be sent yet ('' = it can be sent).
+-- A row that is there already changes nothing, so a chunk may come twice. But its job is another one when a picture was changed; one
+-- that was bad and is good now gets its job, one that is bad now leaves its job, and one that left its job with its cancelled batch
+-- joins it again.
+-- admit: returns {rows new here, reused, duplicate, changed, {rows that could not be sent}, request ids now queued...}.
+-- plan: changes nothing; returns for each row 'invalid', 'duplicate', or the fate of its job.
+local batch, planning, seen = ARGV[1], ARGV[2] == 'plan', ARGV[3]
+local b, rows, left = key('batch', batch), key('rows', batch), key('left', batch)
+if not planning and redis.call('EXISTS', b) == 0 then return redis.error_reply('NOBATCH no such batch') end
+-- The producer takes a cancellation back before it begins; this one came while it fed.
+local cancelled = not planning and redis.call('HGET', b, 'cancelled')
+
+-- Jobs that were bought under the id of the whole address keep it.
+local function job_id(rid, former)
+  if former == '' then return rid end
+  local known = redis.call('HGET', key('aliases'), rid)
+  if known then return known end
+  if redis.call('EXISTS', key('job', rid)) == 1 or redis.call('EXISTS', key('job', former)) == 0 then return rid end
+  if not planning then redis.call('HSET', key('aliases'), rid, former) end
+  return former
+end
+
+-- What becomes of a job that a manifest asks for. new, again: it is bought; asked: the task that was paid for is asked again.
+local function fate(rid, state, failure)
+  if not state then return 'new' end
+  if state == 'succeeded' then return 'reused' end
+  if state == 'cancelled' then return 'again' end
+  if paid_loss(rid) then return 'asked' end
+  if state == 'failed' and string.find(failure or '', '"retryable":true', 1, true) then return 'again' end
+  return ENDED[state] and 'ended' or 'waiting'
+end
+
+local looked_at = {}
+local function look(rid)
+  if not looked_at[rid] then
+    local found = redis.call('HMGET', key('job', rid), 'state', 'refs', 'failure', 'claim', 'pair')
+    looked_at[rid] = { state = found[1], refs = found[2] or '', waits = found[1] == 'queued' and not found[4], pair = found[5],
+      fate = fate(rid, found[1], found[3]) }
   end
-  if wanted then
-    fresh = fresh + (new and 1 or 0)
+  return looked_at[rid]
+end
+
+local function must_be_sent(rid, pair)
+  local job = look(rid)
+  return job.fate == 'new' or job.fate == 'again' or (job.waits and job.pair == pair)
+end
+
+-- The job that a row has had until now; nil for a bad one.
+local function job_of(row)
+  local id = string.match(row, '^{"job":"([^"]*)"')
+  if id then return id end
+  local read, decoded = pcall(cjson.decode, row)
+  return read and decoded.job or nil
+end
+
+local numbers = {}
+for i = 4, #ARGV, 6 do numbers[#numbers + 1] = ARGV[i] end
+local before = #numbers > 0 and redis.call('HMGET', rows, unpack(numbers)) or {}
+local some_left = redis.call('EXISTS', left) == 1
+local fresh, back, mended, changed, bad = 0, 0, 0, 0, 0
+-- order, groups: rows that join a job, by job; leaving: those that leave one; told: those that are bad now.
+local fates, here, order, groups, leaving, told, ended, written = {}, {}, {}, {}, {}, {}, {}, {}
+for at, number in ipairs(numbers) do
+  local i = 4 + (at - 1) * 6
+  local rid, row, pair = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local sendable = ARGV[i + 5] == ''
+  if rid ~= '' then
+    local id = job_id(rid, ARGV[i + 4])
+    if id ~= rid then
+      local first, last = string.find(row, '"job":"' .. rid .. '"', 1, true)
+      row = string.sub(row, 1, first - 1) .. '"job":"' .. id .. '"' .. string.sub(row, last + 1)
+      rid = id
+    end
+    local shared = here[rid] or string.sub(seen, at, at) == '1'
+    if not sendable and not shared and must_be_sent(rid, pair) then
+      rid, row = '', ARGV[i + 5]
+      ended[#ended + 1] = number
+    end
+    if planning then fates[at] = rid == '' and 'invalid' or shared and 'duplicate' or look(rid).fate end
+    if rid ~= '' then here[rid] = true end
+  elseif planning then
+    fates[at] = 'invalid'
+  end
+  local was = before[at]
+  local had_left = was and not planning and some_left and redis.call('HDEL', left, number) == 1
+  if not planning and (was ~= row or had_left) then
+    written[#written + 1] = number
+    written[#written + 1] = row
+    -- Cells are texts: nothing else in a row's JSON reads like this.
+    local was_bad = was and string.find(was, '"bad":{', 1, true)
+    local old = was and not was_bad and not had_left and job_of(was)
+    if not was then fresh = fresh + 1 elseif had_left then back = back + 1 elseif was_bad then mended = mended + 1 end
+    if old and old ~= rid then
+      leaving[old] = leaving[old] or {}
+      leaving[old][number] = true
+      changed = changed + 1
+    end
     if rid == '' then
       bad = bad + 1
-      redis.call('XADD', key('out', batch), '*', 'row', number)
+      told[#told + 1] = number
+    elseif old ~= rid then
+      if not groups[rid] then
+        groups[rid] = { numbers = {} }
+        order[#order + 1] = rid
+      end
+      table.insert(groups[rid].numbers, number)
+      if sendable then groups[rid].pair = groups[rid].pair or pair end
+      groups[rid].any_pair = groups[rid].any_pair or pair
+    end
+  end
+end
+if planning then return fates end
+
+for first = 1, #written, 1000 do
+  redis.call('HSET', rows, unpack(written, first, math.min(first + 999, #written)))
+end
+for _, number in ipairs(told) do redis.call('XADD', key('out', batch), '*', 'row', number) end
+
+local function count(name, by)
+  if by ~= 0 then redis.call('HINCRBY', b, name, by) end
+end
+
+local function leave_with_batch(members)
+  count('n:cancelled', #members)
+  for _, number in ipairs(members) do
+    redis.call('HSET', left, number, 'cancelled')
+    redis.call('XADD', key('out', batch), '*', 'row', number)
+  end
+end
+
+local function joined(refs, text)
+  -- ';' on both sides makes the batch's own segment findable without patterns.
+  local at = string.find(';' .. refs, ';' .. batch .. '=', 1, true)
+  if not at then return (refs == '' and '' or refs .. ';') .. batch .. '=' .. text, false end
+  local stop = string.find(refs .. ';', ';', at, true)
+  return string.sub(refs, 1, stop - 1) .. ',' .. text .. string.sub(refs, stop), true
+end
+
+local reused, duplicate, queued, also = 0, 0, {}, {}
+for _, rid in ipairs(order) do
+  local members, pair, job, seen_as = groups[rid].numbers, groups[rid].pair, key('job', rid), look(rid)
+  local text, state = table.concat(members, ','), seen_as.state
+  local refs, known = joined(seen_as.refs, text)
+  if cancelled and not known and (seen_as.waits or (state == 'failed' and seen_as.fate ~= 'ended')) then
+    -- It is others' now, and stays as it is.
+    leave_with_batch(members)
+  elseif not state then
+    state = cancelled and 'cancelled' or 'queued'
+    redis.call('HSET', job, 'state', state, 'v', 1, 'pair', groups[rid].any_pair, 'refs', refs, 'batch', batch, 'queued_ms', now)
+    duplicate = duplicate + #members - 1
+    count('n:' .. state, #members)
+    if cancelled then
+      redis.call('HSET', job, 'finished_ms', now)
+      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', 1)
     else
-      local group = groups[rid]
-      if group then
-        group[#group + 1] = number
-      else
-        groups[rid] = { number }
-        order[#order + 1] = { rid, ARGV[i + 3] }
+      count('open', #members)
+      queued[#queued + 1] = rid
+    end
+  else
+    redis.call('HSET', job, 'refs', refs)
+    -- What is not under way takes the newest address: the older one may have ended.
+    if pair and pair ~= seen_as.pair and (seen_as.waits or (ENDED[state] and state ~= 'succeeded')) then
+      redis.call('HSET', job, 'pair', pair)
+    end
+    duplicate = duplicate + #members - (known and 0 or 1)
+    count('n:' .. state, #members)
+    if not known and not cancelled and seen_as.fate == 'asked' then
+      -- Its task was paid for and may have the picture after all: that is asked, nothing is bought.
+      ask_old_task(rid)
+    elseif not known and not cancelled and seen_as.fate == 'again' then
+      -- Nobody has it and nothing forbids it: this batch asks once more. The other batches wait with it.
+      redis.call('HSET', job, 'batch', batch)
+      renew(rid)
+      move(rid, 'queued')
+      queued[#queued + 1] = rid
+    elseif ENDED[state] then
+      if state == 'succeeded' and not known then reused = reused + #members end
+      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'), 'rows', text)
+    else
+      count('open', #members)
+      if state == 'queued' and not known and not redis.call('ZSCORE', key('retry'), rid) then
+        -- It waits in another batch's line already; in ours too, should that batch be over its budget.
+        also[#also + 1] = rid
       end
     end
   end
 end
 
-local counts, reused, duplicate, open, queued, also = {}, 0, 0, 0, {}, {}
-for _, item in ipairs(order) do
-  local rid, numbers = item[1], groups[item[1]]
-  local job, count = key('job', rid), #numbers
-  local text = table.concat(numbers, ',')
-  local found = redis.call('HMGET', job, 'state', 'refs', 'failure')
-  local state = found[1]
-  local known = false
-  duplicate = duplicate + count - 1
-  if not state then
-    state = 'queued'
-    redis.call('HSET', job, 'state', state, 'v', 1, 'pair', item[2], 'refs', batch .. '=' .. text,
-      'batch', batch, 'queued_ms', now)
-    queued[#queued + 1] = rid
-  else
-    local refs = found[2] or ''
-    for name in string.gmatch(refs, '([^=;]+)=') do known = known or name == batch end
-    if known then
-      -- ';' on both sides makes the batch's own segment findable without patterns.
-      local at = string.find(';' .. refs, ';' .. batch .. '=', 1, true)
-      local stop = string.find(refs .. ';', ';', at, true)
-      refs = string.sub(refs, 1, stop - 1) .. ',' .. text .. string.sub(refs, stop)
-      duplicate = duplicate + 1
+-- Rows whose picture was changed are no longer their former job's: what waits and nobody else wants is not bought.
+for rid, gone in pairs(leaving) do
+  local job = key('job', rid)
+  local found = redis.call('HMGET', job, 'state', 'refs', 'claim', 'finished_ms')
+  local stay, others, mine, wanted = {}, {}, 0, false
+  each_ref(found[2], function(name, members)
+    if name ~= batch then
+      others[#others + 1] = name .. '=' .. members
+      wanted = wanted or not redis.call('HGET', key('batch', name), 'cancelled')
     else
-      refs = (refs == '' and '' or refs .. ';') .. batch .. '=' .. text
+      for number in string.gmatch(members, '[^,]+') do
+        if gone[number] then mine = mine + 1 else stay[#stay + 1] = number end
+      end
     end
-    redis.call('HSET', job, 'refs', refs)
-    if not known and paid_loss(rid) then
-      -- Its task was paid for and may have the picture after all: that is asked, nothing is bought.
-      counts[state] = (counts[state] or 0) + count
-      for k, v in pairs(counts) do if v ~= 0 then redis.call('HINCRBY', b, 'n:' .. k, v) end end
-      counts = {}
-      ask_old_task(rid)
-      state = nil
+  end)
+  if mine > 0 then
+    if #stay > 0 then others[#others + 1] = batch .. '=' .. table.concat(stay, ',') end
+    redis.call('HSET', job, 'refs', table.concat(others, ';'))
+    duplicate = duplicate - mine + (#stay > 0 and 0 or 1)
+    count('n:' .. found[1], -mine)
+    if not ENDED[found[1]] then count('open', -mine) end
+    if found[1] == 'succeeded' and tonumber(found[4] or now) < tonumber(redis.call('HGET', b, 'created_ms')) then
+      reused = reused - math.min(mine, reused + tonumber(redis.call('HGET', b, 'reused') or '0'))
     end
-    local again = state and not known and (state == 'cancelled'
-      or (state == 'failed' and string.find(found[3] or '', '"retryable":true', 1, true)))
-    if again then
-      -- Nobody has it and nothing forbids it: this batch asks once more. The other batches wait with it.
-      counts[state] = (counts[state] or 0) + count
-      for k, v in pairs(counts) do if v ~= 0 then redis.call('HINCRBY', b, 'n:' .. k, v) end end
-      counts = {}
-      redis.call('HSET', job, 'batch', batch)
-      renew(rid)
-      move(rid, 'queued')
-      queued[#queued + 1] = rid
-      state = nil
-    elseif state and ENDED[state] then
-      if state == 'succeeded' and not known then reused = reused + count end
-      redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'), 'rows', text)
+    if found[1] == 'queued' and not found[3] and #stay == 0 then
+      if not wanted then
+        redis.call('ZREM', key('retry'), rid)
+        redis.call('HSET', job, 'finished_ms', now)
+        move(rid, 'cancelled')
+      elseif not redis.call('ZSCORE', key('retry'), rid) then
+        enqueue(rid, home(rid), true)
+      end
     end
-  end
-  if state == 'queued' and found[1] and not known and not redis.call('ZSCORE', key('retry'), rid) then
-    -- It waits in another batch's line already; in ours too, should that batch be over its budget.
-    also[#also + 1] = rid
-  end
-  if state then
-    counts[state] = (counts[state] or 0) + count
-    if not ENDED[state] then open = open + count end
   end
 end
 
-if bad + mended > 0 then counts['invalid'] = bad - mended end
-if back > 0 then counts['cancelled'] = (counts['cancelled'] or 0) - back end
-for state, count in pairs(counts) do redis.call('HINCRBY', b, 'n:' .. state, count) end
-redis.call('HINCRBY', b, 'rows', fresh)
-redis.call('HINCRBY', b, 'open', open)
-redis.call('HINCRBY', b, 'reused', reused)
-redis.call('HINCRBY', b, 'duplicate', duplicate)
-if fresh + back + mended > 0 then
+count('n:invalid', bad - mended)
+count('n:cancelled', -back)
+count('rows', fresh)
+count('reused', reused)
+count('duplicate', duplicate)
+if fresh + back + mended + changed > 0 then
   redis.call('HDEL', b, 'completed_ms')
   -- The line's own jobs may all have ended long ago, and a batch that was sealed is not sealed again by a retry.
   if redis.call('HGET', b, 'open') == '0' and redis.call('HGET', b, 'sealed') == '1' then
@@ -119,11 +242,4 @@ for _, line in ipairs({ queued, also }) do
   end
   if #line > 0 and not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
 end
-if redis.call('HGET', b, 'cancelled') then
-  for _, rid in ipairs(queued) do
-    redis.call('HSET', key('job', rid), 'finished_ms', now)
-    move(rid, 'cancelled')
-  end
-  queued = {}
-end
-return { fresh, reused, duplicate, unpack(queued) }
+return { fresh, reused, duplicate, changed, ended, unpack(queued) }
