@@ -6,7 +6,9 @@ VtonError                      exit 1   an error of ours
 ├── NotFoundError              exit 4   no such batch or file
 ├── ConfigError                exit 7   a setting, the token or the credits: ops
 ├── RedisDownError             exit 1   Redis does not answer: ops
-└── LedgerLostError            exit 7   the ledger is not the one this data folder knows: ops
+├── LedgerLostError            exit 7   the ledger is not the one this data folder knows: ops
+├── ForeignResultsError        exit 7   a batch folder holds results of another ledger: ops
+└── UnwrittenError             exit 7   a batch's files cannot be written: ops
 """
 
 
@@ -44,3 +46,11 @@ class RedisDownError(VtonError):
 
 class LedgerLostError(ConfigError):
     """The ledger is empty or another one, though this data folder has seen work: nothing is bought until a person looks."""
+
+
+class ForeignResultsError(ConfigError):
+    """A batch folder holds results that this ledger does not have: nothing in it is changed until a person looks."""
+
+
+class UnwrittenError(ConfigError):
+    """A batch's files cannot be written: no room, no rights. The ledger and the picture store have everything."""

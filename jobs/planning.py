@@ -1,7 +1,8 @@
 """Planning: a row becomes the job it asks for, or says why it cannot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,24 @@ def _column(row: Row, slot: str) -> str:
     return names.get(slot) or (names.get("garment") if slot != Slot.PERSON else None) or slot
 
 
+@lru_cache(maxsize=256)
+def _places(names: tuple[str, ...]) -> dict[str, str]:
+    """Column → the manifest's name of it."""
+    return {column: name for name in names if (column := column_of(name))}
+
+
+def _shows(fields: Mapping[str, str], inputs: Mapping[str, str]) -> bool:
+    """Whether a row's own cells are its pictures, and not names for them."""
+    places = _places(tuple(fields))
+    garment = places.get("garment") if "category" in places else None
+    for slot, picture in inputs.items():
+        own = places.get(slot)
+        by_category = None if slot == Slot.PERSON else garment
+        if not any(name is not None and fields[name].strip() == picture for name in (own, by_category)):
+            return False
+    return True
+
+
 def admission(planned: Planned | BadRow) -> Admission:
     """A planned row as the ledger takes it.
 
@@ -75,7 +94,7 @@ def admission(planned: Planned | BadRow) -> Admission:
         return Admission(number=planned.number, request_id="", row=encode(row), pair="")
     asked = planned.row
     row = {"line": asked.line, "sku": asked.sku, "fields": dict(asked.fields), "job": planned.request_id}
-    if not set(asked.inputs.values()) <= set(asked.fields.values()):
+    if not _shows(asked.fields, asked.inputs):
         # The row names its pictures; a manifest made from it must have them themselves.
         row["inputs"] = dict(asked.inputs)
     return Admission(
