@@ -7,7 +7,9 @@ VtonError                      exit 1   an error of ours
 ├── ConfigError                exit 7   a setting, the token or the credits: ops
 ├── EndedEarlyError            exit 10, 130   the deadline or a signal, before there were files to speak of
 ├── RedisDownError             exit 1   Redis does not answer: ops
-└── LedgerLostError            exit 7   the ledger is not the one this data folder knows, or an older state of it: ops
+├── LedgerLostError            exit 7   the ledger is not the one this data folder knows, or an older state of it: ops
+├── ForeignResultsError        exit 7   a batch folder holds results of another ledger: ops
+└── UnwrittenError             exit 7   a batch's files cannot be written: ops
 """
 
 
@@ -53,3 +55,11 @@ class RedisDownError(VtonError):
 
 class LedgerLostError(ConfigError):
     """The ledger is empty, another one or older than what was seen of it: nothing is bought until a person looks."""
+
+
+class ForeignResultsError(ConfigError):
+    """A batch folder holds results that this ledger does not have: nothing in it is changed until a person looks."""
+
+
+class UnwrittenError(ConfigError):
+    """A batch's files cannot be written: no room, no rights. The ledger and the picture store have everything."""

@@ -82,7 +82,22 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "image.saved": _event("info", "A result picture is whole, on disk and recorded."),
         "image.failed": _event("warning", "A result picture could not be fetched or proven whole this time."),
+        "image.restored": _event(
+            "warning", "The picture store got back from a batch's own copy a picture that it had lost."
+        ),
         "export.written": _event("info", "The files of a batch were brought up to date."),
+        "export.refused": _event(
+            "error",
+            "A batch folder holds results that this ledger does not have; it is left as it is. Logged once a process.",
+        ),
+        "export.failed": _event(
+            "error",
+            "The files of a batch cannot be written; `why` names path and cause. Tried again, logged once until they are.",
+        ),
+        "export.kept": _event(
+            "warning",
+            "Earlier results in a batch folder were given other names before new ones were written.",
+        ),
         "reconcile.redriven": _event("warning", "A job whose message or holder was gone was sent again."),
         "reconcile.unknown": _event(
             "error", "A holder died while submitting: the picture may have been bought."

@@ -24,6 +24,8 @@ NAMES = (
     "picture_renamed",  # the picture is in the store, not recorded
     "picture_recorded",
     "exporting",  # results.jsonl is about to be written
+    "results_appended",  # lines are on disk, the checkpoint does not cover them
+    "results_replaced",  # results.jsonl was made anew, the checkpoint is the former one's
 )
 
 _armed, _, _nth = os.environ.get(ARMED_BY, "").partition(":")

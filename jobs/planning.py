@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,24 @@ def bad_rows(chunk: Iterable[Planned | BadRow], unsendable: Container[int]) -> l
     return sorted(bad, key=lambda row: row.number)
 
 
+@lru_cache(maxsize=256)
+def _places(names: tuple[str, ...]) -> dict[str, str]:
+    """Column → the manifest's name of it."""
+    return {column: name for name in names if (column := column_of(name))}
+
+
+def _shows(fields: Mapping[str, str], inputs: Mapping[str, str]) -> bool:
+    """Whether a row's own cells are its pictures, and not names for them."""
+    places = _places(tuple(fields))
+    garment = places.get("garment") if "category" in places else None
+    for slot, picture in inputs.items():
+        own = places.get(slot)
+        by_category = None if slot == Slot.PERSON else garment
+        if not any(name is not None and fields[name].strip() == picture for name in (own, by_category)):
+            return False
+    return True
+
+
 def admission(planned: Planned | BadRow) -> Admission:
     """A planned row as the ledger takes it.
 
@@ -141,7 +160,7 @@ def admission(planned: Planned | BadRow) -> Admission:
         "sku": asked.sku,
         "fields": dict(asked.fields),
     }
-    if not set(asked.inputs.values()) <= set(asked.fields.values()):
+    if not _shows(asked.fields, asked.inputs):
         # The row names its pictures; a manifest made from it must have them themselves.
         row["inputs"] = dict(asked.inputs)
     return Admission(

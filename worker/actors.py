@@ -62,7 +62,7 @@ def declare(
 
     def export(batch_id: str) -> None:
         """Brings a batch's files up to date."""
-        exporter().export(BatchId(batch_id))
+        exporter().follow(BatchId(batch_id))
 
     def stranger(*args: object, **kwargs: object) -> None:
         """Drops a ticket whose actor this version does not have."""

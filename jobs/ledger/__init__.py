@@ -223,6 +223,11 @@ class Ledger:
         with translated():
             return list(self.client.zrange(self.key("active"), 0, -1))
 
+    def set_output(self, batch_id: BatchId, place: str) -> None:
+        """Says where the files of a batch belong, see jobs.results.exporter; empty: wherever workers write."""
+        with translated():
+            self.client.hset(self.key("batch", batch_id), "output", place)
+
     def deactivate(self, batch_id: BatchId, exported: str) -> bool:
         """Puts a complete batch to rest whose outbox was exported up to the entry `exported` ("0" = none).
 
@@ -282,6 +287,12 @@ class Ledger:
             )
             for entry_id, fields in found
         ]
+
+    def last_entry(self, batch_id: BatchId) -> str:
+        """The last entry of a batch's outbox; "0" while there is none."""
+        with translated():
+            found = self.client.xrevrange(self.key("out", batch_id), count=1)
+        return str(found[0][0]) if found else "0"
 
     def queued_total(self) -> int:
         """Jobs waiting to be submitted, in all batches."""

@@ -45,7 +45,7 @@ def write_report(
         path: the page, usually `<batch_folder>/report.html`.
         summary: `summary.json`'s content; `batch`, `created_at`, `completed_at`, `reused_rows` are shown.
         lines: one mapping per row as in `results.jsonl`, read once and not kept beyond MAX_CARDS per status;
-            a line without `status` (the exporter's checkpoint) is passed over.
+            one without `status`, as files of versions up to 0.1 had at their end, is passed over.
         batch_folder: what the pictures' paths are relative to.
         pictures: an input as a line has it → the file to show, or None. Never asked about http(s) addresses.
         thumbnails: remembered ones from an earlier writing.

@@ -1,22 +1,27 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
-import json
+import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from jobs.errors import ForeignResultsError, UnwrittenError
 from jobs.failpoints import reach
-from jobs.ledger import Ledger, OutboxEntry
-from jobs.records import BatchId, BatchStatus, Dialect, Job
+from jobs.ledger import Ledger
+from jobs.records import BatchId
 from jobs.report import Thumbnails, write_report
+from jobs.results.claim import claim
 from jobs.results.files import replacement, sweep
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
-from jobs.results.lines import ResultLine, result_line, written
+from jobs.results.lines import ResultLine, written
 from jobs.results.pictures import BatchPictures
+from jobs.results.rows import BatchRows
+from jobs.results.stored import Hashes
 from jobs.results.tables import summary, write_json, write_tables
 
 __all__ = ["LEASE_MS", "Exported", "Exporter"]
@@ -32,14 +37,14 @@ class Exported:
     """What an export has written."""
 
     folder: Path
-    #: Lines added to results.jsonl.
+    #: Lines written to results.jsonl.
     lines: int
     #: results.csv and the other tables were written too.
     tables: bool
 
 
 class Exporter:
-    """Writes `<output_dir>/<batch>/…`; pictures are linked from the picture store, not copied where that is possible."""
+    """Writes `<output_dir>/<batch>/…`; pictures are copies of the picture store's."""
 
     def __init__(
         self,
@@ -54,9 +59,47 @@ class Exporter:
         self._clock = clock
         self._output_dir = output_dir
         self._store = picture_store
+        self._hashes = Hashes()
+        #: Batches whose trouble was logged.
+        self._logged: set[BatchId] = set()
 
-    def export(self, batch_id: BatchId, *, tables: bool = False) -> Exported | None:
-        """Brings the files up to date; the tables too when the batch is complete or `tables` asks for them.
+    def follow(self, batch_id: BatchId) -> None:
+        """Brings the files of a batch up to date, if they belong here; called again and again while it runs.
+
+        What keeps them from being written is logged once, until they are.
+
+        Raises:
+            NotFoundError, RedisDownError: see `export`.
+        """
+        output = self._ledger.batch_fields(batch_id).get("output")
+        if output and output != output_place(self._output_dir):
+            return
+        try:
+            self.export(batch_id)
+        except ForeignResultsError as error:
+            if self._is_news(batch_id):
+                log.error("export.refused", batch=batch_id, why=str(error))  # noqa: TRY400 no error of ours
+        except UnwrittenError as error:
+            if self._is_news(batch_id):
+                log.error("export.failed", batch=batch_id, why=str(error))  # noqa: TRY400 no error of ours
+        else:
+            self._logged.discard(batch_id)
+
+    def _is_news(self, batch_id: BatchId) -> bool:
+        news = batch_id not in self._logged
+        self._logged.add(batch_id)
+        return news
+
+    def export(
+        self, batch_id: BatchId, *, tables: bool = False, rest: bool = True, accept: bool = False
+    ) -> Exported | None:
+        """Brings the files up to date.
+
+        Args:
+            batch_id: the batch.
+            tables: make all files anew, as when the batch is complete; else results.jsonl grows by what has ended.
+            rest: these are the batch's own files: complete and written, it need not be exported again.
+            accept: a person goes on without what the folder's own ledger knew; its files are kept under other names.
 
         Returns:
             None when another exporter has the batch, or has taken it over meanwhile.
@@ -64,125 +107,79 @@ class Exporter:
         Raises:
             NotFoundError: no such batch.
             RedisDownError: the files are as they were.
-            OSError: the disk is full; results.jsonl is mended by the next export.
+            ForeignResultsError: the folder holds results that this ledger does not have; they are as they were.
+            UnwrittenError: no room, no rights; what is half written is put right by the next export.
         """
-        fields = self._ledger.batch_fields(batch_id)
+        self._ledger.batch_fields(batch_id)
+        folder = self._output_dir / batch_id
         lease = Lease(self._ledger, batch_id, self._clock)
         if not lease.take():
             return None
         try:
-            return self._export(batch_id, fields, lease, tables=tables)
+            (folder / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
+            sweep(folder, lease.renew)
+            return self._export(folder, batch_id, lease, tables=tables, rest=rest, accept=accept)
         except LeaseLostError:
             return None
-        except FileNotFoundError:
+        except OSError as error:
             # Whoever takes a batch over removes our temporary files.
-            if lease.held():
-                raise
-            return None
+            if isinstance(error, FileNotFoundError) and not lease.held():
+                return None
+            where = error.filename or folder
+            raise UnwrittenError(f"{where}: {error.strerror or type(error).__name__}") from error
         finally:
             lease.drop()
 
-    def _export(self, batch_id: BatchId, fields: dict[str, str], lease: Lease, *, tables: bool) -> Exported:
-        folder = self._output_dir / batch_id
-        (folder / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
-        sweep(folder, lease.renew)
-        pictures = BatchPictures(self._store, folder)
-        status = self._ledger.status(batch_id)
-        file = ResultsFile(folder / "results.jsonl", self._ledger.ledger_id() or "")
-        lines = self._bring_up(file, pictures, status, lease)
+    def _export(
+        self, folder: Path, batch_id: BatchId, lease: Lease, *, tables: bool, rest: bool, accept: bool
+    ) -> Exported:
+        file = claim(folder, self._ledger, batch_id, lease.renew, accept=accept)
+        # Before the rows: what ends while they are read has another entry.
+        entry = self._ledger.last_entry(batch_id)
+        rows = BatchRows(self._ledger, batch_id, BatchPictures(self._store, folder, self._hashes), lease)
+        status = rows.status
         tables = tables or status.complete
-        if tables:
-            self._write_tables(folder, pictures, fields, status, lease)
+        lines = (
+            self._write_all(folder, file, entry, rows, lease) if tables else self._bring_up(file, rows, lease)
+        )
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
-        if status.complete and self._ledger.deactivate(batch_id, file.checkpoint() or "0"):
+        if status.complete and rest and self._ledger.deactivate(batch_id, entry):
             log.info("batch.completed", batch=batch_id, rows=status.rows, **status.counts)
         elif lines:
             log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
         return Exported(folder=folder, lines=lines, tables=tables)
 
-    def _write_tables(
-        self,
-        folder: Path,
-        pictures: BatchPictures,
-        fields: dict[str, str],
-        status: BatchStatus,
-        lease: Lease,
-    ) -> None:
-        """Everything but results.jsonl, from the rows as they stand now."""
-        columns = self._columns(status.batch_id, fields)
-        lines = pictures.linked(lease.kept(self._all_lines(status)))
-        dialect = Dialect(delimiter=fields.get("delimiter", ","), bom=bool(fields.get("bom")))
-        counts = write_tables(folder, columns, lines, lease.renew, dialect)
-        told = summary(status, counts, self._ledger.batch_fields(status.batch_id))
+    def _write_all(self, folder: Path, file: ResultsFile, entry: str, rows: BatchRows, lease: Lease) -> int:
+        """Every file anew, from the rows as they stand now; returns how many they are."""
+        columns = rows.columns()
+        with file.anew(entry, lease.renew) as write:
+            counts = write_tables(folder, columns, _passing(rows.all(), write), lease.renew, rows.dialect)
+            reach("exporting")
+        told = summary(rows.status, counts, self._ledger.batch_fields(rows.status.batch_id))
         write_json(folder / "summary.json", told, lease.renew)
         with replacement(folder / "report.html", lease.renew) as page:
             write_report(
                 page,
                 summary=told,
-                lines=pictures.linked(lease.kept(self._all_lines(status))),
+                lines=rows.all(),
                 batch_folder=folder,
                 pictures=_local_file,
                 thumbnails=_KeepingThumbnails(lease),
             )
+        return int(told["rows"])
 
-    def _bring_up(self, file: ResultsFile, pictures: BatchPictures, status: BatchStatus, lease: Lease) -> int:
+    def _bring_up(self, file: ResultsFile, rows: BatchRows, lease: Lease) -> int:
         """Adds what has ended since the checkpoint; a file without one is made anew."""
-        checkpoint = file.checkpoint()
-        if checkpoint is None:
-            file.write_anew([], "0", lease.renew)
-            checkpoint = "0"
+        checkpoint = file.checkpoint() or file.begin(lease.renew)
         added = 0
-        while entries := self._ledger.outbox(status.batch_id, checkpoint, at_most=CHUNK):
-            lines = list(pictures.linked(lease.kept(self._ended_lines(entries, status))))
+        while entries := self._ledger.outbox(rows.status.batch_id, checkpoint.entry, at_most=CHUNK):
+            lines = list(rows.ended(entries))
             lease.renew()
             reach("exporting")
-            file.append((written(line) for line in lines), entries[-1].entry_id, after=checkpoint)
-            checkpoint = entries[-1].entry_id
+            checkpoint = file.append(map(written, lines), entries[-1].entry_id, lease.renew, after=checkpoint)
             added += len(lines)
         return added
-
-    def _ended_lines(self, entries: Sequence[OutboxEntry], status: BatchStatus) -> Iterator[ResultLine]:
-        """The lines of outbox entries that still hold: an older version of a job will be told by its newer entry."""
-        batch_id = status.batch_id
-        jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
-        left = self._ledger.left_rows(batch_id) if any(entry.row for entry in entries) else {}
-        wanted: dict[int, Job | None] = {}
-        for entry in entries:
-            if entry.row is not None:
-                wanted[entry.row] = None
-            elif entry.request_id and jobs[entry.request_id].version == entry.version:
-                ended = jobs[entry.request_id]
-                wanted.update(dict.fromkeys(entry.rows or ended.refs.get(batch_id, ()), ended))
-        rows = self._ledger.rows_at(batch_id, wanted)
-        for number, job in wanted.items():
-            created_ms = status.created_ms
-            yield result_line(
-                batch_id, number, rows[number], job, left=left.get(number), created_ms=created_ms
-            )
-
-    def _all_lines(self, status: BatchStatus) -> Iterator[ResultLine]:
-        """Every row in order, as it stands now."""
-        batch_id, created_ms = status.batch_id, status.created_ms
-        left = self._ledger.left_rows(batch_id)
-        for rows in self._ledger.rows(batch_id):
-            jobs = self._ledger.jobs(
-                row["job"] for number, row in rows.items() if "job" in row and number not in left
-            )
-            for number, row in rows.items():
-                job = None if number in left else jobs.get(row.get("job", ""))
-                yield result_line(batch_id, number, row, job, left=left.get(number), created_ms=created_ms)
-
-    def _columns(self, batch_id: BatchId, fields: dict[str, str]) -> list[str]:
-        """The manifest's columns in their order; those of its rows in order of first sight when it has no header."""
-        columns: list[str] = json.loads(fields.get("columns", "[]"))
-        if columns:
-            return columns
-        seen: dict[str, None] = {}
-        for rows in self._ledger.rows(batch_id):
-            for row in rows.values():
-                seen.update(dict.fromkeys([*row["fields"], *row.get("inputs", ())]))
-        return list(seen)
 
 
 class _KeepingThumbnails(Thumbnails):
@@ -197,6 +194,19 @@ class _KeepingThumbnails(Thumbnails):
         return super().of(path, side)
 
 
+def output_place(output_dir: Path) -> str:
+    """Where a batch's files belong, as its hash has it: this host and the folder of all batches."""
+    return f"{platform.node()}:{output_dir.resolve()}"
+
+
+def _passing(lines: Iterable[ResultLine], write: Callable[[str], object]) -> Iterator[ResultLine]:
+    for line in lines:
+        write(written(line))
+        yield line
+
+
 def _local_file(path: str) -> Path | None:
-    found = Path(path)
-    return found if found.is_file() else None
+    """A picture that may be shown; one in a folder that is closed to us is not."""
+    with suppress(OSError):
+        return Path(path) if Path(path).is_file() else None
+    return None

@@ -1,90 +1,97 @@
-"""results.jsonl: lines as rows end, and as its last line the exporter's checkpoint.
+"""results.jsonl: one JSON object a row and nothing else. It grows as rows end, and is made anew when the batch has ended.
 
-One writer (the exporter's lease), one write and one fsync per append. The new lines overwrite the old checkpoint and end
-with a new one, so a crash in between leaves a file without a checkpoint at its end; such a file is made anew from the
-ledger. A writer that finds another checkpoint than it began from has been overtaken and writes nothing. Hence no row is
-lost and none stands twice.
+One writer (the exporter's lease). Lines are appended and synced, then the checkpoint beside them is replaced. A writer that
+finds another checkpoint than it began from has been overtaken and writes nothing. Hence no row is lost, and what a
+crash leaves half written is cut off by the next export.
 """
 
-import json
 import os
-import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
+from jobs.failpoints import reach
+from jobs.results.checkpoint import (
+    NOTHING,
+    RESULTS,
+    Checkpoint,
+    read_checkpoint,
+    tail_crc,
+    write_checkpoint,
+)
 from jobs.results.files import Renew, replacing
 from jobs.results.lease import LeaseLostError
 
-#: How far from the end a checkpoint may begin, bytes.
-TAIL = 4096
-
 
 class ResultsFile:
-    """The file of one batch; `ledger_id` tells a ledger from another that had the same batch."""
+    """The file of one batch folder; `ledger` and `orders`: of the ledger it is made from, see Checkpoint."""
 
-    def __init__(self, path: Path, ledger_id: str) -> None:
-        self._path = path
-        self._ledger_id = ledger_id
+    def __init__(self, folder: Path, ledger: str, orders: int = 0) -> None:
+        self._folder = folder
+        self._path = folder / RESULTS
+        self._ledger = ledger
+        self._orders = orders
 
-    def checkpoint(self) -> str | None:
-        """The outbox entry the file is good up to; None: make it anew."""
+    def checkpoint(self) -> Checkpoint | None:
+        """What the file is good for; None: make it anew."""
+        found = read_checkpoint(self._folder)
+        if found is None or found.ledger != self._ledger:
+            return None
         try:
             with self._path.open("rb") as file:
-                found = self._last_line(file)
+                return found if tail_crc(file, found.length) == found.crc else None
         except FileNotFoundError:
-            return None
-        return None if found is None else found[0]
+            return found if found.length == 0 else None
 
-    def append(self, lines: Iterable[str], entry_id: str, *, after: str) -> None:
-        """Puts lines in the place of the last checkpoint, and a new checkpoint behind them.
+    def begin(self, renew: Renew) -> Checkpoint:
+        """An empty file, its checkpoint first: whatever a crash leaves behind it is known to be this ledger's."""
+        empty = Checkpoint(ledger=self._ledger, orders=self._orders, entry=NOTHING, length=0, crc=0)
+        write_checkpoint(self._folder, empty, renew)
+        return empty
+
+    def append(self, lines: Iterable[str], entry: str, renew: Renew, *, after: Checkpoint) -> Checkpoint:
+        """Adds lines behind what a checkpoint covers, and moves it on.
 
         Args:
             lines: what has ended between the two checkpoints.
-            entry_id: the new checkpoint.
+            entry: the outbox entry up to which that is.
+            renew: renews the lease.
             after: the checkpoint that the writer began from.
 
         Raises:
-            LeaseLostError: the file has another one by now; it is as it was.
+            LeaseLostError: another exporter has moved it meanwhile; the file is as that one made it.
         """
-        text = "".join(f"{line}\n" for line in lines) + self._checkpoint_line(entry_id)
-        with self._path.open("r+b") as file:
-            found = self._last_line(file)
-            if found is None or found[0] != after:
+        text = "".join(f"{line}\n" for line in lines).encode()
+        length = after.length + len(text)
+        # At its end whatever happens: a late writer never writes into what another's checkpoint covers.
+        with self._path.open("a+b") as file:
+            if self.checkpoint() != after:
                 raise LeaseLostError("another exporter has written results.jsonl meanwhile")
-            file.seek(found[1])
-            file.write(text.encode())
-            file.truncate()
+            if file.seek(0, os.SEEK_END) > after.length:
+                file.truncate(after.length)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
+            reach("results_appended")
+            crc = tail_crc(file, length)
+        if crc is None:
+            raise LeaseLostError("another exporter has cut results.jsonl meanwhile")
+        moved = replace(after, orders=max(after.orders, self._orders), entry=entry, length=length, crc=crc)
+        write_checkpoint(self._folder, moved, renew)
+        return moved
 
-    def write_anew(self, lines: Iterable[str], entry_id: str, renew: Renew) -> None:
-        """The whole file from the beginning; the old one stays until the new one is whole."""
-        with replacing(self._path, renew) as file:
-            for line in lines:
-                file.write(f"{line}\n")
-            file.write(self._checkpoint_line(entry_id))
+    @contextmanager
+    def anew(self, entry: str, renew: Renew) -> Iterator[Callable[[str], object]]:
+        """The whole file from its beginning, written line by line; the former one stays until this one is whole.
 
-    def _checkpoint_line(self, entry_id: str) -> str:
-        line = {"checkpoint": entry_id, "ledger": self._ledger_id, "check": zlib.crc32(entry_id.encode())}
-        return json.dumps(line) + "\n"
-
-    def _last_line(self, file: BinaryIO) -> tuple[str, int] | None:
-        """The checkpoint and the offset at which its line begins."""
-        start = max(0, file.seek(0, os.SEEK_END) - TAIL)
-        file.seek(start)
-        tail = file.read()
-        if not tail.endswith(b"\n"):
-            return None
-        begin = tail.rfind(b"\n", 0, -1) + 1
-        try:
-            line: Any = json.loads(tail[begin:])
-        except ValueError:
-            return None
-        if not isinstance(line, dict) or line.get("ledger") != self._ledger_id:
-            return None
-        entry_id = line.get("checkpoint")
-        # A checkpoint torn while it overwrote another one is half of each, and yet JSON.
-        if not isinstance(entry_id, str) or line.get("check") != zlib.crc32(entry_id.encode()):
-            return None
-        return entry_id, start + begin
+        `entry`: the outbox entry that no row of it is older than.
+        """
+        with replacing(self._path, renew) as new:
+            yield lambda line: new.write(f"{line}\n")
+        reach("results_replaced")
+        with self._path.open("rb") as file:
+            length = file.seek(0, os.SEEK_END)
+            crc = tail_crc(file, length) or 0
+        made = Checkpoint(ledger=self._ledger, orders=self._orders, entry=entry, length=length, crc=crc)
+        write_checkpoint(self._folder, made, renew)

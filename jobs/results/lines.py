@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.manifest.aliases import column_of
-from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, Url
+from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, Slot, Url
+from jobs.results.columns import extra_names, table_cells
 
-#: A result line: batch row sku request_id status task_id sub_task_ids attempts images error timings source inputs extra.
+#: A result line: every line has the same keys, and each key one JSON type or null.
 ResultLine = dict[str, Any]
 
 #: Longest part of an image's name that comes from the SKU, in bytes.
@@ -24,6 +25,8 @@ def result_line(
     *,
     left: str | None,
     created_ms: int,
+    header: bool = True,
+    extra: Sequence[str] | None = None,
 ) -> ResultLine:
     """The line of one row.
 
@@ -34,6 +37,8 @@ def result_line(
         job: its job; None for a bad row or one that left its job.
         left: the status of a row that left its job.
         created_ms: when the batch was made; what was finished before is reused.
+        header: the manifest names its columns once, so its cells are shown as they are, see jobs.results.columns.
+        extra: names of the batch's columns that pass through; None: those of this row.
     """
     bad = row.get("bad")
     sku = row["sku"]
@@ -46,30 +51,24 @@ def result_line(
         "status": job.state.value if job else ("invalid" if bad else left or "cancelled"),
         "task_id": job.task_id if job else None,
         "sub_task_ids": list(job.sub_task_ids) if job else [],
+        "past_task_ids": list(job.past_task_ids) if job else [],
         "attempts": job.attempts if job else 0,
         "images": _images(number, sku, job),
         "error": _error(_failure(bad, job, left)),
         "timings": _timings(job),
         "source": _source(job, created_ms),
         "inputs": _inputs(job),
-        "extra": {name: text for name, text in row["fields"].items() if _is_extra(name, text, sku)},
-        "fields": row["fields"],
+        "extra": {
+            name: row["fields"].get(name) for name in (extra_names(row["fields"]) if extra is None else extra)
+        },
+        "fields": table_cells(row, header=header),
     }
-    if "inputs" in row:
-        own = {name: text for name, text in row["fields"].items() if column_of(name) in {None, "sku"}}
-        line["fields"] = own | row["inputs"]
     return line
 
 
 def written(line: ResultLine) -> str:
-    """The line as results.jsonl has it: the manifest's own columns are in `extra` and `inputs` already."""
+    """The line as results.jsonl has it; `fields` are for the tables."""
     return json.dumps({name: value for name, value in line.items() if name != "fields"}, ensure_ascii=False)
-
-
-def _is_extra(column: str, text: str, sku: str) -> bool:
-    """Whether a manifest's column is none of ours; a second column of SKUs is not ours either."""
-    known = column_of(column)
-    return known is None or (known == "sku" and text != sku)
 
 
 def image_path(number: int, sku: str, index: int, picture: SavedPicture) -> str:
@@ -108,6 +107,8 @@ def _failure(bad: Mapping[str, str] | None, job: Job | None, left: str | None) -
         return _cancelled() if left in {None, "cancelled"} else None
     if job.state is JobState.CANCELLED:
         return _cancelled()
+    if job.state is JobState.UNKNOWN and job.failure is not None and job.posted_ms is not None:
+        return replace(job.failure, message=f"{job.failure.message}; sent at {iso(job.posted_ms)}")
     return job.failure
 
 
@@ -134,12 +135,13 @@ def _error(failure: Failure | None) -> dict[str, Any] | None:
 
 def _timings(job: Job | None) -> dict[str, Any]:
     if job is None:
-        return {"queued_at": None, "submitted_at": None, "finished_at": None, "task_s": None}
+        return dict.fromkeys(("queued_at", "posted_at", "submitted_at", "finished_at", "task_s"))
     task_s = None
     if job.submitted_ms is not None and job.ended_ms is not None:
         task_s = round((job.ended_ms - job.submitted_ms) / 1000, 3)
     return {
         "queued_at": iso(job.queued_ms),
+        "posted_at": iso(job.posted_ms),
         "submitted_at": iso(job.submitted_ms),
         "finished_at": iso(job.finished_ms),
         "task_s": task_s,
@@ -154,13 +156,12 @@ def _source(job: Job | None, created_ms: int) -> str | None:
     return job.source or "poll"
 
 
-def _inputs(job: Job | None) -> dict[str, str]:
-    if job is None:
-        return {}
-    return {
-        slot.value: source.url if isinstance(source, Url) else source.path
-        for slot, source in job.pair.slots()
-    }
+def _inputs(job: Job | None) -> dict[str, str | None]:
+    """Every slot; None for those that are not filled."""
+    inputs: dict[str, str | None] = dict.fromkeys(slot.value for slot in Slot)
+    for slot, source in job.pair.slots() if job else ():
+        inputs[slot.value] = source.url if isinstance(source, Url) else source.path
+    return inputs
 
 
 def iso(ms: int | None) -> str | None:

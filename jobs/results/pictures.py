@@ -1,18 +1,18 @@
-"""The pictures of a batch folder: links into the picture store, named by their rows, never overwritten."""
+"""The pictures of a batch folder: copies of the store's, named by their rows, never written over."""
 
-import hashlib
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from jobs.records import Owner
 from jobs.results.files import temporary
 from jobs.results.lines import ResultLine
+from jobs.results.stored import Gap, Hashes, copy_file, is_linked
 
 log = structlog.get_logger()
 
@@ -20,54 +20,86 @@ log = structlog.get_logger()
 class BatchPictures:
     """Puts pictures of the store (`<store>/<2 hex>/<sha256>.<ext>`) into one batch folder."""
 
-    def __init__(self, store: Path, folder: Path) -> None:
+    def __init__(self, store: Path, folder: Path, hashes: Hashes) -> None:
         self._store = store
         self._folder = folder
+        self._hashes = hashes
+        #: Rows whose gap was logged.
+        self._logged: set[int] = set()
 
-    def linked(self, lines: Iterable[ResultLine]) -> Iterator[ResultLine]:
-        """The same lines, their pictures lying in the folder before they are told of.
+    def placed(self, lines: Iterable[ResultLine]) -> Iterator[ResultLine]:
+        """The same lines, their pictures lying whole in the folder before they are told of.
 
-        A row whose picture the store has lost is told as a gap: one missing file must not keep the others back.
+        A row whose picture neither the folder nor the store has whole is told as a gap: it must not keep the others back.
         """
         for line in lines:
-            found = []
-            for image in line["images"]:
-                path = self._link(image["path"], image["sha256"])
-                if path is not None:
-                    found.append(image | {"path": path})
-            if len(found) < len(line["images"]):
-                log.error("image.failed", what="missing", row=line["row"], request_id=line["request_id"])
-                line.update(_lost())
-            line["images"] = found
+            found = [self._place(image) for image in line["images"]]
+            line["images"] = [image for image in found if not isinstance(image, Gap)]
+            gap = next((image for image in found if isinstance(image, Gap)), None)
+            if gap is not None:
+                self._log(line, gap)
+                line.update(_lost(gap))
             yield line
 
-    def _link(self, path: str, sha256: str) -> str | None:
-        """Its path in the folder; None when neither folder nor store has it."""
+    def _place(self, image: Mapping[str, Any]) -> dict[str, Any] | Gap:
+        """The image with its path in the folder."""
+        path, sha256 = image["path"], image["sha256"]
         name = f"{sha256}.{path.rpartition('.')[2]}"
         stored = self._store / name[:2] / name
         for target in _names(self._folder / path, sha256[:8]):
-            if not target.exists():
-                if not stored.exists():
-                    return None
-                _link_or_copy(stored, target, temporary(self._folder / target.name))
-            elif not _is(target, stored, sha256):
+            whole = self._holds(target, sha256)
+            if not whole and not _is_free(target):
                 continue
-            return f"images/{target.name}"
-        return None
+            gap = self._hashes.gap(stored, image)
+            if gap and not whole:
+                return gap
+            if gap:
+                self._restore(target, stored)
+            elif not whole or is_linked(target, stored):
+                copy_file(stored, target, temporary(self._folder / target.name))
+            return dict(image) | {"path": f"images/{target.name}"}
+        raise AssertionError("names never end")
+
+    def _holds(self, target: Path, sha256: str) -> bool:
+        try:
+            return self._hashes.of(target) == sha256
+        except OSError:
+            return False
+
+    def _restore(self, copy: Path, stored: Path) -> None:
+        """The store gets back from a batch's copy what it has lost."""
+        with suppress(OSError):
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            (self._store / ".tmp").mkdir(exist_ok=True)
+            copy_file(copy, stored, self._store / ".tmp" / f"picture-{secrets.token_hex(8)}")
+            log.warning("image.restored", picture=stored.name, source=str(copy))
+
+    def _log(self, line: ResultLine, gap: Gap) -> None:
+        if line["row"] not in self._logged:
+            self._logged.add(line["row"])
+            log.error(
+                "image.failed", what=gap.kind, why=gap.what, row=line["row"], request_id=line["request_id"]
+            )
 
 
-def _lost() -> ResultLine:
+def _lost(gap: Gap) -> ResultLine:
     return {
         "status": "failed",
         "source": None,
         "error": {
-            "class": "picture_missing",
+            "class": gap.kind,
             "code": None,
-            "message": "it was bought, but the picture store (data_dir/pictures) has lost it: restore it, then vton results",
+            "message": f"it was bought, but its file in the picture store (data_dir/pictures) {gap.what}: restore it,"
+            " then vton results",
             "retryable": False,
             "owner": Owner.OPS.value,
         },
     }
+
+
+def _is_free(target: Path) -> bool:
+    """Nobody's, or an empty file, which is what a power cut leaves of a copy."""
+    return not target.exists() or (target.is_file() and not target.stat().st_size)
 
 
 def _names(wanted: Path, digest: str) -> Iterator[Path]:
@@ -76,26 +108,3 @@ def _names(wanted: Path, digest: str) -> Iterator[Path]:
     yield wanted.with_name(f"{wanted.stem}_{digest}{wanted.suffix}")
     for number in count(2):
         yield wanted.with_name(f"{wanted.stem}_{digest}-{number}{wanted.suffix}")
-
-
-def _is(target: Path, stored: Path, sha256: str) -> bool:
-    """Whether the target is this very picture: one file by two names, or the same content."""
-    if stored.exists() and stored.samefile(target):
-        return True
-    return target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == sha256
-
-
-def _link_or_copy(stored: Path, target: Path, new: Path) -> None:
-    """`new`: a temporary file in the batch folder, where the next exporter sweeps it if this one is killed."""
-    try:
-        os.link(stored, target)
-    except FileExistsError:
-        return
-    except OSError:
-        # Another file system, or one without links.
-        try:
-            shutil.copyfile(stored, new)
-            new.replace(target)
-        finally:
-            with suppress(OSError):
-                new.unlink()

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
+from jobs.manifest.aliases import column_of
 from jobs.records import BatchStatus, Dialect
+from jobs.results.columns import PICTURE_COLUMNS
 from jobs.results.files import Renew, replacing
 from jobs.results.lines import ResultLine, iso
 
@@ -22,12 +24,15 @@ STATUS_COLUMNS = (
     "vton_retryable",
     "vton_request_id",
     "vton_task_id",
+    "vton_posted_at",
 )
 #: Those of failed.csv: what whoever mends it must know. A manifest's reader passes over all of ours.
-REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner")
-#: A spreadsheet runs a cell that begins so.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
+REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at")
+#: A spreadsheet runs a cell whose first character is one of these, in any of the widths that people type; blanks and marks
+#: without a width before it do not count.
+_FORMULA = re.compile(
+    r"[\t\r]|[\s\0\ufeff\u00ad\u200b-\u200f\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]"
+)
 
 
 def write_tables(
@@ -45,7 +50,7 @@ def write_tables(
     ):
         all_rows, gaps = (csv.writer(file, delimiter=dialect.delimiter) for file in (results, failed))
         all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
-        gaps.writerow([safe_cell(name) for name in (*columns, *REASON_COLUMNS)])
+        gaps.writerow([_again_name(name) for name in (*columns, *REASON_COLUMNS)])
         for line in lines:
             own = [safe_cell(line["fields"].get(name, "")) for name in columns]
             status = dict(zip(STATUS_COLUMNS, map(safe_cell, _status_cells(line)), strict=True))
@@ -103,17 +108,26 @@ def write_json(path: Path, content: dict[str, Any], renew: Renew) -> None:
 
 def safe_cell(text: str) -> str:
     """A cell as it is, or with a quote before what a spreadsheet would run; plain numbers stay numbers."""
-    if text.startswith(FORMULA_STARTS) and not _is_number(text):
-        return f"'{text}"
-    return text
+    return f"'{text}" if _runs(text) else text
+
+
+def _runs(text: str) -> bool:
+    """Whether a spreadsheet would run a cell."""
+    return _FORMULA.match(text) is not None and not _is_number(text)
 
 
 def _again_cell(column: str, text: str) -> str:
     """A cell of failed.csv: a picture's path must still lead to its picture when the file is run again."""
-    path = text.strip()
-    if column_of(column) in PICTURE_COLUMNS and path.startswith(FORMULA_STARTS):
-        return f"./{path}"
+    if column_of(column) in PICTURE_COLUMNS and _runs(text):
+        return f"./{text.strip()}"
     return safe_cell(text)
+
+
+def _again_name(name: str) -> str:
+    """A column's name in failed.csv: one that we read must still be read."""
+    if column_of(name) is None:
+        return safe_cell(name)
+    return re.sub(r"^[\s_\-\uff0d\ufeff]+", "", name) if _runs(name) else name
 
 
 def _is_number(text: str) -> bool:
@@ -135,4 +149,5 @@ def _status_cells(line: ResultLine) -> list[str]:
         "" if not error else ("yes" if error["retryable"] else "no"),
         line["request_id"] or "",
         line["task_id"] or "",
+        line["timings"]["posted_at"] or "",
     ]

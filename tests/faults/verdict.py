@@ -123,9 +123,8 @@ def _nothing_lost(stage: Scene, batch: BatchId, jobs: dict[str, Job], verdict: V
 
 
 def result_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of results.jsonl without its checkpoint; a torn one raises ValueError."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if "checkpoint" not in line]
+    """The lines of results.jsonl; a torn one raises ValueError."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _bought_once(

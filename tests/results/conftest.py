@@ -108,12 +108,12 @@ class Books:
         )
 
     def lines(self, batch_id: BatchId) -> list[dict[str, Any]]:
-        """results.jsonl without its checkpoint, by row."""
+        """results.jsonl by row; every line is a row's."""
         found = [
             json.loads(line) for line in (self.out / batch_id / "results.jsonl").read_text().splitlines()
         ]
-        assert "checkpoint" in found[-1]
-        return sorted(found[:-1], key=lambda line: line["row"])
+        assert all(isinstance(line["row"], int) and line["status"] for line in found)
+        return sorted(found, key=lambda line: line["row"])
 
     def table(self, batch_id: BatchId, name: str = "results.csv") -> list[list[str]]:
         with (self.out / batch_id / name).open(encoding="utf-8-sig", newline="") as file:

@@ -1,0 +1,88 @@
+"""The checkpoint of a batch folder, `.vton-export.json`: how far results.jsonl has got, and from which ledger.
+
+It is replaced as a whole after each write of results.jsonl. A crash in between leaves a file that is longer than its
+checkpoint says, and the rest is cut off and written again; a file that is shorter or another one is made anew.
+"""
+
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from jobs.results.files import Renew, replacing
+
+RESULTS = "results.jsonl"
+CHECKPOINT = ".vton-export.json"
+#: Bytes before the end of what is covered that the checksum is made of.
+TAIL = 4096
+#: Before the first entry of an outbox.
+NOTHING = "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How far a batch's results.jsonl has got."""
+
+    #: Id of the ledger it was made from.
+    ledger: str
+    #: Orders that this ledger had counted then.
+    orders: int
+    #: The last entry of the batch's outbox that the file has; NOTHING before the first.
+    entry: str
+    #: Bytes of the file that it covers, and the CRC-32 of the last TAIL of them.
+    length: int
+    crc: int
+
+
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """A batch folder's checkpoint, whichever ledger it names; None when there is none that can be read."""
+    try:
+        found = json.loads((folder / CHECKPOINT).read_bytes())
+        return Checkpoint(
+            ledger=str(found["ledger"]),
+            orders=int(found["orders"]),
+            entry=str(found["entry"]),
+            length=int(found["length"]),
+            crc=int(found["crc"]),
+        )
+    except FileNotFoundError:
+        return _within_results(folder / RESULTS)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, renew: Renew) -> None:
+    """Replaces the checkpoint, once it is on disk and while the lease is held."""
+    with replacing(folder / CHECKPOINT, renew) as file:
+        json.dump(asdict(checkpoint), file)
+        file.write("\n")
+
+
+def tail_crc(file: BinaryIO, length: int) -> int | None:
+    """CRC-32 of the last TAIL of a file's first `length` bytes; None for a shorter file."""
+    if file.seek(0, os.SEEK_END) < length:
+        return None
+    file.seek(max(0, length - TAIL))
+    return zlib.crc32(file.read(length - file.tell()))
+
+
+def _within_results(path: Path) -> Checkpoint | None:
+    """The checkpoint that versions up to 0.1 wrote as the last line of results.jsonl."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - TAIL)
+            file.seek(start)
+            tail = file.read()
+            begin = tail.rfind(b"\n", 0, -1) + 1
+            line: Any = json.loads(tail[begin:])
+            entry = line["checkpoint"]
+            # One torn while it overwrote another is half of each, and yet JSON.
+            if not tail.endswith(b"\n") or line["check"] != zlib.crc32(entry.encode()):
+                return None
+            length = start + begin
+            crc = tail_crc(file, length) or 0
+            return Checkpoint(ledger=str(line["ledger"]), orders=0, entry=entry, length=length, crc=crc)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,102 @@
+"""Whose a batch folder is: results of another ledger, or of what this ledger has forgotten, are never written over."""
+
+from itertools import count
+from pathlib import Path
+
+import structlog
+
+from jobs.errors import ForeignResultsError
+from jobs.ledger import Ledger
+from jobs.records import BatchId
+from jobs.redis_client import translated
+from jobs.results.checkpoint import (
+    CHECKPOINT,
+    NOTHING,
+    RESULTS,
+    Checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from jobs.results.files import Renew
+from jobs.results.jsonl import ResultsFile
+
+log = structlog.get_logger()
+
+#: The checkpoint goes last: until then the folder still says whose it was.
+KEPT = (RESULTS, "results.csv", "failed.csv", "summary.json", "report.html", CHECKPOINT)
+
+
+def claim(
+    folder: Path, ledger: Ledger, batch_id: BatchId, renew: Renew, *, accept: bool = False
+) -> ResultsFile:
+    """The folder's results.jsonl, ready for this ledger's rows.
+
+    Args:
+        folder: the batch folder; it exists.
+        ledger: where the rows stand.
+        batch_id: the batch.
+        renew: renews the exporter's lease.
+        accept: a person goes on without what the folder's own ledger knew.
+
+    Raises:
+        ForeignResultsError: it holds results that this ledger does not have; nothing was changed.
+    """
+    with translated():
+        ledger_id, orders = ledger.client.hmget(ledger.key("meta"), "id", "orders")
+    file = ResultsFile(folder, ledger_id or "", int(orders or 0))
+    found = read_checkpoint(folder)
+    if found is None:
+        if (folder / RESULTS).exists() and (folder / RESULTS).stat().st_size:
+            # Torn by an earlier version, or somebody's own.
+            keep_aside(folder, "unclaimed", renew)
+        file.begin(renew)
+    elif why := _objection(found, ledger, batch_id, ledger_id, int(orders or 0)):
+        if not accept and not _accepted(found, ledger, ledger_id, int(orders or 0)):
+            raise ForeignResultsError(
+                f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in"
+                " with vton recover, or say --accept-new-ledger: then they are kept under other names"
+            )
+        keep_aside(folder, found.ledger[:8], renew)
+        file.begin(renew)
+    elif not (folder / CHECKPOINT).exists():
+        # From the file's last line, where earlier versions had it, to its own place.
+        write_checkpoint(folder, found, renew)
+    return file
+
+
+def keep_aside(folder: Path, mark: str, renew: Renew) -> None:
+    """Gives the files of a batch folder other names, e.g. `results.<mark>.jsonl`; its pictures stay where they are."""
+    marks = (mark if number == 1 else f"{mark}-{number}" for number in count(1))
+    free = next(one for one in marks if not any(_aside(folder / name, one).exists() for name in KEPT))
+    renew()
+    for name in KEPT:
+        if (folder / name).exists():
+            (folder / name).replace(_aside(folder / name, free))
+    log.warning("export.kept", folder=str(folder), name=_aside(Path(RESULTS), free).name)
+
+
+def _aside(path: Path, mark: str) -> Path:
+    return path.with_name(f"{path.stem}.{mark}{path.suffix}")
+
+
+def _objection(
+    found: Checkpoint, ledger: Ledger, batch_id: BatchId, ledger_id: str | None, orders: int
+) -> str:
+    """What these results have that the ledger has not; empty when it has all of them."""
+    if found.ledger != ledger_id:
+        return f"are of another ledger ({found.ledger[:8]})"
+    if found.orders > orders:
+        return f"were made when this ledger counted {found.orders} orders, and now it counts {orders}"
+    if found.entry == NOTHING:
+        return ""
+    with translated():
+        known = ledger.client.xrange(ledger.key("out", batch_id), found.entry, found.entry)
+    return "" if known else "have rows whose end this ledger has forgotten"
+
+
+def _accepted(found: Checkpoint, ledger: Ledger, ledger_id: str | None, orders: int) -> bool:
+    """Whether a person goes on with this ledger in the place of theirs, or no order was lost with what it forgot."""
+    if found.ledger == ledger_id:
+        return found.orders <= orders
+    with translated():
+        return bool(ledger.client.hexists(ledger.key("meta"), f"replaces:{found.ledger}"))
