@@ -70,7 +70,7 @@ unit: .venv/.dev redis  ## the tests alone; PYTEST_ARGS='tests/gate -x' for some
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: .venv/.dev redis  ## kills, outages and a lying vendor: the long version
+faults: .venv/.dev redis  ## kills, outages and a lying vendor, the long version; ARGS='--area signals --runs 3' for some, --list
 	@$(BIN)/python -m tests.faults long $(ARGS)
 
 .PHONY: bench

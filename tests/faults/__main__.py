@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from subprocess import DEVNULL, run
 
@@ -31,7 +31,7 @@ from tests.faults import (
 )
 from tests.faults.outcome import SCENARIOS, Outcome, Scenario, played
 from tests.faults.soak import soak
-from tests.faults.table import write
+from tests.faults.table import times, write
 from tests.faults.verdict import Verdict
 
 #: Their registering is all that is wanted of them.
@@ -55,6 +55,8 @@ LOADED = (
     behind,
     endings,
 )
+#: What a busy scenario is taken to last before it was ever measured, s.
+NOT_YET_S = 55.0
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
@@ -65,8 +67,13 @@ def main(words: Sequence[str] | None = None) -> int:
     kinds = parser.add_subparsers(dest="kind", required=True)
     long = kinds.add_parser("long", help="every scenario; writes docs/reliability.md")
     long.add_argument("--only", default="", help="those whose name has this in it; writes nothing")
+    long.add_argument("--area", default="", help="those whose area has this in it; writes nothing")
     long.add_argument("--runs", type=int, default=1, help="of each")
-    long.add_argument("--at-once", type=int, default=2, help="scenarios side by side; most of them wait")
+    long.add_argument("--at-once", type=int, default=2, help="scenarios side by side")
+    long.add_argument("--idle-at-once", type=int, default=6, help="beside them, of those that mostly wait")
+    long.add_argument(
+        "--list", action="store_true", help="names and, as last measured, their time; plays none"
+    )
     one = kinds.add_parser("one", help="one scenario by its whole name, its outcome as JSON")
     one.add_argument("name")
     soaked = kinds.add_parser("soak", help="random faults under load")
@@ -84,23 +91,58 @@ def main(words: Sequence[str] | None = None) -> int:
             name=name, area="soak", play=lambda folder: soak(folder, given.minutes, seed=given.seed)
         )
         return _tell(name, played(long_one, keep=given.keep))
-    return _long(given.only, given.runs, given.at_once, given.keep)
-
-
-def _long(only: str, runs: int, at_once: int, keep: Path | None) -> int:
-    names = [name for name in SCENARIOS if only in name for _ in range(runs)]
-    found: dict[str, list[Outcome]] = {name: [] for name in SCENARIOS if only in name}
-    failed = skipped = 0
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        for name, outcome in zip(names, pool.map(lambda name: _in_process(name, keep), names), strict=True):
-            found[name].append(outcome)
-            failed += _tell(name, outcome)
-            skipped += bool(outcome.skipped)
-    if not only:
+    wanted = [
+        one for one in SCENARIOS.values() if given.only in one.name and given.area.lower() in one.area.lower()
+    ]
+    tell_times(wanted, given)
+    if given.list:
+        return 0
+    found, failed = _long(wanted, given)
+    if len(wanted) == len(SCENARIOS):
         write(REPORT, found)
         sys.stdout.write(f"written: {REPORT}\n")
-    sys.stdout.write(f"{len(names)} runs, {failed} with a broken invariant, {skipped} skipped\n")
     return min(1, failed)
+
+
+def _long(wanted: Sequence[Scenario], given: argparse.Namespace) -> tuple[dict[str, list[Outcome]], int]:
+    """Plays them, the idle ones beside the others; returns what came of each, and how many did not hold."""
+    found: dict[str, list[Outcome]] = {one.name: [] for one in wanted}
+    with ThreadPoolExecutor(given.at_once) as busy, ThreadPoolExecutor(given.idle_at_once) as idle:
+        # The first round of every scenario before the second of any.
+        under_way = {
+            (idle if one.idle_s else busy).submit(_in_process, one.name, given.keep): one.name
+            for _ in range(given.runs)
+            for one in sorted(wanted, key=lambda one: -one.idle_s)
+        }
+        failed = 0
+        for done in as_completed(under_way):
+            name = under_way[done]
+            found[name].append(done.result())
+            failed += _tell(name, done.result())
+    skipped = sum(bool(run.skipped) for runs in found.values() for run in runs)
+    sys.stdout.write(f"{len(under_way)} runs, {failed} with a broken invariant, {skipped} skipped\n")
+    return found, failed
+
+
+def tell_times(wanted: Sequence[Scenario], given: argparse.Namespace) -> None:
+    """How long it will take by the last table; those that are not in it yet are guessed."""
+    took = times(REPORT)
+    if given.list:
+        for one in wanted:
+            known = f"{took[one.name]:5.0f} s" if one.name in took else "      ?"
+            sys.stdout.write(f"{known} {'idle' if one.idle_s else '    '} {one.area}: {one.name}\n")
+    totals = []
+    for idle, at_once in ((False, given.at_once), (True, given.idle_at_once)):
+        chosen = [one for one in wanted if bool(one.idle_s) is idle]
+        each = [took.get(one.name, one.idle_s + NOT_YET_S) for one in chosen]
+        totals.append(max([sum(each) * given.runs / at_once, *each]))
+    new = sum(one.name not in took for one in wanted)
+    sys.stdout.write(
+        f"{len(wanted)} scenarios, {given.runs} runs each: about {max(totals) / 60:.0f} min ({totals[0] / 60:.0f} min of"
+        f" busy ones, {given.at_once} at once; beside them {totals[1] / 60:.0f} min of idle ones, {given.idle_at_once} at"
+        f" once)" + (f"; {new} are not measured yet" if new else "") + "\n"
+    )
+    sys.stdout.flush()
 
 
 def _in_process(name: str, keep: Path | None) -> Outcome:

@@ -80,7 +80,7 @@ def _date_back(stage: Stage, batch: BatchId, *, minutes: int) -> None:
         stage.ledger.client.hincrby(key, "ended_ms", -minutes * 60_000)
 
 
-scenario(AREA, "the pictures' servers away for 16 minutes", idle=True)(cdn_away)
+scenario(AREA, "the pictures' servers away for 16 minutes", idle_s=960)(cdn_away)
 
 
 def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: bool = False) -> Outcome:
@@ -129,7 +129,7 @@ def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: 
         )
 
 
-scenario(AREA, "image_hosts wrong for 15 minutes, then right", idle=True)(hosts_wrong)
+scenario(AREA, "image_hosts wrong for 15 minutes, then right", idle_s=930)(hosts_wrong)
 
 
 def answer_in_hand(
@@ -153,7 +153,8 @@ def answer_in_hand(
         stage.redis.kill()
         away = time.monotonic()
         stage.until(lambda: len(double.told()) == len(double.tasks()), "all answers are there", within_s=30)
-        in_hand = sum(task_id not in _recorded(stage) for task_id in double.told())
+        told = double.told()
+        in_hand = len(told - _asked_for(stage))
         pause(patience_s + 3)
         if killed:
             for worker in stage.crew.of("submit"):
@@ -174,11 +175,11 @@ def answer_in_hand(
             recovery_s=going,
             ending=ending(stage, batch),
             broken=expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs),
-            note=f"{in_hand} of {len(double.told())} told answers had been in hand or not yet collected",
+            note=f"{in_hand} of {len(told)} answers told by then were in hand, or their tasks not yet asked for",
         )
 
 
-def _recorded(stage: Stage) -> set[str]:
+def _asked_for(stage: Stage) -> set[str]:
     """Tasks that were asked for: surely recorded before Redis went."""
     return {one["task_id"] for one in double_of(stage).polls()}
 

@@ -36,6 +36,15 @@ class Outcome:
     took_s: float = 0.0
 
 
+def held(outcome: Outcome) -> bool:
+    """Whether every invariant held; raises AssertionError with what did not."""
+    assert [*outcome.verdict.broken, *outcome.broken] == [], outcome.ending
+    verdict = outcome.verdict
+    counts = (verdict.lost, verdict.bought_twice, verdict.forgotten or 0, verdict.over_windows)
+    assert counts == (0, 0, 0, 0)
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One fault of the list."""
@@ -44,8 +53,8 @@ class Scenario:
     #: The area it belongs to in the published table.
     area: str
     play: Callable[[Path], Outcome]
-    #: Minutes pass with hardly anything to do: many of these are played at once.
-    idle: bool = False
+    #: Seconds that it waits with hardly anything to do, so that many of these are played at once; 0: it is busy.
+    idle_s: float = 0
 
 
 #: In the order of definition.
@@ -53,12 +62,12 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    area: str, name: str, *, idle: bool = False
+    area: str, name: str, *, idle_s: float = 0
 ) -> Callable[[Callable[[Path], Outcome]], Callable[[Path], Outcome]]:
     """Puts a function among the scenarios."""
 
     def register(play: Callable[[Path], Outcome]) -> Callable[[Path], Outcome]:
-        SCENARIOS[name] = Scenario(name=name, area=area, play=play, idle=idle)
+        SCENARIOS[name] = Scenario(name=name, area=area, play=play, idle_s=idle_s)
         return play
 
     return register

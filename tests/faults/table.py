@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tests.faults.outcome import SCENARIOS, Outcome
 
+_TOOK = "a run took, s"
 _HEAD = (
     "fault", "runs", "jobs", "faults", "lost", "bought twice", "forgotten", "`unknown`", "windows over", "refused by limits",
-    "going again, s", "held", "ended, or waits for", "seen",
+    "going again, s", "held", _TOOK, "ended, or waits for", "seen",
 )  # fmt: skip
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -25,6 +26,17 @@ def write(path: Path, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
     path.write_text(f"{head}{BEGIN}\n{tables(outcomes)}\n{END}{tail}", encoding="utf-8")
 
 
+def times(path: Path) -> dict[str, float]:
+    """Scenario → seconds of its longest run, from the tables written before."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" |")]
+        took = cells[_HEAD.index(_TOOK)] if len(cells) == len(_HEAD) else ""
+        if took.isdigit():
+            found[cells[0]] = float(took)
+    return found
+
+
 def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     """Totals, then one line a scenario, as Markdown."""
     runs = [run for found in outcomes.values() for run in found if not run.skipped]
@@ -33,9 +45,11 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     broken = sum(bool(run.broken) for run in runs)
     played = sum(any(not run.skipped for run in found) for found in outcomes.values())
     when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    booked = [run.verdict.forgotten for run in runs if run.verdict.forgotten is not None]
     total = (
         f"Measured {when}, {_cores()} cores: **{len(runs)} runs of {played} scenarios, {jobs:,} jobs,"
-        f" {faults:,} faults: {lost} lost, {twice} bought twice**, {sum(run.verdict.unknown for run in runs)} `unknown`,"
+        f" {faults:,} faults: {lost} lost, {twice} bought twice**, {sum(booked)} paid tasks"
+        f" forgotten in the {len(booked)} runs against the double, {sum(run.verdict.unknown for run in runs)} `unknown`,"
         f" {sum(run.verdict.over_windows for run in runs)} windows over the limit, {broken} runs with a broken invariant."
         f" {_bound('lost', lost, jobs)} {_bound('bought twice', twice, jobs)}"
     )
@@ -79,6 +93,7 @@ def _line(name: str, found: Sequence[Outcome]) -> str:
         total(run.verdict.refused for run in runs),
         recovery,
         f"{held} of {len(runs)}",
+        f"{max(run.took_s for run in runs):.0f}",
         runs[-1].ending.replace("|", "/"),
         runs[-1].note.replace("|", "/"),
     ]

@@ -57,13 +57,13 @@ def poll_storm(folder: Path, *, status: int, for_s: float, jobs: int = 60) -> Ou
 
 
 for _status in (404, 403, 405, 503):
-    scenario(AREA, f"all polls {_status} for 40 s", idle=True)(partial(poll_storm, status=_status, for_s=40))
-    scenario(AREA, f"all polls {_status} for 10 minutes", idle=True)(
+    scenario(AREA, f"all polls {_status} for 40 s", idle_s=40)(partial(poll_storm, status=_status, for_s=40))
+    scenario(AREA, f"all polls {_status} for 10 minutes", idle_s=600)(
         partial(poll_storm, status=_status, for_s=600)
     )
 
 
-@scenario(AREA, "404 on one task, the others answered; then found again", idle=True)
+@scenario(AREA, "404 on one task, the others answered; then found again", idle_s=15)
 def one_missing(folder: Path, *, jobs: int = 40) -> Outcome:
     """It is given up as lost with its id; another batch asks for it again and gets its picture."""
     with Stage(folder, against_double(in_flight=5, env={"VTON_TASKS__LOST_AFTER_S": "3"})) as stage:
@@ -123,7 +123,7 @@ def _finish_resumed(stage: Stage, *batches: BatchId, within_s: float = 120) -> l
     return pauses
 
 
-@scenario(AREA, "statuses 5 and 6 for ever on three tasks; then mended, and asked again", idle=True)
+@scenario(AREA, "statuses 5 and 6 for ever on three tasks; then mended, and asked again", idle_s=30)
 def odd_for_ever(folder: Path, *, jobs: int = 40, give_up_s: int = 10) -> Outcome:
     """They are asked for until `give_up_s`, told, and kept; the next batch asks the same tasks."""
     with Stage(folder, against_double(in_flight=5, env={"VTON_TASKS__GIVE_UP_S": str(give_up_s)})) as stage:
@@ -155,7 +155,7 @@ def odd_for_ever(folder: Path, *, jobs: int = 40, give_up_s: int = 10) -> Outcom
 
 
 @scenario(
-    AREA, "tasks slower than give_up_s: the same manifest, another batch, retry, retry --lost", idle=True
+    AREA, "tasks slower than give_up_s: the same manifest, another batch, retry, retry --lost", idle_s=90
 )
 def outlasting(folder: Path, *, jobs: int = 20, task_s: float = 60, give_up_s: int = 10) -> Outcome:
     """The old task is asked each time; bought again only when a person says `retry --lost --yes`."""

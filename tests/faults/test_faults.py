@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults import kills, outages, storm
-from tests.faults.outcome import Outcome
+from tests.faults.outcome import held
 from tests.faults.proxy import Proxy
-
-
-def held(outcome: Outcome) -> bool:
-    assert [*outcome.verdict.broken, *outcome.broken] == []
-    assert (outcome.verdict.lost, outcome.verdict.bought_twice, outcome.verdict.over_windows) == (0, 0, 0)
-    return True
 
 
 @pytest.mark.parametrize("name", ["body_sent", "replied", "picture_renamed"])
