@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -17,7 +16,8 @@ from pydantic_settings import SettingsError
 
 from jobs.errors import ConfigError, NotFoundError
 from jobs.failpoints import ARMED_BY
-from jobs.settings import CALLBACK_SECRET, Credentials, Settings
+from jobs.redis_address import passwords
+from jobs.settings import SECRET_SETTINGS, Credentials, Settings, secret_variable
 
 
 def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -33,14 +33,15 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     path = path or Path("config.yaml")
     known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {
         "VTON_CONFIG",
-        f"{CALLBACK_SECRET}_FILE",
         ARMED_BY,
+        *(f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS),
     }
     for name in environ:
         if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
             raise ConfigError(f"{name}: unknown setting")
     try:
-        settings = Settings(file=_file(path))  # type: ignore[call-arg]  # taken out by the sources' hook
+        # The file's content is taken out by the sources' hook; what is given here wins over the environment.
+        return Settings(file=_file(path), **_secret_settings(environ))  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -53,11 +54,16 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     except SettingsError as error:
         names = ", ".join(_no_json(environ)) or str(error).splitlines()[0]
         raise ConfigError(f'{names}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
-    secret = _secret(CALLBACK_SECRET, environ)
-    if secret is not None:
-        callbacks = settings.callbacks.model_copy(update={"secret": secret})
-        settings = settings.model_copy(update={"callbacks": callbacks})
-    return settings
+
+
+def _secret_settings(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Section → key → secret, from the environment or from the file it names."""
+    found: dict[str, dict[str, str]] = {}
+    for section, key in SECRET_SETTINGS:
+        secret = _secret(secret_variable(section, key), environ)
+        if secret is not None:
+            found.setdefault(section, {})[key] = secret.get_secret_value()
+    return found
 
 
 def read_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
@@ -69,14 +75,13 @@ def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
     """Every secret text, for the log's redaction: token, api-key, callback keys, the Redis password."""
     given = [each.get_secret_value() for each in (credentials.token, credentials.api_key) if each is not None]
     keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
-    password = urlsplit(settings.redis.url.get_secret_value()).password
-    return [text for text in (*given, *keys, password or "") if text]
+    return [text for text in (*given, *keys, *passwords(settings.redis.url.get_secret_value())) if text]
 
 
 def _origin(where: Sequence[int | str], path: Path, environ: Mapping[str, str]) -> str:
     """Where a bad setting was said: the variable, else the file."""
     name = "VTON_" + "__".join(str(part) for part in where[:2]).upper()
-    return name if name in environ else str(path)
+    return next((each for each in (name, f"{name}_FILE") if each in environ), str(path))
 
 
 def _no_json(environ: Mapping[str, str]) -> list[str]:
@@ -130,4 +135,10 @@ def _file(path: Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{path}: {section}.{key}: secrets are given by the environment, never by a file in the tree"
             )
+    redis = content.get("redis")
+    if isinstance(redis, dict) and passwords(str(redis.get("url") or "")):
+        raise ConfigError(
+            f"{path}: redis.url: an address with a password is given by the environment (VTON_REDIS__URL or"
+            " VTON_REDIS__URL_FILE), never by a file in the tree"
+        )
     return content

@@ -15,8 +15,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-#: The variable that holds the callback keys; with `_FILE` behind it, the one that names a file of them.
-CALLBACK_SECRET = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
+from jobs.redis_address import address_fault
+
+#: Settings that may be given by a file, which the variable with `_FILE` behind its name names.
+SECRET_SETTINGS = (("callbacks", "secret"), ("redis", "url"))
+
+
+def secret_variable(section: str, key: str) -> str:
+    """The environment's name of a setting."""
+    return f"VTON_{section}__{key}".upper()
+
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -52,10 +60,10 @@ class RedisSettings(Section):
 
     @field_validator("url")
     @classmethod
-    def _known_scheme(cls, url: SecretStr) -> SecretStr:
+    def _address(cls, url: SecretStr) -> SecretStr:
         text = url.get_secret_value()
-        if text and not text.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if text and (fault := address_fault(text)):
+            raise ValueError(fault)
         return url
 
 
@@ -222,11 +230,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
         if isinstance(env_settings, EnvSettingsSource):
-            # It names a file that `read_settings` reads; it is no setting itself.
+            # They name files that `read_settings` reads; they are no settings themselves.
+            files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
             env_settings.env_vars = {
-                name: value
-                for name, value in env_settings.env_vars.items()
-                if name.upper() != f"{CALLBACK_SECRET}_FILE"
+                name: value for name, value in env_settings.env_vars.items() if name.upper() not in files
             }
         file = (
             init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}

@@ -131,6 +131,13 @@ def test_every_container_is_confined() -> None:
         assert not service.get("privileged"), name
 
 
+def test_no_container_can_fill_its_host() -> None:
+    for name, service in compose()["services"].items():
+        assert service["mem_limit"], name
+        assert service["pids_limit"] > 0, name
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+
+
 def test_submit_workers_can_be_scaled() -> None:
     submit = compose()["services"]["submit"]
     assert submit["command"][:2] == ["dramatiq", "worker.app"]
@@ -161,20 +168,22 @@ def test_only_the_receiver_is_reachable_and_only_from_its_host() -> None:
 
 def test_no_secret_stands_in_the_files() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    assert "${REDIS_PASSWORD:?" in text
+    assert "PASSWORD:" not in text.replace("redis://:PASSWORD@redis", "")
     for service in WORKERS:
         environment = compose()["services"][service]["environment"]
         assert environment["HIDREAM_TOKEN_FILE"].startswith("/run/secrets/")
-        assert "HIDREAM_TOKEN" not in environment
+        assert environment["VTON_REDIS__URL_FILE"].startswith("/run/secrets/")
+        assert not {"HIDREAM_TOKEN", "VTON_REDIS__URL"} & environment.keys()
     assert "requirepass" not in " ".join(compose()["services"]["redis"]["command"][:2])
 
 
 def test_the_redis_of_the_containers_forgets_nothing(tmp_path: Path) -> None:
     script = compose()["services"]["redis"]["command"][2].replace("$$", "$")
-    written = script.replace("/tmp/redis.conf", str(tmp_path / "redis.conf")).replace(
-        "exec redis-server", "true"
-    )
-    subprocess.run(["/bin/sh", "-ec", written], check=True, env={**os.environ, "REDIS_PASSWORD": "secret"})
+    (tmp_path / "password").write_text("secret\n")
+    written = script.replace("exec redis-server", "true")
+    for inside, here in (("/tmp/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
+        written = written.replace(inside, str(tmp_path / here))
+    subprocess.run(["/bin/sh", "-ec", written], check=True)
     config = tmp_path / "redis.conf"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
     lines = config.read_text().splitlines()

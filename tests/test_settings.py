@@ -279,3 +279,98 @@ def test_every_secret_is_known_to_the_logs(environment: pytest.MonkeyPatch) -> N
     assert sorted(found) == ["api-word", "key-one", "key-two", "redis-word"]
     environment.undo()
     assert secrets_of(Settings(redis=RedisSettings(), callbacks=CallbackSettings()), Credentials()) == []
+
+
+# -- Redis' address ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://localhost:6379/",
+        "redis://:word@localhost",
+        "redis://:p%2Fa%23b%3Fc%40d@localhost:6379",
+        "rediss://vton:word@redis.internal:6380?ssl_ca_certs=/etc/vton/ca.pem",
+        "unix:///run/redis/redis.sock",
+        "unix://vton:word@/run/redis/redis.sock",
+        "unix:///run/redis.sock?password=word",
+        "redis://[::1]:6379",
+    ],
+)
+def test_an_address_of_redis_is_taken(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("VTON_REDIS__URL", url)
+    assert read_settings().redis.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost/3",
+        "redis://localhost:6379/0",
+        "redis://localhost?db=3",
+        "rediss://:word@localhost/1",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_a_database_in_the_address_is_refused_with_the_settings_to_use(
+    environment: pytest.MonkeyPatch, url: str
+) -> None:
+    environment.setenv("VTON_REDIS__URL", url)
+    with pytest.raises(ConfigError, match=r"redis\.queue_db and redis\.ledger_db"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:canary/word@localhost",
+        "redis://:canary#word@localhost",
+        "redis://:canary?word@localhost",
+        "redis://:12/canary@localhost:6379",
+        "redis://:canary[word@localhost",
+        "unix://:canary/word@/run/redis.sock",
+        "unix://:canary#word@/run/redis.sock",
+        "redis://localhost?canary=1",
+        "redis://localhost:canary",
+        "redis://:canary@",
+    ],
+)
+def test_no_part_of_a_bad_address_is_shown(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("VTON_REDIS__URL", url)
+    with pytest.raises(ConfigError, match=r"^redis\.url: ") as caught:
+        read_settings()
+    assert "canary" not in str(caught.value)
+    assert "word@" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_password_in_the_file_is_refused(environment: pytest.MonkeyPatch) -> None:
+    for url in (f"redis://:{CANARY}@localhost", f"unix:///run/redis.sock?password={CANARY}"):
+        with pytest.raises(ConfigError, match=r"redis\.url: an address with a password") as caught:
+            read_settings(written(f"redis: {{url: '{url}'}}"))
+        assert CANARY not in str(caught.value)
+    assert read_settings(written("redis: {url: 'redis://localhost'}")).redis.url.get_secret_value()
+    environment.setenv("VTON_REDIS__URL", f"redis://:{CANARY}@localhost")
+    assert read_settings().redis.url.get_secret_value()
+
+
+def test_the_address_of_redis_may_come_from_a_file(environment: pytest.MonkeyPatch) -> None:
+    config = written("redis: {queue_db: 3}")
+    environment.setenv("VTON_REDIS__URL_FILE", str(written("redis://:word@localhost\n", "address")))
+    settings = read_settings(config)
+    assert settings.redis.url.get_secret_value() == "redis://:word@localhost"
+    assert settings.redis.queue_db == 3
+    environment.setenv("VTON_REDIS__URL_FILE", str(written(f"redis://:{CANARY}/@localhost", "address")))
+    with pytest.raises(ConfigError, match=r"\(VTON_REDIS__URL_FILE\)") as caught:
+        read_settings()
+    assert CANARY not in str(caught.value)
+    environment.setenv("VTON_REDIS__URL", "redis://elsewhere")
+    assert read_settings().redis.url.get_secret_value() == "redis://elsewhere"
+
+
+def test_a_password_is_known_to_the_logs_as_it_is_written_and_as_it_is_meant(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("VTON_REDIS__URL", "redis://:a%2Fword@localhost")
+    assert secrets_of(read_settings(), read_credentials()) == ["a%2Fword", "a/word"]
