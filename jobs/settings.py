@@ -133,6 +133,14 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class MetricsSettings(Section):
+    """Where each process tells Prometheus of itself."""
+
+    #: The first port; each process takes the next free one. 0: nowhere.
+    port: int = Field(0, ge=0, le=65535)
+    host: str = "127.0.0.1"
+
+
 class Settings(BaseSettings):
     """Everything, read once."""
 
@@ -154,6 +162,7 @@ class Settings(BaseSettings):
     pictures: PictureSettings = PictureSettings()
     workers: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 pydantic-settings' own hook

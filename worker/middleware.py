@@ -14,6 +14,8 @@ import dramatiq
 import structlog
 from dramatiq import Middleware
 
+from jobs.errors import LedgerLostError
+
 log = structlog.get_logger()
 
 
@@ -36,11 +38,25 @@ class MessageContext(Middleware):  # type: ignore[misc]  # dramatiq is untyped f
     ) -> None:
         """Tells of an error in one line; tracebacks are for errors of ours."""
         del broker, result
-        if exception is not None:
+        if isinstance(exception, LedgerLostError):
+            log.error("ledger.lost", why=str(exception))
+        elif exception is not None:
             log.error(
                 "actor.failed", actor=message.actor_name, error=type(exception).__name__, why=str(exception)
             )
         structlog.contextvars.clear_contextvars()
+
+
+class ServesMetrics(Middleware):  # type: ignore[misc]
+    """Tells Prometheus of this process from its boot on."""
+
+    def __init__(self, serve: Callable[[], object]) -> None:
+        self._serve = serve
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Begins to listen."""
+        del broker, worker
+        self._serve()
 
 
 class StopsGate(Middleware):  # type: ignore[misc]

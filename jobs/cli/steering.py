@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import control
+from jobs.cli.advice import command
 from jobs.cli.options import BatchArg, ConfigOpt, SimulateOpt
 from jobs.cli.show import other_retries
 from jobs.cli.station import command_settings, station
@@ -38,7 +39,11 @@ def retry(
         f"{batch}: {count} jobs wait again; "
         + (
             others
-            or ("workers that run, or the next vton run, take them" if count else "none is worth another try")
+            or (
+                f"workers that run, or the next {command('run', simulated=simulate)}, take them"
+                if count
+                else "none is worth another try"
+            )
         )
         + "\n"
     )

@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
 from pydantic import SecretStr
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.redaction import redact
 from jobs.settings import Credentials
+
+log = structlog.get_logger()
 
 #: Seconds for which a failed exchange is not tried again: a hundred waiting jobs ask once.
 RETRY_PAUSE_S = 5.0
@@ -178,7 +181,9 @@ class TokenSource:
             token = self._exchange(api_key)
         except TokenUnavailableError as error:
             self._failed = (self._now_s() + RETRY_PAUSE_S, error)
+            log.error("token.failed", why=error.reason, final=error.final)  # noqa: TRY400 told by its reason
             raise
+        log.info("token.renewed", renew_in_s=round(token.renew_at - self._now_s()))
         self._shelf.put(token)
         return token
 
