@@ -3,14 +3,17 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import urllib.request
 from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
+import yaml
 
 from jobs.redis_server import EmbeddedRedis
-from tests.runs.shop import SECRET
+from tests.runs.shop import ROOT, SECRET
 
 
 @contextmanager
@@ -102,7 +105,7 @@ def test_a_worker_told_to_end_does_not_wait_for_a_redis_that_hangs(shop):
     assert "worker.cut" in (shop.folder / "submit.log").read_text()
 
 
-def test_a_receiver_ends_at_a_hang_up(shop, redis_socket, free_port):
+def test_a_receiver_is_healthy_until_it_ends_at_a_hang_up(shop, redis_socket, free_port):
     shop.env |= {
         "VTON_REDIS__URL": f"unix://{redis_socket}",
         "VTON_CALLBACKS__PUBLIC_URL": "https://hooks.example",
@@ -113,6 +116,13 @@ def test_a_receiver_ends_at_a_hang_up(shop, redis_socket, free_port):
     for line in process.stderr:
         if "Uvicorn running" in line:
             break
+    # As the compose file asks it.
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    _, python, *check = compose["services"]["receiver"]["healthcheck"]["test"]
+    assert python == "python"
+    subprocess.run(
+        [sys.executable, *(word.replace("8780", str(free_port)) for word in check)], check=True, timeout=60
+    )
     process.send_signal(signal.SIGHUP)
     assert "Finished server process" in shop.end(process).err
 
