@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobs.exit_codes import ExitCode
+
 #: A child that lives shorter than this has died young, and this many such deaths in a row are enough.
 YOUNG_S = 2.0
 YOUNG_DEATHS = 5
@@ -86,6 +88,11 @@ class Child:
         return self._young_deaths >= YOUNG_DEATHS
 
     @property
+    def unfit(self) -> bool:
+        """It ended by itself because of a setting or the token: started again it would say the same."""
+        return self._process is None and self._exit_code == ExitCode.CONFIG
+
+    @property
     def cause(self) -> str:
         """How it died last, in words."""
         code = self._exit_code or 0
@@ -111,10 +118,12 @@ class Child:
         self._started_s = now
         self._starts += 1
 
-    def start_if_due(self, now: float) -> None:
-        """Runs a dead one again when it has waited long enough."""
-        if self._process is None and now >= self._due_s:
+    def start_if_due(self, now: float) -> bool:
+        """Runs a dead one again when it has waited long enough; whether it did."""
+        due = self._process is None and now >= self._due_s
+        if due:
             self.start(now)
+        return due
 
     def bury(self, now: float) -> int | None:
         """Notes a death once.

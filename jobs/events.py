@@ -143,6 +143,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "error", "An actor raised something nobody expected; the reconciler sends it again."
         ),
         "process.restarted": _event("warning", "The supervisor started a dead worker process again."),
+        "metrics.served": _event("info", "The process tells Prometheus of itself on this port."),
+        "metrics.unserved": _event(
+            "warning", "No port is free for the metrics of this process; it works on without."
+        ),
         "disk.full": _event("error", "No room for pictures or results: buying pauses until there is."),
     }
 )

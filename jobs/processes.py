@@ -13,10 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from jobs.child import YOUNG_DEATHS, YOUNG_S, Child, ChildState, Program
-from jobs.errors import VtonError
+from jobs.errors import ConfigError, VtonError
 
 __all__ = ["ChildDiedError", "ChildState", "Program", "Supervisor"]
+
+log = structlog.get_logger()
 
 _STEP_S = 0.02
 
@@ -74,16 +78,26 @@ class Supervisor:
 
         Raises:
             ChildDiedError: one died young too often; the sentence ends with its last log line.
+            ConfigError: one has said by its exit code that only a person can mend it.
         """
         self._left = {group for group in self._left if _signal_group(group, 0)}
         for child in self._children.values():
             self._bury(child)
+            if child.unfit:
+                said = child.find_line("vton: ") or child.last_line()
+                raise ConfigError(f"{child.program.name}: {said.removeprefix('vton: ')}")
             if child.hopeless:
                 raise ChildDiedError(
                     f"{child.program.name} died {YOUNG_DEATHS} times within {YOUNG_S:g} s of its start"
                     f" ({child.cause}): {child.last_line()}"
                 )
-            child.start_if_due(self._clock())
+            if child.start_if_due(self._clock()):
+                log.warning(
+                    "process.restarted",
+                    process=child.program.name,
+                    restarts=child.state().restarts,
+                    cause=child.cause,
+                )
 
     def ready_line(self, name: str, prefix: str, timeout_s: float) -> str:
         """Waits for a whole line of the child's output that begins so, and returns it without its end.

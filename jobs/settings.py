@@ -168,6 +168,14 @@ class Needs:
     downloads: int
 
 
+class MetricsSettings(Section):
+    """Where each process tells Prometheus of itself."""
+
+    #: The first port; each process takes the next free one. 0: nowhere.
+    port: int = Field(0, ge=0, le=65535)
+    host: str = "127.0.0.1"
+
+
 class Settings(BaseSettings):
     """Everything, read once."""
 
@@ -189,6 +197,7 @@ class Settings(BaseSettings):
     pictures: PictureSettings = PictureSettings()
     workers: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def needs(self) -> Needs:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.errors import ConfigError
 from jobs.processes import ChildDiedError, Program, Supervisor
 
 ROOT = Path(__file__).parents[1]
@@ -156,6 +157,14 @@ def test_a_child_that_always_dies_young_ends_it_with_its_reason(supervisor: Supe
         supervisor.poll()
     await_death(supervisor)
     with pytest.raises(ChildDiedError, match=r"died 5 times .*\(exit code 1\): limits\.in_flight: must be"):
+        supervisor.poll()
+
+
+def test_a_child_that_lacks_a_setting_is_not_started_again(supervisor: Supervisor) -> None:
+    code = "import sys; print('vton: no token: set HIDREAM_TOKEN'); print('shutting down'); sys.exit(7)"
+    supervisor.start(program("child", code))
+    await_death(supervisor)
+    with pytest.raises(ConfigError, match=r"^child: no token: set HIDREAM_TOKEN$"):
         supervisor.poll()
 
 

@@ -7,6 +7,7 @@ read once, every part is built once, each gets its slice.
 import asyncio
 import os
 import ssl
+import sys
 import time
 from functools import cached_property
 
@@ -15,7 +16,7 @@ import structlog
 
 from jobs import logs
 from jobs.configuration import read_credentials, read_settings, secrets_of
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError, RedisDownError, VtonError
 from jobs.high_water import HighWaterMark
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
@@ -34,8 +35,16 @@ from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
-from worker.metrics import Metrics
-from worker.middleware import BringsIn, EndsInTime, LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.metrics import Metrics, serve_on_free_port
+from worker.middleware import (
+    BringsIn,
+    EndsInTime,
+    LoopServices,
+    MessageContext,
+    ServesMetrics,
+    StopsGate,
+    TellsBounds,
+)
 from worker.pictures_store import PictureStore
 from worker.policy import PollSchedule
 from worker.reconciler import Reconciler
@@ -119,8 +128,6 @@ class App:
     @cached_property
     def tokens(self) -> TokenSource:
         """The account's token; of this process, since Redis holds no secrets."""
-        if not self._credentials:
-            raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY")
         return TokenSource(
             credentials=self._credentials,
             exchange=ApiKeyExchange(settings=self.settings.hidream, ssl_context=self.ssl_context),
@@ -171,6 +178,7 @@ class App:
             MessageContext(),
             TellsBounds(self.settings),
             EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
+            ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
             StopsGate(self._stop_gate),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
@@ -196,6 +204,8 @@ def start() -> dramatiq.Broker:
     """Reads the settings, configures the logs and makes the broker Dramatiq's own."""
     os.umask(0o077)
     settings, credentials = read_settings(), read_credentials()
+    if not credentials:
+        raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY")
     logs.configure(settings.logs)
     for secret in secrets_of(settings, credentials):
         logs.redact(secret)
@@ -205,4 +215,9 @@ def start() -> dramatiq.Broker:
     return broker
 
 
-broker = start()
+try:
+    broker = start()
+except VtonError as error:
+    # In one line, and with the code that tells a service manager that only a person can mend it.
+    sys.stderr.write(f"vton: {error}\n")
+    sys.exit(error.exit_code)

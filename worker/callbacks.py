@@ -136,8 +136,7 @@ class _Receiver:
         job, expiry, mac = parts
         if not self._addresses.verify(job, expiry, mac, self._now()):
             raise _Refusal("address")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise _Refusal("content_type")
+        # Whatever its header calls it: HiDream's own is not known, and what proves the request is its address.
         body = read_body(await self._read(request))
         if body is None:
             raise _Refusal("not_json")

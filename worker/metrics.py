@@ -5,7 +5,15 @@ from threading import Thread
 from typing import Final
 from wsgiref.simple_server import WSGIServer
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+
+from jobs.settings import MetricsSettings
+
+log = structlog.get_logger()
+
+#: Ports that are tried, from the first one on.
+PORTS: Final = 32
 
 _FAST_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _TASK_S: Final = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
@@ -68,6 +76,22 @@ class MetricsServer:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+def serve_on_free_port(metrics: Metrics, settings: MetricsSettings) -> MetricsServer | None:
+    """Exposes the metrics on the first free port from `metrics.port` on; None when they are off or none is free."""
+    if not settings.port:
+        return None
+    for port in range(settings.port, min(settings.port + PORTS, 65_536)):
+        try:
+            served = serve_metrics(metrics, port, host=settings.host)
+        except OSError as error:
+            why = error.strerror
+        else:
+            log.info("metrics.served", host=settings.host, port=port)
+            return served
+    log.warning("metrics.unserved", host=settings.host, first=settings.port, why=why)
+    return None
 
 
 def serve_metrics(metrics: Metrics, port: int, *, host: str = "127.0.0.1") -> MetricsServer:

@@ -70,6 +70,18 @@ def _tell_bound(setting: str, value: float, needed: float) -> None:
         log.warning("setting.binds", setting=setting, value=value, needed=needed)
 
 
+class ServesMetrics(Middleware):  # type: ignore[misc]
+    """Tells Prometheus of this process from its boot on."""
+
+    def __init__(self, serve: Callable[[], object]) -> None:
+        self._serve = serve
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Begins to listen."""
+        del broker, worker
+        self._serve()
+
+
 class StopsGate(Middleware):  # type: ignore[misc]
     """SIGTERM wakes the gate's waiters; their jobs were never taken."""
 

@@ -13,7 +13,7 @@ from jobs.redis_client import connect
 from worker.callback_address import CallbackAddresses
 from worker.callback_server import callback_server
 from worker.callbacks import callback_app
-from worker.metrics import Metrics
+from worker.metrics import Metrics, serve_on_free_port
 
 log = structlog.get_logger()
 
@@ -45,6 +45,7 @@ def main() -> None:
     )
     ledger = Ledger(connect(redis, db=redis.ledger_db, patience_s=1), redis.prefix)
     metrics = Metrics()
+    serve_on_free_port(metrics, settings.metrics)
     log.info("worker.started", what="receiver", port=callbacks.port)
     app = callback_app(
         LedgerHints(ledger), addresses, count=lambda outcome: metrics.callbacks.labels(outcome=outcome).inc()

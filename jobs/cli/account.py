@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from jobs.cli.advice import command
 from jobs.ledger import Ledger
 from jobs.records import BatchId
 from jobs.settings import LimitSettings
@@ -19,23 +20,26 @@ def shut_kind(gate: Mapping[str, str]) -> str:
     return ""
 
 
-def shut_words(gate: Mapping[str, str]) -> str:
-    """Why the gate is shut; empty when it is open. `gate`: its hash."""
-    if "paused" in gate:
-        return f"paused: {gate['paused']} (vton resume)"
-    if "breaker" in gate:
-        return f"waiting, {gate['breaker']}: {gate.get('breaker_why', '')} (tried again by itself; at once: vton resume)"
-    if float(gate.get("closed_until", 0)) / 1000 > time.time():
-        return closed_words(gate)
-    return ""
-
-
-def closed_words(gate: Mapping[str, str]) -> str:
-    """Why everybody waits for a moment: HiDream has said so, or it was not reached at all."""
-    why = gate.get("closed_why", "")
-    if not_reached(gate):
-        return f"not reached: {why} (operations: DNS, network, hidream.base_url; vton doctor)"
-    return f"throttled: {why}"
+def shut_words(gate: Mapping[str, str], *, simulated: bool) -> str:
+    """Why the gate is shut and what opens it; empty when it is open. `gate`: its hash."""
+    resume = command("resume", simulated=simulated)
+    match shut_kind(gate):
+        case "":
+            return ""
+        case "paused":
+            return f"paused: {gate['paused']} ({resume})"
+        case "throttled":
+            return f"throttled: {gate.get('closed_why', '')}"
+        case "not_reached":
+            look = (
+                "the simulator's log"
+                if simulated
+                else "operations: DNS, network, hidream.base_url; vton doctor"
+            )
+            return f"not reached: {gate.get('closed_why', '')} ({look})"
+        case breaker:
+            why = gate.get("breaker_why", "")
+            return f"waiting, {breaker}: {why} (tried again by itself; at once: {resume})"
 
 
 def not_reached(gate: Mapping[str, str]) -> bool:

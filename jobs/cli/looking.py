@@ -8,10 +8,12 @@ import typer
 import yaml
 
 from jobs.cli.doctor import examine, print_checks, verdict
+from jobs.cli.memory import lost_ledger
 from jobs.cli.options import BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
 from jobs.cli.show import print_batches, print_status, watch_status
 from jobs.cli.station import command_settings, has_simulated, make_output_dir, station
-from jobs.errors import UsageError
+from jobs.errors import LedgerLostError, UsageError
+from jobs.exit_codes import ExitCode
 from jobs.records import BatchId
 
 
@@ -20,19 +22,26 @@ def status(
     *,
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Until it is complete.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Until it is complete; all of them without a batch.")
+    ] = False,
     as_json: JsonOpt = False,
 ) -> None:
     """Show a batch, or all of them, and the account's gate."""
     settings = command_settings(config, simulate=simulate)
     with station(settings) as opened:
-        if batch is None:
-            elsewhere = has_simulated(settings)
-            print_batches(opened.ledger, settings.limits, as_json=as_json, simulated_elsewhere=elsewhere)
-        elif watch:
-            watch_status(opened.ledger, settings.limits, BatchId(batch))
+        ledger, limits, lost = opened.ledger, settings.limits, lost_ledger(opened)
+        if batch is not None and lost and not ledger.exists(BatchId(batch)):
+            raise LedgerLostError(lost)
+        if watch:
+            watch_status(ledger, BatchId(batch) if batch else None)
+        if batch is not None:
+            print_status(ledger, limits, BatchId(batch), lost, as_json=as_json)
         else:
-            print_status(opened.ledger, settings.limits, BatchId(batch), as_json=as_json)
+            elsewhere = has_simulated(settings)
+            print_batches(ledger, limits, lost, as_json=as_json, simulated_elsewhere=elsewhere)
+        if lost:
+            raise typer.Exit(ExitCode.CONFIG)
 
 
 def results(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from jobs.cli.station import SIMULATED, Station
+from jobs.cli.advice import SIMULATED
+from jobs.cli.station import Station
 from jobs.errors import ConfigError, LedgerLostError, NotFoundError
 from jobs.high_water import HighWaterMark, Mark, older_words
 from jobs.records import BatchId

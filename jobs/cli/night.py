@@ -1,17 +1,19 @@
 """`vton run`: the whole road on one machine — Redis, workers, receiver, producer, progress, files, exit code."""
 
 import os
-import socket
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.child import Program
 from jobs.cli import control
+from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import probe_at_once
+from jobs.cli.ports import alone, free_ports, simulator_port
 from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.stopping import Stop
@@ -83,7 +85,11 @@ class Night:
         stop_s = longest_end_s(self._settings)
         log_dir = self._settings.data_dir.absolute() / "logs"
         # The simulator is the world outside: it ends after the last worker, or the POSTs under way would be cut.
-        with Supervisor(log_dir, stop_s=5) as world, Supervisor(log_dir, stop_s=stop_s) as supervisor:
+        with (
+            alone(self._settings.data_dir) if simulation is not None else nullcontext(),
+            Supervisor(log_dir, stop_s=5) as world,
+            Supervisor(log_dir, stop_s=stop_s) as supervisor,
+        ):
             environment = self._environment()
             if simulation is not None:
                 environment |= self._start_simulator(world, simulation, environment)
@@ -92,7 +98,7 @@ class Night:
             self._start_workers(supervisor, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
-            with Progress(self._batch_id) as progress:
+            with Progress(self._batch_id, simulated=simulation is not None) as progress:
                 code, why = self._until_ended((world, supervisor), progress)
             supervisor.stop(timeout_s=stop_s, hurried=self._stop.hurried)
             return self._end(code, why)
@@ -124,7 +130,7 @@ class Night:
             return NightEnd(status=station.ledger.status(self._batch_id), code=code, why=why, files=False)
         except RedisDownError as error:
             raise EndedEarlyError(
-                f"{why}; the files are not written ({error}): vton results {self._batch_id}", code
+                f"{why}; the files are not written ({error}): {self._advice()}", code
             ) from None
 
     def _written(self, station: Station, code: ExitCode, why: str) -> NightEnd:
@@ -145,9 +151,13 @@ class Night:
             # A worker that was killed while it wrote leaves its lease behind for a moment.
             if time.monotonic() > deadline:
                 raise UsageError(
-                    f"{self._batch_id}: somebody else keeps writing its files; vton results later"
+                    f"{self._batch_id}: somebody else keeps writing its files; later: {self._advice()}"
                 )
             time.sleep(LOOK_S)
+
+    def _advice(self) -> str:
+        simulated = is_simulated(self._station.ledger)
+        return command(f"results {self._batch_id}", simulated=simulated)
 
     def _feed(self) -> None:
         try:
@@ -188,7 +198,7 @@ class Night:
         """Starts the simulator; returns what the workers must know of it."""
         limits = self._settings.limits
         argv = [
-            sys.executable, "-m", "worker.simulator", "--port", str(_simulator_port(self._settings.data_dir)),
+            sys.executable, "-m", "worker.simulator", "--port", str(simulator_port(self._settings.data_dir)),
             "--state", str(self._settings.data_dir.absolute() / "simulator.sqlite"),
             "--images-per-minute", str(int(limits.images_per_minute)),
             "--in-flight", str(limits.in_flight),
@@ -206,14 +216,28 @@ class Night:
         }
 
     def _start_workers(self, supervisor: Supervisor, environment: dict[str, str]) -> None:
-        workers = self._settings.workers
+        workers, metrics = self._settings.workers, self._settings.metrics
+        programs = []
         if self._settings.callbacks.public_url:
-            argv = (sys.executable, "-m", "worker.receiver")
-            supervisor.start(Program(name="receiver", argv=argv, env=environment))
-        for number in range(workers.collect_processes):
-            supervisor.start(_dramatiq("collect", number, 2, environment))
-        for number in range(workers.submit_processes):
-            supervisor.start(_dramatiq("submit", number, self._settings.submit_threads, environment))
+            programs.append(
+                Program(name="receiver", argv=(sys.executable, "-m", "worker.receiver"), env=environment)
+            )
+        programs += [_dramatiq("collect", n, 2, environment) for n in range(workers.collect_processes)]
+        programs += [
+            _dramatiq("submit", n, self._settings.submit_threads, environment)
+            for n in range(workers.submit_processes)
+        ]
+        if metrics.port:
+            ports = free_ports(metrics.host, metrics.port, len(programs))
+            programs = [
+                replace(each, env=environment | {"VTON_METRICS__PORT": str(port)})
+                for each, port in zip(programs, ports, strict=True)
+            ]
+            served = zip(programs, ports, strict=True)
+            where = ", ".join(f"{each.name} http://{metrics.host}:{port}/metrics" for each, port in served)
+            sys.stderr.write(f"metrics: {where}\n")
+        for each in programs:
+            supervisor.start(each)
 
 
 def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]) -> Program:
@@ -232,20 +256,3 @@ def simulated(settings: Settings) -> Settings:
     if any(getattr(settings.limits, name) != getattr(usual, name) for name in SIMULATED_LIMITS):
         return settings
     return settings.model_copy(update={"limits": settings.limits.model_copy(update=SIMULATED_LIMITS)})
-
-
-def _simulator_port(data_dir: Path) -> int:
-    """The port of this folder's simulator: kept, since the addresses of the pictures it has made hold it."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    note = data_dir / "simulator.port"
-    known = int(note.read_text()) if note.exists() else 0
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            free.bind(("127.0.0.1", known))
-        except OSError:
-            # Somebody else has it by now; pictures made before are bought anew, which costs nothing here.
-            return 0
-        if not known:
-            note.write_text(f"{free.getsockname()[1]}\n")
-        return int(free.getsockname()[1])

@@ -23,9 +23,12 @@ WINDOW_S = 60.0
 class Progress:
     """Shows a batch's numbers; a context manager."""
 
-    def __init__(self, batch_id: BatchId, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds, for the rate and the times between lines."""
+    def __init__(
+        self, batch_id: BatchId, *, simulated: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`simulated`: advice is for a simulated shop; `clock`: seconds, for the rate and the times between lines."""
         self._batch_id = batch_id
+        self._simulated = simulated
         self._clock = clock
         self._console = Console(stderr=True)
         self._bar: Bar | None = None
@@ -98,7 +101,7 @@ class Progress:
                 parts.append(f"{_duration(status.open / rate)} left")
         if not fed:
             parts.append("reading the manifest")
-        if shut := shut_words(gate):
+        if shut := shut_words(gate, simulated=self._simulated):
             parts.append(shut)
         return parts
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.account import budget_reached, shut_words
+from jobs.cli.advice import command, is_simulated
 from jobs.cli.output import nobody_reads, print_json
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
@@ -16,6 +17,8 @@ from jobs.records import BatchId, BatchStatus
 from jobs.results.lines import iso
 from jobs.settings import LimitSettings
 
+#: Between two looks of a watch, s.
+_LOOK_S = 0.5
 OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
 
 
@@ -52,27 +55,29 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         out(f"ended early: {why}\n")
     if status.get("queued"):
         cancel = f"vton cancel {summary['batch']}{option}"
+        again = command("run", simulated=simulated)
         out(
-            f"still queued: {row_count(status['queued'])}; any next vton run buys them; not wanted: {cancel}\n"
+            f"still queued: {row_count(status['queued'])}; any next {again} buys them; not wanted: {cancel}\n"
         )
 
 
 def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:
     """The last words of a run that did not take the time to write its files."""
-    option = " --simulate" if simulated else ""
     told = [f"{count} {name}" for name, count in sorted(status.counts.items())]
     read = "" if status.sealed else " read so far"
     sys.stdout.write(
         f"\n{status.batch_id}: {row_count(status.rows)}{read}: {', '.join(told) or 'none'}\n"
         f"ended early: {why}\n"
-        f"files: vton results {status.batch_id}{option}\n"
+        f"files: {command(f'results {status.batch_id}', simulated=simulated)}\n"
     )
 
 
-def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as_json: bool) -> None:
-    """One batch and the gate. Raises NotFoundError."""
+def print_status(
+    ledger: Ledger, limits: LimitSettings, batch_id: BatchId, lost: str, *, as_json: bool
+) -> None:
+    """One batch and the gate; `lost`: why the ledger cannot be the one of last time, or empty. Raises NotFoundError."""
     status = ledger.status(batch_id)
-    gate = gate_words(ledger, limits, None if status.complete else batch_id)
+    gate = gate_words(ledger, limits, None if status.complete else batch_id, lost=lost)
     if as_json:
         content = asdict(status) | {"open": status.open, "complete": status.complete, "gate": gate}
         content["created_at"], content["completed_at"] = (
@@ -87,51 +92,73 @@ def print_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId, *, as
     sys.stdout.write(f"account: {gate}\n")
 
 
-def print_batches(ledger: Ledger, limits: LimitSettings, *, as_json: bool, simulated_elsewhere: bool) -> None:
+def print_batches(
+    ledger: Ledger, limits: LimitSettings, lost: str, *, as_json: bool, simulated_elsewhere: bool
+) -> None:
     """Every batch, newest first, and the gate; `simulated_elsewhere`: a simulated shop lies beside this one."""
     statuses = [ledger.status(batch_id) for batch_id in ledger.batches()]
     if as_json:
         batches = [asdict(status) | {"open": status.open, "complete": status.complete} for status in statuses]
-        print_json({"batches": batches, "gate": gate_words(ledger, limits)})
+        print_json({"batches": batches, "gate": gate_words(ledger, limits, lost=lost)})
         return
     for status in statuses:
         sys.stdout.write(_line(status) + "\n")
     if not statuses:
         hint = "; simulated ones: vton status --simulate" if simulated_elsewhere else ""
         sys.stdout.write(f"no batch yet{hint}\n")
-    sys.stdout.write(f"account: {gate_words(ledger, limits)}\n")
+    sys.stdout.write(f"account: {gate_words(ledger, limits, lost=lost)}\n")
 
 
-def watch_status(ledger: Ledger, limits: LimitSettings, batch_id: BatchId) -> None:
-    """Shows a batch until it is complete. Raises NotFoundError."""
-    with Progress(batch_id) as progress:
+def watch_status(ledger: Ledger, batch_id: BatchId | None) -> None:
+    """Shows a batch, or all, until complete or until nobody looks any more. Raises NotFoundError."""
+    if batch_id is None:
+        _watch_all(ledger)
+        return
+    with Progress(batch_id, simulated=is_simulated(ledger)) as progress:
         while True:
             status = ledger.status(batch_id)
             progress.show(status, ledger.gate_fields(), under_way(ledger, batch_id), fed=status.sealed)
             if status.complete or nobody_reads(sys.stderr):
                 break
-            time.sleep(0.5)
-    print_status(ledger, limits, batch_id, as_json=False)
+            time.sleep(_LOOK_S)
+
+
+def _watch_all(ledger: Ledger) -> None:
+    """In lines, also on a terminal: bars of several batches would draw over each other."""
+    told: dict[BatchId, Progress] = {}
+    while statuses := [each for each in map(ledger.status, ledger.batches()) if not each.complete]:
+        gate = ledger.gate_fields()
+        for status in reversed(statuses):
+            batch_id = status.batch_id
+            progress = told.setdefault(batch_id, Progress(batch_id, simulated=is_simulated(ledger)))
+            progress.show(status, gate, under_way(ledger, batch_id), fed=status.sealed)
+        if nobody_reads(sys.stderr):
+            break
+        time.sleep(_LOOK_S)
 
 
 def other_retries(status: BatchStatus, *, simulated: bool) -> str:
     """What else of a batch could be tried again, with the option that does it; empty when nothing could."""
-    option = " --simulate" if simulated else ""
     others = (
         ("unknown", "--unknown", " (may buy them a second time)"),
         ("rejected", "--rejected", ""),
         ("cancelled", "--failed", ""),
     )
     return "; ".join(
-        f"{row_count(status.counts[state])} {state}: vton retry {status.batch_id} {flag}{option}{warning}"
+        f"{row_count(status.counts[state])} {state}: "
+        f"{command(f'retry {status.batch_id} {flag}', simulated=simulated)}{warning}"
         for state, flag, warning in others
         if status.counts.get(state)
     )
 
 
-def gate_words(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:
+def gate_words(
+    ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None, *, lost: str = ""
+) -> str:
     """The account's gate in one line: open, or why not; for one batch its own budget counts too."""
-    if shut := shut_words(ledger.gate_fields()):
+    if lost:
+        return f"waiting, ledger: {lost} (operations: restore it, or --accept-new-ledger at the next run)"
+    if shut := shut_words(ledger.gate_fields(), simulated=is_simulated(ledger)):
         return shut
     reached = budget_reached(ledger, limits, batch_id)
     return f"waiting, budget: {reached}" if reached else "open"

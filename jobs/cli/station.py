@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs import logs
+from jobs.cli.advice import SIMULATED
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, NotFoundError, RedisDownError
 from jobs.ledger import Ledger
@@ -18,8 +19,6 @@ from jobs.settings import RedisSettings, Settings
 
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
-#: Simulated jobs live apart from real ones: a drawn picture must never be taken for a bought one.
-SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import control
+from jobs.cli.advice import command
 from jobs.cli.memory import lost_ledger
 from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
 from jobs.cli.recovery import recover_batch, recovered_words, result_folders
@@ -41,7 +42,11 @@ def retry(
         f"{batch}: {count} jobs wait again; "
         + (
             others
-            or ("workers that run, or the next vton run, take them" if count else "none is worth another try")
+            or (
+                f"workers that run, or the next {command('run', simulated=simulate)}, take them"
+                if count
+                else "none is worth another try"
+            )
         )
         + "\n"
     )

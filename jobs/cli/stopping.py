@@ -105,7 +105,7 @@ class Stop:
             return f"finishing {requests} under way, up to {self._finish_s:g} s; Ctrl-C again stops now"
         if count == 2:  # noqa: PLR2004 the second signal
             return "stopping now: requests under way are cut off, their rows become unknown"
-        return "ended at once: the files are not written, vton results writes them"
+        return "ended at once: the files are as they were"
 
 
 def _say(words: str) -> None:

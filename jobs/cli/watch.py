@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from jobs.cli.account import budget_reached, shut_kind, shut_words
+from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import PROBE_AT_ONCE
 from jobs.cli.memory import LedgerWatch
 from jobs.cli.progress import Progress
@@ -95,7 +96,8 @@ class Watch:
         now = time.monotonic()
         if now - self._told.get(kind, float("-inf")) >= REMIND_S:
             self._told[kind] = now
-            log.warning("gate.waiting", reason=kind, detail=shut_words(gate), batch=self._batch_id)
+            detail = shut_words(gate, simulated=is_simulated(self.ledger))
+            log.warning("gate.waiting", reason=kind, detail=detail, batch=self._batch_id)
 
     def _lasting(self, end: End | None, rows_open: int) -> End | None:
         """The end that has stood for `workers.patience_s` without any row ending meanwhile."""
@@ -110,7 +112,7 @@ class Watch:
 
     def _ended_by(self, status: BatchStatus, gate: dict[str, str], now: UnderWay) -> End | None:
         """What only a person can mend, or a budget that is spent; everything else is waited out."""
-        if found := ended_by_account(status, gate, now):
+        if found := ended_by_account(status, gate, now, simulated=is_simulated(self.ledger)):
             return found
         if _under_way(status):
             return None
@@ -118,7 +120,9 @@ class Watch:
         return (ExitCode.BUDGET, f"{reached}; raised, the same command goes on") if reached else None
 
 
-def ended_by_account(status: BatchStatus, gate: Mapping[str, str], now: UnderWay) -> End | None:
+def ended_by_account(
+    status: BatchStatus, gate: Mapping[str, str], now: UnderWay, *, simulated: bool = False
+) -> End | None:
     """What of the account only a person can mend, once nothing is under way that could still end. `gate`: its hash."""
     tried = gate.get("probe_at") != PROBE_AT_ONCE
     if gate.get("breaker") == "token" and tried:
@@ -126,7 +130,8 @@ def ended_by_account(status: BatchStatus, gate: Mapping[str, str], now: UnderWay
         return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
     if gate.get("paused", "").startswith(LOOK_FIRST):
         # A picture that is refused stays under way until somebody has looked.
-        return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then vton resume")
+        resume = command("resume", simulated=simulated)
+        return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then {resume}")
     if gate.get("breaker") in PERSONS and tried and not _under_way(status):
         return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
     return None

@@ -17,7 +17,7 @@ from worker.callback_address import CallbackAddresses
 
 OUTSIDE = {"VTON_CALLBACKS__PUBLIC_URL": "https://shop.example/hooks"}
 NAMES = [
-    "configuration", "token", "redis", "durability", "ledger", "data_dir", "output_dir", "hidream", "callbacks",
+    "configuration", "token", "redis", "durability", "ledger", "account", "data_dir", "output_dir", "hidream", "callbacks",
     "limits", "pictures",
 ]  # fmt: skip
 
@@ -178,3 +178,31 @@ def ssl_server(key, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
+
+
+SHUT = {
+    "paused": ({"paused": "stocktaking"}, "paused: stocktaking", "ops", "vton resume"),
+    "credits": (
+        {"breaker": "credits", "breaker_why": "code 2007 (HTTP 200)"},
+        "code 2007",
+        "ops",
+        "buy credits",
+    ),
+    "vendor": ({"breaker": "vendor", "breaker_why": "HTTP 503"}, "vendor: HTTP 503", "vendor", "ask HiDream"),
+    "not reached": (
+        {"closed_until": "9000000000000000", "closed_by": "unsent", "closed_why": "ConnectError"},
+        "not reached: ConnectError",
+        "ops",
+        "hidream below",
+    ),
+}
+
+
+@pytest.mark.parametrize("shut", SHUT.values(), ids=SHUT)
+def test_a_gate_that_is_shut_is_wrong_and_says_whose_it_is(shop, elsewhere, ledger, shut):
+    gate, said, owner, todo = shut
+    ledger.client.hset(ledger.key("gate"), mapping=gate)
+    found = examined(shop, 7, **elsewhere.env())["account"]
+    assert (found["state"], found["owner"]) == ("wrong", owner)
+    assert said in found["message"]
+    assert todo in found["todo"]

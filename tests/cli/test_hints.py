@@ -1,5 +1,6 @@
 """Commands that find nothing say where there is something."""
 
+import json
 from importlib.metadata import version
 
 
@@ -33,6 +34,36 @@ def test_a_batch_of_the_simulated_shop_is_hinted_at_from_the_real_one(shop):
         "vton: no such batch: night-0 (a simulated one? add --simulate)\n",
     )
     assert shop.vton("results", "night-0").err == ended.err
+
+
+def test_status_of_a_ledger_that_is_lost_says_so_and_ends_with_7(shop, elsewhere):
+    (shop.folder / ".vton").mkdir()
+    (shop.folder / ".vton" / f"ledger-{elsewhere.prefix}.id").write_text("another\n")
+    ended = shop.vton("status", **elsewhere.env())
+    assert ended.code == 7
+    assert "account: waiting, ledger: the ledger in Redis is empty" in ended.out
+    assert shop.vton("status", "night-0", **elsewhere.env()).code == 7
+    told = json.loads(shop.vton("status", "--json", **elsewhere.env()).out)
+    assert told["gate"].startswith("waiting, ledger: ")
+
+
+def test_advice_for_a_simulated_shop_is_for_that_shop(shop):
+    shop.vton("pause", "stocktaking", "--simulate")
+    assert "(vton resume --simulate)" in shop.vton("status", "--simulate").out
+    assert shop.vton("status").out.endswith("account: open\n")
+
+
+def test_a_watch_of_all_batches_ends_when_all_are_complete(shop, elsewhere, heart):
+    heart.admit("a", ["x"], seal=True)
+    heart.admit("b", ["y"], seal=True)
+    process = shop.start("status", "--watch", **elsewhere.env())
+    seen = {process.stderr.readline().split()[1] for _ in range(2)}
+    assert seen == {"a:", "b:"}
+    for batch in ("a", "b"):
+        shop.vton("cancel", batch, **elsewhere.env())
+    ended = shop.end(process)
+    assert ended.code == 0
+    assert ended.out.count(", complete") == 2
 
 
 def test_status_says_which_budget_keeps_jobs_waiting(shop, elsewhere, heart):

@@ -172,22 +172,22 @@ def test_a_budget_is_spent_to_the_picture_and_never_beyond(shop):
 
 def test_at_the_deadline_it_ends_and_the_next_run_completes(shop):
     shop.vendor.latency_s = 0.5
-    manifest = shop.urls(40)
-    batch = shop.run(manifest, "--deadline", "2s", code=10, VTON_LIMITS__IN_FLIGHT="2")
+    manifest = shop.urls(80)
+    batch = shop.run(manifest, "--deadline", "8s", code=10, VTON_LIMITS__IN_FLIGHT="2")
     shop.agree(batch)
     assert not batch.summary["complete"]
-    assert len(shop.vendor.tasks) < 40
+    assert len(shop.vendor.tasks) < 80
     shop.vendor.latency_s = 0.05
     batch = shop.run(manifest)
     shop.agree(batch)
-    assert batch.summary["status"] == {"succeeded": 40}
+    assert batch.summary["status"] == {"succeeded": 80}
     assert set(shop.vendor.bought().values()) == {1}
 
 
 def test_a_paused_account_buys_nothing_until_it_is_resumed(shop):
     manifest = shop.urls(3)
     assert shop.vton("pause", "stocktaking").out == "paused\n"
-    batch = shop.run(manifest, "--deadline", "1s", code=10)
+    batch = shop.run(manifest, "--deadline", "6s", code=10)
     assert batch.summary["status"] == {"queued": 3}
     assert not shop.vendor.submits
     assert "stocktaking" in shop.vton("status").out

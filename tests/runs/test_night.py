@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 from tests.runs.shop import SECRET
 from tests.runs.stub import picture
@@ -99,10 +100,15 @@ matrix: {people: [ines, jo], garments: [shirt, suit, gown]}
     assert len(vendor.submits) == len(vendor.tasks) == 6
 
 
-def test_a_manifest_from_standard_input_runs(shop):
+def test_a_manifest_from_standard_input_runs(shop, free_port):
     path = shop.folder / shop.urls(3)
-    ended = shop.vton("run", "-", "-o", "out", stdin=path)
+    ended = shop.vton("run", "-", "-o", "out", stdin=path, VTON_METRICS__PORT=str(free_port))
     assert ended.code == 0, ended.err
+    assert re.search(
+        r"^metrics: collect-1 http://127.0.0.1:\d+/metrics, submit-1 http://127.0.0.1:\d+/metrics$",
+        ended.err,
+        re.MULTILINE,
+    )
     batch = shop.only_batch()
     shop.agree(batch)
     assert batch.folder.name.startswith("stdin-")

@@ -25,3 +25,15 @@ def test_a_simulated_night_that_is_cut_is_completed_by_the_same_command(shop, se
     assert status == {"succeeded": 10 - unknown}
     assert bought == 10
     assert ended.code == (5 if unknown else 0)
+
+
+def test_a_second_simulated_run_in_one_folder_is_refused_while_the_first_runs(shop):
+    first = shop.start("run", shop.urls(10), "--simulate", **LIMITS)
+    for line in first.stderr:
+        if " rows · " in line:
+            break
+    second = shop.vton("run", shop.urls(2, name="other.csv"), "--simulate")
+    assert second.code == 7
+    assert "another vton run --simulate is under way in .vton/simulated: wait for its end" in second.err
+    first.terminate()
+    assert shop.end(first).code == 130

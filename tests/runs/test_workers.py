@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from contextlib import ExitStack, contextmanager
 
 import psutil
+import pytest
+import yaml
 
 from jobs.redis_server import EmbeddedRedis
-from tests.runs.shop import SECRET
+from tests.runs.shop import ROOT, SECRET
 
 
 @contextmanager
@@ -27,8 +30,19 @@ def worker(shop, queue):
         assert code == 0, said
 
 
-def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_socket):
+def scraped(shop, queue):
+    """The metrics of a worker, from where its log says that they are."""
+    events = [
+        json.loads(line) for line in (shop.folder / f"{queue}.log").read_text().splitlines() if line[0] == "{"
+    ]
+    (served,) = [each for each in events if each["event"] == "metrics.served"]
+    with urllib.request.urlopen(f"http://{served['host']}:{served['port']}/metrics", timeout=30) as answer:
+        return served["port"], answer.read().decode()
+
+
+def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_socket, free_port):
     vendor = shop.vendor
+    shop.env["VTON_METRICS__PORT"] = str(free_port)
     shop.env["VTON_REDIS__URL"] = f"unix://{redis_socket}"
     shop.env["VTON_REDIS__PREFIX"] = "apart"
     shop.env["VTON_OUTPUT_DIR"] = str(shop.folder / "out")
@@ -48,13 +62,18 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     child.send_signal(signal.SIGHUP)
     ended.send_signal(signal.SIGHUP)
     assert ended.wait(60) == 0
-    assert (shop.folder / "submit.log").read_text().count("submit.accepted") == len(vendor.submits)
+    first = list(vendor.submits)
+    assert (shop.folder / "submit.log").read_text().count("submit.accepted") == len(first)
     vendor.answer_s = 0
     with ExitStack() as workers:
         for queue in ("submit", "collect"):
             workers.enter_context(worker(shop, queue))
         watched = shop.vton("status", batch_id, "--watch")
         assert watched.code == 0, watched.err
+        (submit, submits), (collect, collects) = (scraped(shop, queue) for queue in ("submit", "collect"))
+        assert free_port <= min(submit, collect) < max(submit, collect) < free_port + 32
+        assert f'vton_submits_total{{outcome="accepted"}} {10 - len(first)}.0' in submits
+        assert 'vton_tasks_total{status="succeeded"} 10.0' in collects
         # A third producer, while the workers run and all is bought: nothing to do.
         assert "0 to submit" in shop.vton("enqueue", manifest).out
     status = json.loads(shop.vton("status", batch_id, "--json").out)
@@ -86,7 +105,7 @@ def test_a_worker_told_to_end_does_not_wait_for_a_redis_that_hangs(shop):
     assert "worker.cut" in (shop.folder / "submit.log").read_text()
 
 
-def test_a_receiver_ends_at_a_hang_up(shop, redis_socket, free_port):
+def test_a_receiver_is_healthy_until_it_ends_at_a_hang_up(shop, redis_socket, free_port):
     shop.env |= {
         "VTON_REDIS__URL": f"unix://{redis_socket}",
         "VTON_CALLBACKS__PUBLIC_URL": "https://hooks.example",
@@ -97,14 +116,25 @@ def test_a_receiver_ends_at_a_hang_up(shop, redis_socket, free_port):
     for line in process.stderr:
         if "Uvicorn running" in line:
             break
+    # As the compose file asks it.
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    _, python, *check = compose["services"]["receiver"]["healthcheck"]["test"]
+    assert python == "python"
+    subprocess.run(
+        [sys.executable, *(word.replace("8780", str(free_port)) for word in check)], check=True, timeout=60
+    )
     process.send_signal(signal.SIGHUP)
     assert "Finished server process" in shop.end(process).err
 
 
-def test_a_worker_without_a_redis_says_what_is_missing(shop):
-    argv = [sys.executable, "-c", "import worker.app"]
-    done = subprocess.run(
-        argv, cwd=shop.folder, env=shop.env, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert "redis.url: not set" in done.stderr
+@pytest.mark.parametrize(
+    ("missing", "said"), [("VTON_REDIS__URL", "redis.url: not set"), ("HIDREAM_TOKEN", "no token")]
+)
+def test_a_worker_without_a_setting_it_needs_says_so_in_one_line_and_ends_with_7(shop, missing, said):
+    shop.env = shop.env | {"VTON_REDIS__URL": "redis://127.0.0.1:1"} | {missing: ""}
+    process = shop.start_worker("submit")
+    assert process.wait(60) == 7
+    (line,) = [
+        line for line in (shop.folder / "submit.log").read_text().splitlines() if "dramatiq" not in line
+    ]
+    assert line.startswith(f"vton: {said}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.cli.doctor.account import check_callbacks, check_limits, check_token
+from jobs.cli.doctor.account import check_callbacks, check_gate, check_limits, check_token
 from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
@@ -51,5 +51,6 @@ def _redis(settings: Settings) -> Iterator[Check]:
             yield check_server(opened)
             yield check_durability(opened)
             yield check_known_ledger(opened)
+            yield check_gate(opened)
     except (ConfigError, RedisDownError) as error:
         yield wrong("redis", str(error), "start it, or mend redis.url (VTON_REDIS__URL)")

@@ -4,7 +4,11 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
+from jobs.cli.account import budget_reached, shut_kind, shut_words
+from jobs.cli.advice import is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
+from jobs.cli.station import Station
+from jobs.records import Owner
 from jobs.settings import CallbackSettings, Credentials, LimitSettings
 
 #: Parallel tasks that HiDream's account levels have.
@@ -21,6 +25,33 @@ def check_token(credentials: Credentials) -> Check:
     if credentials.api_key:
         return ok("token", "HIDREAM_API_KEY is set; workers exchange it for a token")
     return wrong("token", "none", "set HIDREAM_TOKEN or HIDREAM_API_KEY, or one of them with _FILE")
+
+
+def check_gate(opened: Station) -> Check:
+    """Whether the gate lets anything out. Raises RedisDownError."""
+    name, ledger = "account", opened.ledger
+    gate = ledger.gate_fields()
+    said = shut_words(gate, simulated=is_simulated(ledger)).rpartition(" (")[0]
+    match shut_kind(gate):
+        case "":
+            reached = budget_reached(ledger, opened.settings.limits)
+            todo = "raise it and start the workers again, or wait for the next UTC day"
+            return warning(name, f"waiting: {reached}", todo) if reached else ok(name, "open")
+        case "throttled":
+            return warning(name, shut_words(gate, simulated=False), "nothing: it ends by itself")
+        case "not_reached":
+            return wrong(name, said, "see the check of hidream below; it is tried again by itself")
+        case "paused":
+            return wrong(name, said, "look at the reason, then vton resume")
+        case "vendor":
+            todo = "nothing: it is tried again by itself; if it lasts ask HiDream; at once: vton resume"
+            return wrong(name, said, todo, owner=Owner.VENDOR)
+        case breaker:
+            todo = {
+                "token": "a new token (HIDREAM_TOKEN), then vton resume",
+                "credits": "buy credits, then vton resume",
+            }.get(breaker, "look at hidream.submit_path and the account's module, then vton resume")
+            return wrong(name, said, todo)
 
 
 def check_limits(limits: LimitSettings) -> Check:

@@ -1,0 +1,16 @@
+"""Commands that are advised: for a simulated shop each carries `--simulate`, or it would act on the real account."""
+
+from jobs.ledger import Ledger
+
+#: Simulated jobs live apart from real ones: a drawn picture must never be taken for a bought one.
+SIMULATED = "simulated"
+
+
+def is_simulated(ledger: Ledger) -> bool:
+    """Whether a ledger is a simulated shop's."""
+    return ledger.prefix.endswith(f"-{SIMULATED}")
+
+
+def command(words: str, *, simulated: bool) -> str:
+    """`vton WORDS` as it is to be typed."""
+    return f"vton {words} --simulate" if simulated else f"vton {words}"
