@@ -4,7 +4,6 @@ The ledger is the only memory of what was bought. Without it, or with an older s
 bought again in silence. Outside of Redis two places remember it: the data folder's mark, and each batch's results.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +15,12 @@ from jobs.cli.station import Station
 from jobs.errors import ConfigError, LedgerLostError, NotFoundError
 from jobs.high_water import HighWaterMark, Mark, older_words
 from jobs.records import BatchId
+from jobs.results.checkpoint import read_checkpoint
 
 log = structlog.get_logger()
 
 #: How often a command that stays notes how many orders it has seen, s.
 NOTE_S = 2.0
-#: The exporter's checkpoint beside results.jsonl; it names the ledger, and the orders counted by then.
-CHECKPOINT = ".vton-export.json"
-#: How far from the end of a results.jsonl its last line may begin, bytes; an earlier version kept the checkpoint there.
-TAIL = 4096
-
 WHAT_TO_DO = (
     "Restore the ledger; or bring in what the results know (vton recover --all) and then accept that the rest may be"
     " bought again: --accept-new-ledger"
@@ -163,26 +158,15 @@ class LedgerWatch:
 def result_marks(output_dir: Path) -> Iterator[tuple[Path, Mark | None]]:
     """The folders that hold results, and which ledger's they are; None: they do not say."""
     for results in sorted(output_dir.glob("*/results.jsonl")):
-        yield results.parent, _checkpoint(results)
+        yield results.parent, _checkpoint(results.parent)
 
 
-def _checkpoint(results: Path) -> Mark | None:
+def _checkpoint(folder: Path) -> Mark | None:
     try:
-        beside = results.with_name(CHECKPOINT)
-        found = json.loads(beside.read_bytes() if beside.exists() else _last_line(results))
-        return (
-            Mark(ledger=str(found["ledger"]), orders=int(found.get("orders", 0))) if found["ledger"] else None
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        found = read_checkpoint(folder)
     except OSError as error:
-        raise ConfigError(f"{results.parent}: cannot be read: {error.strerror}") from None
-
-
-def _last_line(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - TAIL))
-        return file.read().strip().rpartition(b"\n")[2]
+        raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from None
+    return None if found is None or not found.ledger else Mark(ledger=found.ledger, orders=found.orders)
 
 
 def _is_ours(opened: Station, mark: Mark, current: Mark | None) -> bool:
