@@ -11,6 +11,8 @@ queued:<id>     a batch's waiting jobs; `ring`: the batches whose turn comes
 leases, posting parallel tasks by expiry; POSTs under way by deadline
 due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
+odd             tasks with a status that nobody has documented, by when they last said it
+once            tokens of scripts that were run, for two minutes
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
 clock           the server's clock as last seen, and how far ours is ahead of it
