@@ -72,8 +72,13 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "warning", "Moderation rejected the pictures; it is not tried again by itself."
         ),
         "task.retried": _event("info", "A failed task is replaced by a new one within the allowed attempts."),
+        "task.odd": _event(
+            "warning",
+            "HiDream says a status that nobody has documented: the task is asked for on; several at once stop the buying.",
+        ),
         "task.lost": _event(
-            "error", "HiDream does not know the task, or never ended it within the deadline."
+            "error",
+            "A paid task is given up for now: HiDream does not know it, never ended it, or its picture cannot be had.",
         ),
         "poll.failed": _event("warning", "A poll brought no usable answer; it is repeated."),
         "callback.received": _event("info", "A callback with a valid address was kept as a hint."),

@@ -196,10 +196,22 @@ class Job:
     unanswered: int = 0
     #: When the first of these was.
     unanswered_ms: int | None = None
-    #: When the first of an unbroken run of 404 polls was.
+    #: When the first of an unbroken run of 404 polls was, while other tasks were answered; and the last one.
     missing_ms: int | None = None
-    #: Times that its pictures could not be fetched.
+    missed_ms: int | None = None
+    #: Downloads of its pictures that have failed; what our own settings refuse is none.
     fetches: int = 0
+    #: When the first of these was.
+    fetch_failed_ms: int | None = None
+    #: Since when our own settings have refused to fetch its pictures.
+    refused_ms: int | None = None
+    #: A status that nobody has documented, as its last answer had it; empty when it had none.
+    odd: str = ""
+    #: What its result lists while it lists fewer sub-tasks than were bought, and since when it has been the same.
+    incomplete: str = ""
+    incomplete_ms: int | None = None
+    #: Errors of our own since the last answer that could be recorded.
+    errors: int = 0
     #: Earlier tasks of this job, the oldest first: an id that HiDream gave is never forgotten.
     past_task_ids: tuple[str, ...] = ()
     queued_ms: int | None = None
@@ -217,6 +229,12 @@ class Job:
     version: int = 0
     #: Batch → numbers of the rows that want this job.
     refs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def paid_loss(self) -> bool:
+        """Its task was bought and may still have its picture; `paid_loss` in prelude.lua says the same."""
+        lost = self.failure is not None and self.failure.kind in PAID_LOSSES
+        return lost and self.state is JobState.FAILED and self.task_id is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

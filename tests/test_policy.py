@@ -12,23 +12,19 @@ from jobs.settings import TaskSettings
 from worker.hidream.outcomes import Ended, SubFailure, SubFailureKind
 from worker.policy import (
     AGAIN_MS,
-    COLLECT_PATIENCE_MS,
-    ENOUGH_FETCHES,
+    EARLY_MS,
     LONGEST_AGAIN_MS,
     LONGEST_MISSING_MS,
     LONGEST_POLL_MS,
-    LONGEST_REFETCH_MS,
-    PERSON_PATIENCE_MS,
-    REFETCH_MS,
     RELIABLE,
     SHORTEST_POLL_MS,
+    UNANSWERED_MS,
     Collect,
     GiveUp,
     PollSchedule,
     TryAgain,
     after_task,
     foretell_ms,
-    refetch_ms,
     unanswered_ms,
 )
 
@@ -78,7 +74,7 @@ def test_polls_are_never_too_dense_nor_too_rare(
     assert SCHEDULE.first_ms(latency, callbacks=callbacks) >= SHORTEST_POLL_MS
 
 
-def polls_until(latency: Latency, end_ms: float) -> tuple[int, float]:
+def polls_until(latency: Latency | None, end_ms: float) -> tuple[int, float]:
     """How often a task that lasts so long is asked for, and for how long it stays unnoticed after its end, ms."""
     at, polls = float(SCHEDULE.first_ms(latency, callbacks=False)), 1
     while at < end_ms:
@@ -119,12 +115,24 @@ def test_a_task_slower_than_all_others_is_asked_for_ever_more_rarely() -> None:
     assert waits[-1] == LONGEST_POLL_MS
 
 
-def test_the_configured_latency_counts_until_enough_is_learnt() -> None:
-    guess = SCHEDULE.first_ms(None, callbacks=False)
-    assert SCHEDULE.first_ms(learnt(90_000, 0.2, samples=2), callbacks=False) == guess
+def test_polls_are_early_until_enough_is_learnt() -> None:
+    assert SCHEDULE.first_ms(None, callbacks=False) == EARLY_MS
+    assert SCHEDULE.first_ms(learnt(90_000, 0.2, samples=2), callbacks=False) == EARLY_MS
     assert SCHEDULE.first_ms(learnt(90_000, 0.2, samples=3), callbacks=False) > 60_000
-    slower = PollSchedule(tasks=TaskSettings(latency_s=24))
-    assert slower.first_ms(None, callbacks=False) == pytest.approx(2 * guess, abs=2)
+    quicker = PollSchedule(tasks=TaskSettings(latency_s=1))
+    assert quicker.first_ms(None, callbacks=False) < EARLY_MS / 2
+
+
+#: Latency of tasks in s → how long their slots may stand idle after their ends, in s, and how often they may be asked for.
+COLD = [(1, 0.26, 2), (2, 0.26, 6), (5, 0.6, 17), (12, 0.7, 28), (60, 1.1, 105)]
+
+
+@pytest.mark.parametrize(("latency_s", "idle_s", "most_polls"), COLD)
+def test_a_cold_start_leaves_no_slot_idle_for_long(latency_s: int, idle_s: float, most_polls: int) -> None:
+    # Tasks of one length to 10 % more, so that no grid of polls is lucky.
+    told = [polls_until(None, 1000 * latency_s * (1 + number / 200)) for number in range(20)]
+    assert max(late_ms for _, late_ms in told) <= 1000 * idle_s
+    assert max(polls for polls, _ in told) <= most_polls
 
 
 def test_callbacks_are_relied_on_while_they_come() -> None:
@@ -188,11 +196,11 @@ def ended(*kinds: SubFailureKind, pictures: int = 0) -> Ended:
     )
 
 
-FAILED, MODERATED, NOTHING, ODD = (
+FAILED, MODERATED, NOTHING, UNLISTED = (
     SubFailureKind.FAILED,
     SubFailureKind.MODERATED,
     SubFailureKind.NOTHING,
-    SubFailureKind.ODD,
+    SubFailureKind.MISSING,
 )
 
 
@@ -204,11 +212,12 @@ FAILED, MODERATED, NOTHING, ODD = (
         (ended(FAILED), 2, JobState.FAILED),
         (ended(NOTHING), 0, TryAgain),
         (ended(NOTHING), 1, JobState.FAILED),
-        (ended(ODD), 0, JobState.FAILED),
+        (ended(UNLISTED), 0, JobState.FAILED),
         (ended(MODERATED), 0, JobState.REJECTED),
         (ended(FAILED, MODERATED), 0, JobState.REJECTED),
         (ended(FAILED, NOTHING), 1, JobState.FAILED),
-        (ended(FAILED, ODD), 0, JobState.FAILED),
+        (ended(FAILED, UNLISTED), 0, JobState.FAILED),
+        (ended(UNLISTED, pictures=1), 0, Collect),
         (ended(), 0, TryAgain),
         (ended(), 1, JobState.FAILED),
         (ended(pictures=1), 0, Collect),
@@ -253,16 +262,6 @@ def test_attempts_are_bounded_and_their_waits_too(
         assert isinstance(found, GiveUp)
 
 
-@given(st.floats(0, 1e9), st.integers(1, 5), st.booleans())
-def test_pictures_are_fetched_again_for_a_quarter_of_an_hour_and_often_enough(
-    waited_ms: float, fetches: int, mendable: bool
-) -> None:
-    wait_ms = refetch_ms(waited_ms, fetches, mendable=mendable)
-    patience_ms = PERSON_PATIENCE_MS if mendable else COLLECT_PATIENCE_MS
-    assert (wait_ms is None) == (waited_ms > patience_ms and fetches >= ENOUGH_FETCHES)
-    assert wait_ms is None or REFETCH_MS <= wait_ms <= LONGEST_REFETCH_MS
-
-
 @given(st.integers(0, 10**6), st.booleans())
 def test_polls_without_an_answer_back_off(unanswered: int, missing: bool) -> None:
     wait_ms = unanswered_ms(unanswered, None, missing=missing)
@@ -273,4 +272,4 @@ def test_polls_without_an_answer_back_off(unanswered: int, missing: bool) -> Non
 
 def test_hidreams_own_word_on_when_to_ask_again_counts() -> None:
     assert unanswered_ms(9, 2.5, missing=False) == 2_500
-    assert unanswered_ms(0, 0, missing=False) == SHORTEST_POLL_MS
+    assert unanswered_ms(0, 0, missing=False) == UNANSWERED_MS

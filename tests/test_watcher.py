@@ -18,7 +18,7 @@ from PIL import Image
 
 from jobs.ledger import AsyncRunner, steps
 from jobs.queue import Queue
-from jobs.records import BatchId, Failure, Job, JobState, Owner
+from jobs.records import PAID_LOSSES, BatchId, Failure, Job, JobState, Owner
 from jobs.redis_client import connect_async
 from jobs.settings import (
     Credentials,
@@ -31,17 +31,17 @@ from jobs.settings import (
 from tests.heart import Heart, rid
 from tests.raw_server import Answer, Heard, RawServer, Wire, raw, says
 from worker.collection import DISK_FULL, Collection
-from worker.gate.account import LOST
+from worker.gate.account import LOST, doubt
 from worker.hidream.client import PollClient
 from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 from worker.images import Downloader
+from worker.losses import ENOUGH_ERRORS, ENOUGH_FETCHES, INCOMPLETE_MS, SURE, VERY_SURE
 from worker.metrics import Metrics
 from worker.pictures_store import PictureStore
-from worker.policy import ENOUGH_FETCHES
 from worker.reconciler import Reconciler
-from worker.watcher import SURE, VERY_SURE, Watcher
+from worker.watcher import Watcher
 
 RESULTS = "/api-pub/ec/v3/image/vton/async/results?task_id="
 PATIENT_S = 60
@@ -125,6 +125,10 @@ class Scene:
         """Makes some of its times so many ms older."""
         for name, ms in times_ms.items():
             self.heart.ledger.client.hincrby(self.heart.ledger.key("job", request_id), name, -ms)
+
+    def others_are_answered(self) -> None:
+        """HiDream answers polls of another task at this moment, and for as long as the test lasts."""
+        self.heart.gate(answered_ms=10**14, answered_by="another", fetched_ms=10**14)
 
     def outbox(self) -> list[str]:
         return [entry.request_id or "" for entry in self.heart.ledger.outbox(BatchId("a"), "0")]
@@ -322,6 +326,46 @@ def test_what_is_known_of_missing_pictures_outlasts_a_death_before_the_others_ar
     assert run_to_end(scene, scene.heart.job(job.request_id)).failure == failure
 
 
+def test_a_task_of_two_that_goes_on_listing_one_is_ended_with_what_it_told(scene: Scene) -> None:
+    scene.polls("t", scene.done("one"))
+    job = scene.submitted(subs=("s1", "s2"))
+
+    async def act() -> None:
+        async with scene.process(latency_s=1000):
+            await until(lambda: scene.heart.job(job.request_id).incomplete)
+            assert scene.heart.state(job.request_id) is JobState.SUBMITTED
+            scene.aged(job.request_id, incomplete_ms=INCOMPLETE_MS)
+            scene.hurry(job.request_id)
+            await until(lambda: scene.heart.state(job.request_id) is JobState.SUCCEEDED)
+
+    play(act())
+    job = scene.heart.job(job.request_id)
+    assert len(job.pictures) == 1
+    assert job.failure is not None
+    assert job.failure.kind == "task_lost"
+
+
+def test_a_task_of_two_that_failed_one_and_never_listed_the_other_is_not_bought_again_by_itself(
+    scene: Scene,
+) -> None:
+    scene.polls("t", told(sub(3)))
+    job = scene.submitted(subs=("s1", "s2"))
+    scene.heart.ledger.run(steps.defer(job.request_id, 0, incomplete="0 1"))
+    scene.aged(job.request_id, incomplete_ms=INCOMPLETE_MS)
+    job = run_to_end(scene, scene.heart.job(job.request_id))
+    assert (job.state, job.task_id, job.paid_loss) == (JobState.FAILED, "t", True)
+
+
+def test_what_a_task_has_brought_is_kept_when_the_rest_of_it_never_ends(scene: Scene) -> None:
+    scene.polls("t", told(sub(1, scene.picture("one")), sub(2)))
+    job = scene.submitted(subs=("s1", "s2"))
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    job = run_to_end(scene, job)
+    assert (job.state, len(job.pictures)) == (JobState.SUCCEEDED, 1)
+    assert job.failure is not None
+    assert job.failure.kind == "task_timeout"
+
+
 def test_a_task_of_two_is_not_over_when_one_is_listed(scene: Scene) -> None:
     both = told(sub(1, scene.picture("one")), sub(1, scene.picture("two")))
     scene.polls("t", scene.done("one"), both)
@@ -355,7 +399,6 @@ def test_a_failed_task_is_bought_again_and_then_the_job_fails(scene: Scene) -> N
     ("status", "state", "kind", "owner"),
     [
         (4, JobState.REJECTED, "moderated", Owner.MERCH),
-        (77, JobState.FAILED, "status_unknown", Owner.VENDOR),
     ],
 )
 def test_a_task_that_will_never_do_ends_its_job_at_once(
@@ -372,18 +415,200 @@ def test_a_task_that_will_never_do_ends_its_job_at_once(
 
 
 def test_a_task_is_lost_only_when_it_is_missing_several_times_in_a_row(scene: Scene) -> None:
-    unsure = [MISSING] * (SURE - 1)
-    scene.polls("t", *unsure, RUNNING, *unsure, RUNNING, MISSING)
+    scene.others_are_answered()
+    scene.polls("t", MISSING)
     job = run_to_end(scene, scene.submitted())
-    assert (job.state, scene.heard) == (JobState.FAILED, ["t"] * (2 * SURE + SURE))
+    assert (job.state, scene.heard) == (JobState.FAILED, ["t"] * SURE)
     assert job.failure is not None
     assert (job.failure.kind, job.failure.owner, job.failure.retryable) == ("task_lost", Owner.VENDOR, True)
     assert scene.metrics.tasks.labels(status="lost")._value.get() == 1
 
 
-def test_a_young_task_may_be_missing(scene: Scene) -> None:
+def test_an_old_task_may_be_missing_for_a_while(scene: Scene) -> None:
+    scene.others_are_answered()
     scene.polls("t", *[MISSING] * (SURE + 2), scene.done("one"))
-    assert run_to_end(scene, scene.submitted(), lost_after_s=60).state is JobState.SUCCEEDED
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    assert run_to_end(scene, job, lost_after_s=60).state is JobState.SUCCEEDED
+
+
+STORMS = [
+    MISSING,
+    raw(403, b""),
+    raw(404, b""),
+    raw(500, b""),
+    raw(502, b"<html>"),
+    raw(503, b"", Retry_After="0"),
+]
+
+
+@pytest.mark.parametrize("storm", STORMS)
+def test_ten_minutes_without_any_answer_lose_no_task(scene: Scene, storm: Answer) -> None:
+    tasks = ("t1", "t2", "t3")
+    for task in tasks:
+        scene.polls(task, *[storm] * (VERY_SURE + 2), scene.done(task))
+    jobs = [scene.submitted(task).request_id for task in tasks]
+
+    async def act() -> None:
+        async with scene.process(lost_after_s=60, give_up_s=1800):
+            young = set(jobs)
+            while scene.heart.counts("a").get("succeeded") != len(tasks):
+                for job in map(scene.heart.job, jobs):
+                    if job.unanswered and job.request_id in young:
+                        young.remove(job.request_id)
+                        for time_ms in ("unanswered_ms", *(("missing_ms",) if job.missing_ms else ())):
+                            scene.aged(job.request_id, **{time_ms: 600_000})
+                    if job.state is JobState.SUBMITTED and not job.picture_urls:
+                        scene.hurry(job.request_id)
+                await asyncio.sleep(0.01)
+
+    with structlog.testing.capture_logs() as events:
+        play(asyncio.wait_for(act(), 60))
+    assert {"task.lost", "gate.paused"}.isdisjoint(each["event"] for each in events)
+    assert {"lost", "paused"}.isdisjoint(scene.heart.gate())
+    assert scene.heart.members("leases") == {}
+
+
+def test_a_long_silence_stops_the_buying_until_a_poll_is_answered(scene: Scene) -> None:
+    scene.polls("t", raw(404, b""), raw(500, b""), RUNNING)
+    job = scene.submitted()
+    scene.aged(job.request_id, unanswered_ms=600_000 - int(time.time() * 1000))
+
+    async def act() -> None:
+        async with scene.process(latency_s=1000, lost_after_s=60):
+            await until(lambda: scene.heart.gate().get("breaker_by") == "silence")
+            assert scene.heart.gate()["breaker"] == "vendor"
+            assert scene.heart.ask().reason == "vendor"
+            probe = _probe(scene)
+            assert scene.heart.gate()["breaker"] == "vendor", "an accepted submit is no result"
+            assert scene.heart.ask().reason == "vendor", "one probe at a time"
+            scene.polls(probe.task_id or "", RUNNING)
+            for polls in (2, 3):
+                scene.hurry(job.request_id)
+                await until(lambda polls=polls: scene.heart.job(job.request_id).polls == polls)
+
+    play(act())
+    assert "breaker" not in scene.heart.gate()
+    assert scene.heart.ask().kind == "granted"
+
+
+def _probe(scene: Scene) -> Job:
+    """The job that tries an open breaker, accepted."""
+    scene.heart.gate(probe_at=0)
+    job = scene.heart.submitted()
+    assert scene.heart.gate()["probe"] == job.request_id
+    return job
+
+
+@pytest.mark.parametrize("status", [5, "frozen"])
+def test_a_status_that_nobody_has_documented_is_no_end(scene: Scene, status: Any) -> None:
+    odd = told(sub(status, description="no"))
+    scene.polls("t", odd, odd, told(sub(2)), odd, scene.done("one"))
+    with structlog.testing.capture_logs() as events:
+        job = run_to_end(scene, scene.submitted())
+    assert (job.state, job.polls) == (JobState.SUCCEEDED, 5)
+    assert [each["status"] for each in events if each["event"] == "task.odd"] == [str(status)] * 2
+    assert scene.heart.members("odd") == {}
+
+
+def test_a_task_of_an_undocumented_status_is_given_up_in_time_and_its_id_is_kept(scene: Scene) -> None:
+    scene.polls("t", told(sub(5)))
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    job = run_to_end(scene, job)
+    assert (job.state, job.task_id, job.paid_loss) == (JobState.FAILED, "t", True)
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.owner) == ("status_unknown", Owner.VENDOR)
+    assert "5" in job.failure.message
+    assert "lost" not in scene.heart.gate()
+
+
+def test_several_tasks_of_an_undocumented_status_stop_the_buying_until_one_says_something_else(
+    scene: Scene,
+) -> None:
+    tasks = ("t1", "t2", "t3")
+    for task in tasks:
+        scene.polls(task, told(sub(5)))
+    jobs = [scene.submitted(task) for task in tasks]
+
+    async def act() -> None:
+        async with scene.process(latency_s=1000):
+            await until(lambda: scene.heart.gate().get("breaker_by") == "odd")
+            assert scene.heart.ask().reason == "vendor"
+            scene.polls("t2", RUNNING)
+            scene.hurry(jobs[1].request_id)
+            await until(lambda: "breaker" not in scene.heart.gate())
+
+    play(act())
+    assert len(scene.heart.members("odd")) == 2
+    assert scene.heart.ask().kind == "granted"
+
+
+def test_a_probe_that_brings_a_picture_does_not_close_a_breaker_while_the_others_are_still_odd(
+    scene: Scene,
+) -> None:
+    for number in range(3):
+        scene.submitted(f"t{number}", due=False)
+        scene.heart.ledger.run(steps.defer(rid("pqr"[number]), 60_000, odd="5"))
+    assert scene.heart.ledger.run(doubt("odd", "why"))
+    scene.heart.gate(probe_at=0)
+    probe = scene.heart.succeeded()
+    assert scene.heart.gate()["breaker"] == "vendor"
+    assert "probe" not in scene.heart.gate(), "another one may go"
+    for name in "pqr":
+        scene.heart.ledger.run(steps.fail(rid(name), _failure("status_unknown")))
+    assert scene.heart.gate()["breaker"] == "vendor", "that they were given up says nothing good"
+    scene.heart.ledger.run(steps.hint(probe.request_id, None))
+    scene.heart.admit("b", ["z"])
+    scene.heart.gate(probe_at=0)
+    scene.heart.succeeded()
+    assert "breaker" not in scene.heart.gate()
+
+
+def _failure(kind: str) -> Failure:
+    return Failure(kind=kind, message="why", retryable=True, owner=Owner.VENDOR)
+
+
+# -- tasks that had been given up ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(PAID_LOSSES))
+def test_a_task_that_was_given_up_brings_its_picture_when_it_is_asked_again(scene: Scene, kind: str) -> None:
+    leases: list[Any] = []
+
+    def runs(wire: Wire, heard: Heard) -> None:
+        leases.append(scene.heart.members("leases"))
+        RUNNING(wire, heard)
+
+    def missing(wire: Wire, heard: Heard) -> None:
+        leases.append(scene.heart.members("leases"))
+        MISSING(wire, heard)
+
+    def done(wire: Wire, heard: Heard) -> None:
+        leases.append(scene.heart.members("leases").keys())
+        scene.done("one")(wire, heard)
+
+    scene.polls("t", missing, runs, done)
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    assert scene.heart.ledger.run(steps.fail(job.request_id, _failure(kind)))
+    assert scene.heart.ledger.run(steps.reopen(job.request_id, JobState.FAILED, "a"))
+    job = run_to_end(scene, scene.heart.job(job.request_id), lost_after_s=60)
+    assert (job.state, job.task_id, job.attempts, job.past_task_ids) == (JobState.SUCCEEDED, "t", 1, ())
+    assert leases == [{}, {}, {job.request_id}], "it takes a slot when HiDream says that it runs"
+    assert scene.heart.spent("a") == 1
+    assert "lat_n" not in scene.heart.gate(), "its time teaches nothing"
+
+
+def test_tasks_that_are_lost_once_more_do_not_pause_the_account(scene: Scene) -> None:
+    scene.heart.gate(lost=LOST - 1)
+    scene.others_are_answered()
+    scene.polls("t", MISSING)
+    job = scene.submitted()
+    scene.heart.ledger.run(steps.fail(job.request_id, _failure("task_lost")))
+    scene.heart.ledger.run(steps.reopen(job.request_id, JobState.FAILED))
+    assert run_to_end(scene, scene.heart.job(job.request_id)).state is JobState.FAILED
+    assert "paused" not in scene.heart.gate()
 
 
 def test_a_task_that_never_ends_is_given_up(scene: Scene) -> None:
@@ -398,11 +623,16 @@ def test_a_task_that_never_ends_is_given_up(scene: Scene) -> None:
 
 
 def test_an_old_task_is_given_up_without_answers_only_after_many(scene: Scene) -> None:
+    scene.heart.gate(lost=LOST - 1)
     scene.polls("t", raw(500, b""))
     job = scene.submitted()
-    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+    scene.aged(job.request_id, unanswered_ms=HOUR_MS)
     job = run_to_end(scene, job, give_up_s=1800)
     assert (job.state, len(scene.heard)) == (JobState.FAILED, VERY_SURE)
+    assert job.failure is not None
+    assert (job.failure.kind, job.paid_loss) == ("task_timeout", True)
+    gate = scene.heart.gate()
+    assert (gate["breaker_by"], "paused" in gate) == ("silence", False), "an outage passes by itself"
 
 
 def test_a_night_without_answers_harms_no_task_that_has_ended_well(scene: Scene) -> None:
@@ -414,6 +644,7 @@ def test_a_night_without_answers_harms_no_task_that_has_ended_well(scene: Scene)
 
 def test_tasks_lost_in_a_row_pause_the_account(scene: Scene) -> None:
     scene.heart.gate(lost=LOST - 1)
+    scene.others_are_answered()
     scene.polls("t", MISSING)
     with structlog.testing.capture_logs() as events:
         run_to_end(scene, scene.submitted())
@@ -444,15 +675,15 @@ def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(sce
     assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "the token may be mended"
 
 
-def test_an_overdue_task_that_nobody_may_be_told_of_is_lost_when_others_are_accepted(scene: Scene) -> None:
-    scene.polls("t", raw(403, b""))
+def test_a_task_that_nobody_may_be_told_of_is_given_up_when_others_are_answered(scene: Scene) -> None:
+    scene.polls("t", raw(401, b""))
     job = scene.submitted()
-    scene.aged(job.request_id, submitted_ms=HOUR_MS)
-    scene.heart.gate(last_accept=10**14)
+    scene.aged(job.request_id, unanswered_ms=HOUR_MS)
+    scene.others_are_answered()
     job = run_to_end(scene, job, give_up_s=1800)
     assert job.state is JobState.FAILED
     assert job.failure is not None
-    assert (job.failure.kind, job.failure.owner) == ("task_lost", Owner.VENDOR)
+    assert (job.failure.kind, job.failure.owner) == ("task_timeout", Owner.VENDOR)
 
 
 def test_what_the_vendor_says_of_waiting_is_obeyed(scene: Scene) -> None:
@@ -497,7 +728,8 @@ def test_a_picture_that_stays_away_is_lost_after_long(scene: Scene) -> None:
         async with scene.process():
             await until(lambda: scene.heard.count("/image/one.jpg") == 1)
             await until(lambda: not scene.heart.job(job.request_id).picture_urls)
-            scene.aged(job.request_id, submitted_ms=HOUR_MS, ended_ms=HOUR_MS)
+            scene.aged(job.request_id, fetch_failed_ms=HOUR_MS)
+            scene.others_are_answered()
             for tries in range(2, ENOUGH_FETCHES + 1):
                 assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "one failure is no proof"
                 scene.hurry(job.request_id)
@@ -539,6 +771,68 @@ def test_a_picture_from_a_host_that_is_not_allowed_pauses_the_account_and_waits_
         assert other.heard == []
         play(mended())
     assert scene.heard == ["t"], "the result was known"
+
+
+def test_refusals_of_our_own_are_no_failed_downloads(scene: Scene) -> None:
+    pictures = [raw(404, b""), raw(200, jpeg("elsewhere"))]
+
+    def answer(wire: Wire, heard: Heard) -> None:
+        if heard.target.startswith(RESULTS):
+            told(sub(1, f"{other.url}/image/x.jpg"))(wire, heard)
+        else:
+            pictures.pop(0)(wire, heard)
+
+    def refusals() -> int:
+        return sum(each["event"] == "image.failed" for each in events)
+
+    async def refused() -> None:
+        async with scene.process():
+            for tries in range(1, ENOUGH_FETCHES + 2):
+                scene.hurry(job.request_id)
+                await until(lambda tries=tries: refusals() == tries)
+                await until(lambda: scene.heart.job(job.request_id).refused_ms)
+
+    with RawServer(answer) as other:
+        scene.polls("t", told(sub(1, f"{other.url}/image/x.jpg")))
+        job = scene.submitted()
+        with structlog.testing.capture_logs() as events:
+            play(refused())
+        held = scene.heart.job(job.request_id)
+        assert (held.state, held.fetches, held.fetch_failed_ms) == (JobState.SUBMITTED, 0, None)
+        scene.aged(job.request_id, submitted_ms=HOUR_MS, ended_ms=HOUR_MS, refused_ms=HOUR_MS)
+        scene.others_are_answered()
+
+        async def allowed() -> None:
+            async with scene.process(url=other.url):
+                scene.hurry(job.request_id)
+                await until(lambda: scene.heart.job(job.request_id).fetches == 1)
+                assert scene.heart.job(job.request_id).refused_ms is None
+                scene.hurry(job.request_id)
+                await until(lambda: scene.heart.state(job.request_id) is not JobState.SUBMITTED)
+
+        play(allowed())
+    assert scene.heart.state(job.request_id) is JobState.SUCCEEDED
+
+
+def test_pictures_that_nobody_can_fetch_stop_the_buying_and_are_not_lost(scene: Scene) -> None:
+    scene.polls("t", scene.done("one", raw(503, b""), raw(503, b""), raw(200, jpeg("one"))))
+    job = scene.submitted()
+    sixteen_minutes = 16 * 60_000
+
+    async def act() -> None:
+        async with scene.process():
+            await until(lambda: scene.heart.job(job.request_id).fetches == 1)
+            scene.aged(job.request_id, fetch_failed_ms=sixteen_minutes, fetches=1 - ENOUGH_FETCHES)
+            scene.hurry(job.request_id)
+            await until(lambda: scene.heart.gate().get("breaker_by") == "pictures")
+            assert scene.heart.ask().reason == "vendor"
+            await until(lambda: not scene.heart.job(job.request_id).picture_urls)
+            scene.hurry(job.request_id)
+            await until(lambda: scene.heart.state(job.request_id) is not JobState.SUBMITTED)
+
+    play(act())
+    assert scene.heart.state(job.request_id) is JobState.SUCCEEDED
+    assert {"breaker", "lost", "paused"}.isdisjoint(scene.heart.gate())
 
 
 def test_a_full_disk_pauses_buying_until_there_is_room_again(scene: Scene, queue: Queue) -> None:
@@ -664,7 +958,7 @@ def test_a_job_that_nobody_can_read_is_told_and_harms_no_other(scene: Scene) -> 
     assert scene.heart.members("due").keys() == {bad.request_id}
 
 
-def test_one_job_that_cannot_be_attended_harms_no_other(scene: Scene) -> None:
+def test_an_error_of_our_own_harms_no_other_job_and_sets_its_own_aside_in_time(scene: Scene) -> None:
     scene.polls("t1", scene.done("one"))
     scene.polls("t2", scene.done("two"))
     bad, good = scene.submitted("t1"), scene.submitted("t2")
@@ -676,8 +970,45 @@ def test_one_job_that_cannot_be_attended_harms_no_other(scene: Scene) -> None:
     async def act() -> None:
         async with scene.process():
             await until(lambda: scene.heart.state(good.request_id) is JobState.SUCCEEDED)
-            await until(lambda: [each for each in events if each["event"] == "actor.failed"])
+            await until(lambda: scene.heart.job(bad.request_id).errors == 1)
+            assert scene.heart.members("leases") == {}, "its task is over"
+            for errors in range(2, ENOUGH_ERRORS):
+                scene.hurry(bad.request_id)
+                await until(lambda errors=errors: scene.heart.job(bad.request_id).errors == errors)
+            scene.hurry(bad.request_id)
+            await until(lambda: scene.heart.state(bad.request_id) is JobState.FAILED)
 
     with structlog.testing.capture_logs() as events:
         play(act())
     assert [each["what"] for each in events if each["event"] == "actor.failed"] == ["watcher"]
+    job = scene.heart.job(bad.request_id)
+    assert (job.task_id, job.paid_loss) == ("t1", True)
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.owner) == ("set_aside", Owner.OPS)
+    assert scene.heart.members("due") == scene.heart.members("leases") == {}
+    assert scene.outbox() == [good.request_id, bad.request_id]
+
+
+@pytest.mark.parametrize("place", ["description", "image", "task_status"])
+def test_half_a_character_in_hidreams_words_keeps_no_job_for_ever(scene: Scene, place: str) -> None:
+    half = {"task_status": 4 if place == "description" else 1, "image": "", place: "\ud83d no"}
+    scene.polls("t", told(half))
+    job = scene.submitted()
+    scene.aged(job.request_id, submitted_ms=HOUR_MS)
+
+    async def act() -> None:
+        async with scene.process(give_up_s=1800):
+            async with asyncio.timeout(PATIENT_S):
+                while scene.heart.state(job.request_id) is JobState.SUBMITTED:
+                    scene.aged(job.request_id, fetch_failed_ms=10**12, refused_ms=10**12)
+                    scene.heart.ledger.client.hincrby(
+                        scene.heart.ledger.key("job", job.request_id), "fetches", 1
+                    )
+                    scene.hurry(job.request_id)
+                    await asyncio.sleep(0.02)
+
+    play(act())
+    job = scene.heart.job(job.request_id)
+    assert job.state in {JobState.FAILED, JobState.REJECTED}
+    assert job.task_id == "t"
+    assert scene.heart.members("leases") == {}

@@ -10,11 +10,12 @@ import structlog
 
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
-from jobs.records import Failure, Job, Owner, SavedPicture
-from worker.gate.account import count_lost, pause
+from jobs.ledger.steps import Heard
+from jobs.records import Failure, Job, SavedPicture
+from worker.gate.account import count_lost, doubt, pause
 from worker.images import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
+from worker.losses import PERSON_PATIENCE_MS, FailedFetch, Lost, refetch_ms
 from worker.metrics import Metrics
-from worker.policy import refetch_ms
 
 log = structlog.get_logger()
 
@@ -35,13 +36,20 @@ class Collection:
     room: asyncio.Semaphore
 
     async def collect(
-        self, job: Job, now_ms: int, *, urls: tuple[str, ...] | None = None, partial: Failure | None = None
+        self,
+        job: Job,
+        now_ms: int,
+        heard: Heard,
+        *,
+        urls: tuple[str, ...] | None = None,
+        partial: Failure | None = None,
     ) -> None:
         """Collects one ended job; what cannot be fetched now is due again, never bought again.
 
         Args:
             job: the job, its task over.
             now_ms: Redis' clock when it was handed out.
+            heard: what was known of other tasks then.
             urls: its pictures when they were just learnt; else the ledger has them.
             partial: tells of sub-tasks without a picture.
         """
@@ -51,7 +59,9 @@ class Collection:
             pictures = [each for each in fetched if isinstance(each, SavedPicture)]
             missing = [each for each in fetched if not isinstance(each, SavedPicture)]
             if missing:
-                await self._again_later(job, missing, now_ms + int((time.monotonic() - started) * 1000))
+                await self._again_later(
+                    job, missing, now_ms + int((time.monotonic() - started) * 1000), heard
+                )
                 return
             if await self.ledger.run(
                 steps.succeed(job.request_id, pictures, partial or job.failure, task_id=job.task_id)
@@ -67,49 +77,76 @@ class Collection:
                     "lease.lost", why="its pictures are here, but somebody else has moved the job meanwhile"
                 )
 
-    async def _again_later(self, job: Job, missing: Sequence[NotFetched], now_ms: int) -> None:
+    async def _again_later(self, job: Job, missing: Sequence[NotFetched], now_ms: int, heard: Heard) -> None:
         worst = missing[0]
         log.warning("image.failed", what=type(worst).__name__.lower(), reason=worst.reason)
-        waited_ms = now_ms - (job.ended_ms or now_ms)
-        fetches = job.fetches + 1
-        mendable = isinstance(worst, Refused) and worst.mendable
-        wait_ms = refetch_ms(waited_ms, fetches, mendable=mendable)
         match worst:
             case DiskFull():
                 # No picture may be bought that cannot be kept; this one is asked for until there is room.
                 log.error("disk.full", reason=worst.reason)
                 await self.ledger.run(pause(DISK_FULL))
-                await self._postpone(job, now_ms, job.fetches)
-            case Gone() | Transient() | Broken() if wait_ms is not None:
-                # The result is asked for once more, which brings a fresh address; nothing is generated again.
-                await self.ledger.run(
-                    steps.ask_again(job.request_id, wait_ms, now_ms, task_id=job.task_id, fetches=fetches)
-                )
-            case Gone() | Transient() | Broken():
-                await self._lose(
-                    job, "picture_lost", f"its picture could not be fetched: {worst.reason}", Owner.VENDOR
-                )
-            case Refused() if wait_ms is not None:
-                # A setting (hidream.image_hosts) mends it: nothing more is bought, and this one waits to be fetched.
-                if await self.ledger.run(pause(f"a picture was refused: {worst.reason}")):
-                    log.error("gate.paused", reason=worst.reason)
-                await self._postpone(job, now_ms, fetches)
-            case Refused():
-                await self._lose(
-                    job, "picture_refused", f"its picture was not fetched: {worst.reason}", Owner.OPS
-                )
+                await self.ledger.run(steps.postpone(job.request_id, now_ms + LATER_MS, task_id=job.task_id))
+            case Refused(mendable=True):
+                await self._refused(job, worst, now_ms)
+            case Gone() | Transient() | Broken() | Refused():
+                await self._failed(job, worst, now_ms, heard)
             case never:
                 assert_never(never)
 
-    async def _postpone(self, job: Job, now_ms: int, fetches: int) -> None:
+    async def _refused(self, job: Job, refused: Refused, now_ms: int) -> None:
+        """A setting (hidream.image_hosts) decides: nothing more is bought, and this one waits to be fetched."""
+        since_ms = job.refused_ms or now_ms
+        if now_ms - since_ms > PERSON_PATIENCE_MS:
+            await self.lose(
+                job, Lost(kind="picture_refused", why=f"its picture was not fetched: {refused.reason}")
+            )
+            return
+        if await self.ledger.run(pause(f"a picture was refused: {refused.reason}")):
+            log.error("gate.paused", reason=refused.reason)
         await self.ledger.run(
-            steps.postpone(job.request_id, LATER_MS, now_ms, task_id=job.task_id, fetches=fetches)
+            steps.postpone(job.request_id, now_ms + LATER_MS, task_id=job.task_id, refused_ms=since_ms)
         )
 
-    async def _lose(self, job: Job, kind: str, message: str, owner: Owner) -> None:
-        failure = Failure(kind=kind, message=message, retryable=True, owner=owner)
-        if await self.ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
-            log.error("task.lost", kind=kind, why=message)
-            self.metrics.tasks.labels(status="lost").inc()
-            if await self.ledger.run(count_lost(message)):
-                log.error("gate.paused", reason=message)
+    async def _failed(
+        self, job: Job, failed: Gone | Transient | Broken | Refused, now_ms: int, heard: Heard
+    ) -> None:
+        """The result is asked for once more, which brings a fresh address; nothing is generated again."""
+        facts = FailedFetch(
+            now_ms=now_ms,
+            fetches=job.fetches + 1,
+            since_ms=job.fetch_failed_ms or now_ms,
+            fetched_ms=heard.fetched_ms,
+        )
+        if facts.doubtful and await self.ledger.run(
+            doubt("pictures", why := f"no picture can be fetched: {failed.reason}")
+        ):
+            log.error("breaker.opened", reason="vendor", why=why)
+        wait_ms = refetch_ms(facts)
+        if wait_ms is None:
+            kind = "picture_refused" if isinstance(failed, Refused) else "picture_lost"
+            why = f"its picture could not be fetched: {failed.reason}"
+            await self.lose(job, Lost(kind=kind, why=why, outage=facts.outage))
+            return
+        await self.ledger.run(
+            steps.ask_again(
+                job.request_id,
+                now_ms + wait_ms,
+                task_id=job.task_id,
+                fetches=facts.fetches,
+                failed_ms=facts.since_ms,
+            )
+        )
+
+    async def lose(self, job: Job, lost: Lost) -> None:
+        """Gives a paid task up; its id is kept.
+
+        Several in a row pause the account, but for those of an outage and those that had been given up before.
+        """
+        if not await self.ledger.run(steps.fail(job.request_id, lost.failure(), task_id=job.task_id)):
+            return
+        log.error("task.lost", kind=lost.kind, why=lost.why)
+        self.metrics.tasks.labels(status="lost").inc()
+        # An undocumented status has a breaker of its own, and a task asked for again has cost nothing more.
+        counts = not lost.outage and lost.kind != "status_unknown" and job.asked_ms is None
+        if counts and await self.ledger.run(count_lost(lost.why)):
+            log.error("gate.paused", reason=lost.why)

@@ -19,6 +19,11 @@ FIRST_Z = -1.4
 #: What one poll may cost in idle slot time, as a share of the median latency. About 12 polls a task; with 8 the slots
 #: would be idle 1 % longer, and no limit on polls is known.
 POLL_COST = 0.002
+#: Until the latency is learnt a poll is cheaper than an idle slot: the first one comes so early, ms; each next one after
+#: this share of the time waited, or after so many ms.
+EARLY_MS = 1_000
+EARLY_STEP_MS = 250
+EARLY_GROWTH = 0.1
 #: A task's own progress foretells its end. It is believed once it has foretold so many, and while that leaves less than
 #: this share of the spread; then one early poll shows when to ask again.
 ENOUGH_FORETOLD = 8
@@ -47,15 +52,6 @@ LONGEST_MISSING_MS = 5_000
 #: Waits before a new task for a job whose task failed, doubling, ms.
 AGAIN_MS = 2_000
 LONGEST_AGAIN_MS = 60_000
-#: Waits before pictures are fetched again, doubling, ms; and how long they are fetched at all.
-REFETCH_MS = 500
-LONGEST_REFETCH_MS = 30_000
-COLLECT_PATIENCE_MS = 900_000
-#: The same where a setting mends it: somebody must come first, and nothing is bought meanwhile.
-PERSON_PATIENCE_MS = 86_400_000
-#: Fetches that must have failed before a paid picture is given up, however long ago its task ended: what a full disk, a
-#: pause or a reboot has cost says nothing about the picture.
-ENOUGH_FETCHES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +66,12 @@ class PollSchedule:
         if callbacks and self.relies_on_callbacks(latency):
             return int(math.exp(mean + CALLBACK_Z * spread)) + CALLBACK_GRACE_MS
         z = FORETELLING_Z if _foretells(latency) else FIRST_Z
-        return max(SHORTEST_POLL_MS, int(math.exp(mean + z * spread)))
+        plausible = math.exp(mean + z * spread)
+        return max(SHORTEST_POLL_MS, int(plausible if _learnt(latency) else min(EARLY_MS, plausible)))
 
     def relies_on_callbacks(self, latency: Latency | None) -> bool:
         """Whether callbacks have proven to arrive; until then, and when they stop, polls go on as if there were none."""
-        return latency is not None and latency.samples >= ENOUGH_SAMPLES and latency.told >= RELIABLE
+        return latency is not None and _learnt(latency) and latency.told >= RELIABLE
 
     def next_ms(
         self,
@@ -106,10 +103,12 @@ class PollSchedule:
         # (Asked before an end is plausible, as after a change of latency, there is no hazard yet to go by.)
         likely = math.sqrt(2 * POLL_COST * math.exp(mean) / _hazard(max(plausible, elapsed_ms), mean, spread))
         wait = max(plausible - elapsed_ms, likely, TAIL_GROWTH * tail)
+        if not _learnt(latency):
+            wait = min(wait, max(EARLY_STEP_MS, EARLY_GROWTH * elapsed_ms))
         return int(min(LONGEST_POLL_MS, max(SHORTEST_POLL_MS, wait)))
 
     def _shape(self, latency: Latency | None) -> tuple[float, float]:
-        if latency is None or latency.samples < ENOUGH_SAMPLES:
+        if latency is None or not _learnt(latency):
             return math.log(self.tasks.latency_s * 1000), GUESSED_SPREAD
         return latency.mean, max(LEAST_SPREAD, math.sqrt(latency.variance))
 
@@ -121,11 +120,15 @@ def foretell_ms(progress: float | None, elapsed_ms: float) -> float | None:
     return elapsed_ms / progress
 
 
+def _learnt(latency: Latency | None) -> bool:
+    return latency is not None and latency.samples >= ENOUGH_SAMPLES
+
+
 def _foretells(latency: Latency | None) -> bool:
     """Whether tasks' progress has proven to foretell their ends better than the account's latency does."""
     return (
         latency is not None
-        and latency.samples >= ENOUGH_SAMPLES
+        and _learnt(latency)
         and latency.foretold >= ENOUGH_FORETOLD
         and latency.off_variance < NARROWER**2 * latency.variance
     )
@@ -182,20 +185,6 @@ def after_task(end: Ended, *, task_failures: int, max_attempts: int) -> Collect 
 def unanswered_ms(unanswered: int, retry_after_s: float | None, *, missing: bool) -> int:
     """The wait after a poll without an answer; `unanswered`: such polls in a row before it."""
     if retry_after_s is not None:
-        return max(SHORTEST_POLL_MS, int(retry_after_s * 1000))
+        return max(UNANSWERED_MS, int(retry_after_s * 1000))
     longest = LONGEST_MISSING_MS if missing else LONGEST_POLL_MS
     return int(min(longest, UNANSWERED_MS * 2 ** min(unanswered, 10)))
-
-
-def refetch_ms(waited_ms: float, fetches: int, *, mendable: bool = False) -> int | None:
-    """The wait before pictures are fetched again; None: they are lost.
-
-    Args:
-        waited_ms: since the task's end.
-        fetches: failed ones, this one among them.
-        mendable: by a person, who changes a setting.
-    """
-    patience_ms = PERSON_PATIENCE_MS if mendable else COLLECT_PATIENCE_MS
-    if waited_ms > patience_ms and fetches >= ENOUGH_FETCHES:
-        return None
-    return int(min(LONGEST_REFETCH_MS, max(REFETCH_MS, waited_ms)))

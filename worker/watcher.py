@@ -14,11 +14,22 @@ from jobs.errors import RedisDownError
 from jobs.failpoints import reach
 from jobs.ledger import AsyncRunner, steps
 from jobs.ledger.codec import UNREADABLE
-from jobs.records import Failure, Job, JobState, Latency, Owner, RequestId, TaskId
+from jobs.ledger.steps import Due, Heard
+from jobs.records import Job, JobState, RequestId, TaskId
 from jobs.settings import Settings
 from worker.collection import Collection
-from worker.gate.account import count_lost, suspect_token
-from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome
+from worker.gate.account import DoubtCause, doubt, suspect_token
+from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome, SubFailure, SubFailureKind
+from worker.hidream.wire import words
+from worker.losses import (
+    INCOMPLETE_MS,
+    INCOMPLETE_POLL_MS,
+    Lost,
+    NoAnswer,
+    after_no_answer,
+    after_own_error,
+    outlasted,
+)
 from worker.metrics import Metrics
 from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, foretell_ms, unanswered_ms
 
@@ -28,10 +39,6 @@ log = structlog.get_logger()
 CAPACITY = 256
 #: Longest sleep without looking at the ledger; a bell ends it early.
 LONGEST_SLEEP_S = 2.0
-#: Polls in a row that say 404 before a task is lost; and without any answer before it is given up. One bad answer
-#: after a night's pause says nothing about a task that is paid.
-SURE = 3
-VERY_SURE = 20
 #: One job's turn at most: poll, downloads and a Redis outage together stay below it; a turn that hangs must end.
 LONGEST_TURN_S = 600.0
 #: After a Redis outage, between two tries.
@@ -66,6 +73,8 @@ class Watcher:
         self._attended: set[RequestId] = set()
         #: Attended jobs that a callback came for meanwhile: what we are being told may be older than it.
         self._overtaken: set[RequestId] = set()
+        #: Attended jobs whose task is over as far as we have been told: no error of ours may keep their slots.
+        self._over: set[RequestId] = set()
         self._freed = asyncio.Event()
         self._pace = _Pace(settings.polls_per_second)
         self._stopping = asyncio.Event()
@@ -101,7 +110,7 @@ class Watcher:
                     self._overtaken.add(job.request_id)
                 continue
             self._attended.add(job.request_id)
-            task = asyncio.create_task(self._guarded(job, due.now_ms, due.latency))
+            task = asyncio.create_task(self._guarded(job, due))
             self._under_way.add(task)
             task.add_done_callback(self._done)
         if not due.jobs:
@@ -138,27 +147,50 @@ class Watcher:
         except TimeoutError:
             return
 
-    async def _guarded(self, job: Job, now_ms: int, latency: Latency | None) -> None:
-        """One job's turn. Whatever goes wrong, the job is due again when its hold is over."""
+    async def _guarded(self, job: Job, due: Due) -> None:
+        """One job's turn. An outage of Redis leaves it due when its hold is over; an error of ours is counted."""
         with structlog.contextvars.bound_contextvars(request_id=job.request_id, task_id=job.task_id):
+            begun = asyncio.get_running_loop().time()
             try:
                 try:
                     async with asyncio.timeout(LONGEST_TURN_S):
-                        await self._attend(job, now_ms, latency)
+                        await self._attend(job, due)
+                except RedisDownError:
+                    raise
+                except Exception as error:  # noqa: BLE001 whatever it is: it is told, counted and bounded
+                    lasted_ms = int((asyncio.get_running_loop().time() - begun) * 1000)
+                    await self._stumble(job, error, due.now_ms + lasted_ms)
                 finally:
                     self._attended.discard(job.request_id)
                 if job.request_id in self._overtaken:
                     await self._ledger.run(steps.hint(job.request_id, job.task_id))
             except RedisDownError as error:
                 log.warning("redis.waiting", why=str(error))
-            except TimeoutError:
-                log.error("actor.failed", what="watcher", why=f"a turn took more than {LONGEST_TURN_S:g} s")  # noqa: TRY400
             except Exception:
+                # Not even the error could be recorded: the job is due again when its hold is over.
                 log.exception("actor.failed", what="watcher")
             finally:
                 self._overtaken.discard(job.request_id)
+                self._over.discard(job.request_id)
 
-    async def _attend(self, job: Job, now_ms: int, latency: Latency | None) -> None:
+    async def _stumble(self, job: Job, error: Exception, now_ms: int) -> None:
+        """An error of ours: told once for each job, tried again a few times, then the job is set aside with its task id."""
+        why = _told(error)
+        if not job.errors:
+            log.error("actor.failed", what="watcher", why=why, exc_info=error)
+        elapsed_ms = now_ms - (_begun_ms(job) or now_ms)
+        verdict = after_own_error(job.errors + 1, elapsed_ms, why, self._settings.tasks)
+        if isinstance(verdict, Lost):
+            await self._collection.lose(job, verdict)
+            return
+        over = job.request_id in self._over or job.ended_ms is not None
+        await self._ledger.run(
+            steps.stumble(
+                job.request_id, now_ms + verdict, task_id=job.task_id, errors=job.errors + 1, over=over
+            )
+        )
+
+    async def _attend(self, job: Job, due: Due) -> None:
         if job.failure is not None and job.failure.kind == UNREADABLE:
             # Perhaps a newer version can; it is due again when its hold is over.
             log.error("job.unreadable", why=job.failure.message)
@@ -166,81 +198,115 @@ class Watcher:
         if job.state is not JobState.SUBMITTED or job.task_id is None or job.submitted_ms is None:
             return
         if job.ended_ms is not None and job.picture_urls:
-            await self._collection.collect(job, now_ms)
+            await self._collection.collect(job, due.now_ms, due.heard)
             return
         await self._pace.wait()
         started = asyncio.get_running_loop().time()
         reach("polling")
         outcome = await self._poller.results(job.task_id, expected=max(1, len(job.sub_task_ids)))
-        now_ms += int((asyncio.get_running_loop().time() - started) * 1000)
+        now_ms = due.now_ms + int((asyncio.get_running_loop().time() - started) * 1000)
         match outcome:
-            case Pending(progress=progress):
+            case Pending():
                 self._metrics.polls.labels(outcome="waiting").inc()
-                log.debug("task.polled", progress=progress)
-                await self._put_off(job, now_ms, latency, progress)
+                log.debug("task.polled", progress=outcome.progress)
+                await self._put_off(job, job.task_id, outcome, now_ms, due)
             case PollFailed():
                 self._metrics.polls.labels(outcome="failed").inc()
-                await self._unanswered(job, outcome, now_ms)
+                await self._unanswered(job, outcome, now_ms, due.heard)
             case Ended():
                 self._metrics.polls.labels(outcome="final").inc()
-                await self._end(job, job.task_id, outcome, now_ms, latency)
+                await self._end(job, job.task_id, outcome, now_ms, due)
             case never:
                 assert_never(never)
 
-    async def _put_off(self, job: Job, now_ms: int, latency: Latency | None, progress: float | None) -> None:
-        elapsed_ms = now_ms - (job.submitted_ms or now_ms)
-        if elapsed_ms > self._settings.tasks.give_up_s * 1000:
-            await self._lose(
-                job, "task_timeout", f"HiDream has not ended the task within {elapsed_ms // 1000} s"
+    async def _put_off(self, job: Job, task_id: TaskId, pending: Pending, now_ms: int, due: Due) -> None:
+        if pending.odd and pending.odd != job.odd:
+            log.warning("task.odd", status=pending.odd)
+        elapsed_ms = now_ms - (_begun_ms(job) or now_ms)
+        so_far, lost = pending.so_far, outlasted(elapsed_ms, self._settings.tasks, odd=pending.odd)
+        lists = f"{len(so_far.pictures)} {len(so_far.failures)}" if so_far and pending.incomplete else ""
+        if so_far and lists and _stays(job, lists, now_ms):
+            await self._end(job, task_id, _without_the_rest(so_far), now_ms, due)
+            return
+        if so_far and so_far.pictures and lost:
+            # What is there is kept.
+            await self._collect(
+                job, Collect(picture_urls=so_far.pictures, failure=lost.failure()), now_ms, due
             )
             return
-        foretold_ms = foretell_ms(progress, elapsed_ms)
+        if lost:
+            await self._collection.lose(job, lost)
+            return
+        if pending.odd:
+            # Before it is put off: from then on it may be due again.
+            why = f"several tasks have the status {pending.odd}, which nobody has documented"
+            await self._doubt("odd", why, job.request_id)
+        foretold_ms = None if job.asked_ms else foretell_ms(pending.progress, elapsed_ms)
         callbacks = bool(self._settings.callbacks.public_url)
-        wait_ms = self._schedule.next_ms(latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks)
+        wait_ms = self._schedule.next_ms(
+            due.latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks
+        )
         await self._ledger.run(
-            steps.defer(job.request_id, wait_ms, task_id=job.task_id, foretold_ms=foretold_ms)
+            steps.defer(
+                job.request_id,
+                min(wait_ms, INCOMPLETE_POLL_MS) if lists else wait_ms,
+                task_id=job.task_id,
+                foretold_ms=foretold_ms,
+                odd=pending.odd,
+                incomplete=lists,
+            )
         )
 
-    async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int) -> None:
+    async def _unanswered(self, job: Job, failed: PollFailed, now_ms: int, heard: Heard) -> None:
         log.warning("poll.failed", reason=failed.reason, polls=job.polls)
-        elapsed_ms = now_ms - (job.submitted_ms or now_ms)
-        unanswered = job.unanswered + 1
-        if failed.missing and unanswered >= SURE and elapsed_ms > self._settings.tasks.lost_after_s * 1000:
-            await self._lose(job, "task_lost", "HiDream does not know the task any more")
-            return
-        overdue = elapsed_ms > self._settings.tasks.give_up_s * 1000
-        if overdue and unanswered >= VERY_SURE and not failed.auth:
-            await self._lose(job, "task_timeout", f"HiDream has not answered for long: {failed.reason}")
-            return
-        # Others are accepted since, so the account works: an overdue task like this is not for it to know of.
-        its_own = failed.auth and await self._ledger.run(
-            suspect_token(failed.reason, job.unanswered_ms if overdue else None)
+        facts = NoAnswer(
+            now_ms=now_ms,
+            reason=failed.reason,
+            missing=failed.missing,
+            auth=failed.auth,
+            unanswered=job.unanswered + 1,
+            since_ms=job.unanswered_ms or now_ms,
+            missing_ms=job.missing_ms,
+            missed_ms=job.missed_ms,
+            answered_ms=heard.answered_ms if heard.answered_by != job.task_id else None,
         )
-        if its_own and unanswered >= VERY_SURE:
-            await self._lose(job, "task_lost", f"HiDream tells nobody of it: {failed.reason}")
+        verdict = after_no_answer(facts, self._settings.tasks)
+        if isinstance(verdict, Lost):
+            await self._collection.lose(job, verdict)
+            if verdict.outage:
+                await self._doubt("silence", verdict.why)
             return
+        overdue = now_ms - (_begun_ms(job) or now_ms) > self._settings.tasks.give_up_s * 1000
+        if failed.auth:
+            # Others are accepted since, so the account works: it is not for it to know of.
+            await self._ledger.run(suspect_token(failed.reason, job.unanswered_ms))
+        elif verdict.outage:
+            await self._doubt("silence", f"no result can be asked for: {failed.reason}")
         wait_ms = unanswered_ms(job.unanswered, failed.retry_after_s, missing=failed.missing)
-        # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
-        runs = not (overdue and failed.auth)
         await self._ledger.run(
-            steps.defer(job.request_id, wait_ms, answered=False, task_id=job.task_id, runs=runs)
+            steps.defer(
+                job.request_id,
+                wait_ms,
+                answered=False,
+                task_id=job.task_id,
+                missing_since_ms=verdict.missing_since_ms,
+                # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
+                runs=not (overdue and failed.auth),
+            )
         )
 
-    async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int, latency: Latency | None) -> None:
-        source = "callback" if job.hinted else "poll"
+    async def _doubt(self, cause: DoubtCause, why: str, request_id: str = "") -> None:
+        if await self._ledger.run(doubt(cause, why, request_id)):
+            log.error("breaker.opened", reason="vendor", why=why)
+
+    async def _end(self, job: Job, task_id: TaskId, end: Ended, now_ms: int, due: Due) -> None:
+        self._over.add(job.request_id)
         verdict = after_task(
             end, task_failures=job.task_failures, max_attempts=self._settings.limits.max_attempts
         )
-        latency_ms = _latency_ms(job, now_ms, relied=self._schedule.relies_on_callbacks(latency))
         match verdict:
-            case Collect(picture_urls=urls, failure=failure):
-                if not await self._ledger.run(
-                    steps.ended(job.request_id, task_id, urls, source, latency_ms, partial=failure)
-                ):
-                    return
-                log.info("task.succeeded", source=source, polls=job.polls + 1, task_s=_seconds(latency_ms))
-                self._metrics.task_seconds.observe((latency_ms or 0) / 1000)
-                await self._collection.collect(job, now_ms, urls=urls, partial=failure)
+            case Collect():
+                await self._collect(job, verdict, now_ms, due)
             case TryAgain(wait_ms=wait_ms, failure=failure):
                 if await self._ledger.run(steps.again(job.request_id, task_id, wait_ms)):
                     log.info("task.retried", why=failure.message, kind=failure.kind, wait_ms=wait_ms)
@@ -252,13 +318,18 @@ class Watcher:
             case never:
                 assert_never(never)
 
-    async def _lose(self, job: Job, kind: str, message: str) -> None:
-        failure = Failure(kind=kind, message=message, retryable=True, owner=Owner.VENDOR)
-        if await self._ledger.run(steps.fail(job.request_id, failure, task_id=job.task_id)):
-            log.error("task.lost", kind=kind, why=message)
-            self._metrics.tasks.labels(status="lost").inc()
-            if await self._ledger.run(count_lost(message)):
-                log.error("gate.paused", reason=message)
+    async def _collect(self, job: Job, verdict: Collect, now_ms: int, due: Due) -> None:
+        source = "callback" if job.hinted else "poll"
+        latency_ms = _latency_ms(job, now_ms, relied=self._schedule.relies_on_callbacks(due.latency))
+        urls, failure = verdict.picture_urls, verdict.failure
+        ended = steps.ended(
+            job.request_id, job.task_id or TaskId(""), urls, source, latency_ms, partial=failure
+        )
+        if not await self._ledger.run(ended):
+            return
+        log.info("task.succeeded", source=source, polls=job.polls + 1, task_s=_seconds(latency_ms))
+        self._metrics.task_seconds.observe((latency_ms or 0) / 1000)
+        await self._collection.collect(job, now_ms, due.heard, urls=urls, partial=failure)
 
 
 class _Pace:
@@ -279,10 +350,10 @@ class _Pace:
 def _latency_ms(job: Job, now_ms: int, *, relied: bool) -> float | None:
     """The task's time: the middle of the span in which it must have ended; a callback tells it at once.
 
-    None when the span would teach nothing: polls went unanswered, nobody knows when the task began, or callbacks were
-    `relied` on and this one was lost: what would be learnt is our own patience, and patience would grow with it.
+    None when the span would teach nothing: polls went unanswered, nobody knows when the task began, it had been given up, or
+    callbacks were `relied` on and this one was lost: what would be learnt is our own patience, which would grow with it.
     """
-    if job.submitted_ms is None or job.unanswered:
+    if job.submitted_ms is None or job.unanswered or job.asked_ms is not None:
         return None
     if job.hinted:
         return float(now_ms - job.submitted_ms)
@@ -294,3 +365,28 @@ def _latency_ms(job: Job, now_ms: int, *, relied: bool) -> float | None:
 
 def _seconds(ms: float | None) -> float | None:
     return None if ms is None else round(ms / 1000, 3)
+
+
+def _begun_ms(job: Job) -> int | None:
+    """Since when its task's time counts: one that was given up and is asked for again begins anew."""
+    return job.asked_ms or job.submitted_ms
+
+
+def _stays(job: Job, lists: str, now_ms: int) -> bool:
+    """Whether an incomplete result has been the same for long enough."""
+    return (
+        lists == job.incomplete
+        and job.incomplete_ms is not None
+        and now_ms - job.incomplete_ms >= INCOMPLETE_MS
+    )
+
+
+def _without_the_rest(end: Ended) -> Ended:
+    """What is told is all there is; the rest is said to be missing."""
+    missing = SubFailure(kind=SubFailureKind.MISSING, status="")
+    return Ended(pictures=end.pictures, failures=(*end.failures, missing))
+
+
+def _told(error: Exception) -> str:
+    """An error of ours, fit for Redis and for logs whatever is in it."""
+    return words(f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode())

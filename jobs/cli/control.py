@@ -1,6 +1,7 @@
 """What a person changes in a running night: retry, cancel, pause, resume."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 import structlog
@@ -9,7 +10,7 @@ from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
 from jobs.producer import CHUNK, send_missing_tickets
 from jobs.queue import Queue
-from jobs.records import PAID_LOSSES, BatchId, Job, JobState, RequestId
+from jobs.records import BatchId, Job, JobState, RequestId
 from jobs.redis_client import translated
 
 log = structlog.get_logger()
@@ -18,40 +19,100 @@ log = structlog.get_logger()
 PROBE_AT_ONCE = "0"
 
 
-def retry(
-    ledger: Ledger, queue: Queue, batch_id: BatchId, *, failed: bool, unknown: bool, rejected: bool
-) -> int:
-    """Puts ended jobs of a batch back into the line; returns how many. Raises NotFoundError."""
-    count = _join_again(ledger, batch_id) if failed else 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which ended jobs of a batch a person wants once more."""
+
+    #: Failed ones worth another try, and cancelled ones. A paid loss has its old task asked again: that buys nothing.
+    failed: bool = False
+    #: Those that nobody knows of: they may be bought a second time.
+    unknown: bool = False
+    #: Those that moderation has rejected.
+    rejected: bool = False
+    #: Paid losses, bought anew.
+    lost: bool = False
+
+    def includes(self, job: Job) -> bool:
+        """Whether the job is one of them."""
+        match job.state:
+            case JobState.FAILED:
+                retryable = job.failure is not None and job.failure.retryable
+                return self._anew(job) or (self.failed and (retryable or job.paid_loss))
+            case JobState.CANCELLED:
+                return self.failed
+            case JobState.UNKNOWN:
+                return self.unknown
+            case JobState.REJECTED:
+                return self.rejected
+            case _:
+                return False
+
+    def buys(self, job: Job) -> bool:
+        """Whether something is bought for it."""
+        return self.includes(job) and (self._anew(job) or not job.paid_loss)
+
+    def _anew(self, job: Job) -> bool:
+        return self.lost and job.paid_loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What a retry does."""
+
+    #: Jobs that wait to be bought, or to be bought again.
+    queued: int = 0
+    #: Jobs whose old task is asked again; nothing is bought for them.
+    asked: int = 0
+    #: Pictures that may be charged because of it. No price is known, so this is the price.
+    pictures: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """All of them."""
+        return self.queued + self.asked
+
+
+def foresee_retry(ledger: Ledger, batch_id: BatchId, wanted: Wanted) -> Retried:
+    """What `retry` would do now; changes nothing. Raises NotFoundError."""
+    left = len(ledger.left_rows(batch_id)) if wanted.failed else 0
+    jobs = [job for job in _jobs(ledger, batch_id) if wanted.includes(job)]
+    bought = [job for job in jobs if wanted.buys(job)]
+    return Retried(
+        queued=left + len(bought),
+        asked=len(jobs) - len(bought),
+        pictures=left + sum(max(1, len(job.sub_task_ids)) for job in bought),
+    )
+
+
+def retry(ledger: Ledger, queue: Queue, batch_id: BatchId, wanted: Wanted) -> Retried:
+    """Puts ended jobs of a batch back into the line, or asks their old tasks again. Raises NotFoundError."""
+    queued, asked, pictures = _join_again(ledger, batch_id) if wanted.failed else 0, 0, 0
     for job in _jobs(ledger, batch_id):
-        wanted = (
-            (failed and job.state is JobState.FAILED and _may_be_bought_again(job))
-            or (failed and job.state is JobState.CANCELLED)
-            or (unknown and job.state is JobState.UNKNOWN)
-            or (rejected and job.state is JobState.REJECTED)
-        )
-        if wanted:
-            count += ledger.run(steps.reopen(job.request_id, job.state, batch_id))
+        anew = wanted.buys(job)
+        if not wanted.includes(job):
+            continue
+        if not ledger.run(steps.reopen(job.request_id, job.state, batch_id, anew=anew)):
+            continue
+        queued += anew
+        asked += not anew
+        pictures += anew * max(1, len(job.sub_task_ids))
     send_missing_tickets(ledger, queue)
-    if count:
-        log.info(
-            "batch.retried", batch=batch_id, jobs=count, failed=failed, unknown=unknown, rejected=rejected
-        )
-    return count
+    if queued + asked:
+        log.info("batch.retried", batch=batch_id, jobs=queued + asked, asked=asked, **asdict(wanted))
+    return Retried(queued=queued, asked=asked, pictures=pictures)
 
 
 def retry_failed(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
-    """What giving the same manifest once more means for failures worth another try; unknown ones wait for a person."""
+    """What giving the same manifest once more means for failures worth another try; unknown ones wait for a person.
+
+    Returns how many jobs go on; the old tasks of paid losses are asked again, nothing is bought for them.
+    """
     counts = ledger.status(batch_id).counts
     if not counts.get("failed") and not counts.get("cancelled"):
         return 0
     if "cancelled" in ledger.batch_fields(batch_id):
         return 0  # by a person, since the producer began
-    return retry(ledger, queue, batch_id, failed=True, unknown=False, rejected=False)
-
-
-def _may_be_bought_again(job: Job) -> bool:
-    return job.failure is not None and job.failure.retryable and job.failure.kind not in PAID_LOSSES
+    return retry(ledger, queue, batch_id, Wanted(failed=True)).jobs
 
 
 def _join_again(ledger: Ledger, batch_id: BatchId) -> int:
@@ -95,7 +156,7 @@ def resume(ledger: Ledger) -> None:
     with translated():
         ledger.client.hdel(
             ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_by", "closed_why", "breaker", "breaker_why",
-            "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
+            "breaker_by", "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
         )  # fmt: skip
         ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
         ledger.client.ltrim(ledger.key("bell"), -64, -1)

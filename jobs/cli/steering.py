@@ -28,28 +28,51 @@ def retry(
         bool, typer.Option("--unknown", help="Unknown ones: may be bought a second time.")
     ] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="Those that moderation rejected.")] = False,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Paid ones whose picture never came: buy them anew.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --lost: do not ask, buy.")] = False,
 ) -> None:
     """Put jobs of a batch back into the line. Workers or the next `vton run` take them."""
     settings = command_settings(config, simulate=simulate)
-    failed = failed or not (unknown or rejected)
+    wanted = control.Wanted(
+        failed=failed or not (unknown or rejected or lost), unknown=unknown, rejected=rejected, lost=lost
+    )
     with station(settings) as opened:
         batch_id = BatchId(batch)
-        count = control.retry(
-            opened.ledger, opened.queue, batch_id, failed=failed, unknown=unknown, rejected=rejected
-        )
-        others = "" if count else other_retries(opened.ledger.status(batch_id), simulated=simulate)
-    sys.stdout.write(
-        f"{batch}: {count} jobs wait again; "
-        + (
-            others
-            or (
-                f"workers that run, or the next {command('run', simulated=simulate)}, take them"
-                if count
-                else "none is worth another try"
-            )
-        )
-        + "\n"
+        if lost or unknown:
+            _tell_price(control.foresee_retry(opened.ledger, batch_id, wanted), wanted, yes=yes)
+        retried = control.retry(opened.ledger, opened.queue, batch_id, wanted)
+        others = "" if retried.jobs else other_retries(opened.ledger.status(batch_id), simulated=simulate)
+    sys.stdout.write(f"{batch}: {_retried(retried)}; {others or _what_now(retried, simulated=simulate)}\n")
+
+
+def _tell_price(foreseen: control.Retried, wanted: control.Wanted, *, yes: bool) -> None:
+    """Says what may be charged before it is; what was paid for is bought anew only on a person's word."""
+    if not foreseen.pictures:
+        return
+    # The place for a price: pictures times what one costs.
+    sys.stderr.write(f"to be bought, or bought a second time: {foreseen.pictures} pictures\n")
+    if not wanted.lost or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("--lost buys what was paid for already: say --yes")
+    if not typer.confirm("Buy them anew?", err=True):
+        sys.stderr.write("nothing is bought\n")
+        raise typer.Exit
+
+
+def _retried(retried: control.Retried) -> str:
+    asked = (
+        f", {retried.asked} old tasks are asked again (nothing is bought for them)" if retried.asked else ""
     )
+    return f"{retried.queued} jobs wait again{asked}"
+
+
+def _what_now(retried: control.Retried, *, simulated: bool) -> str:
+    if not retried.jobs:
+        return "none is worth another try"
+    return f"workers that run, or the next {command('run', simulated=simulated)}, take them"
 
 
 def cancel(

@@ -12,6 +12,7 @@ leases, posting parallel tasks by expiry; POSTs under way by deadline
 due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 aliases         request id → the id that an older version gave the same pair, and bought it under
+odd             tasks with a status that nobody has documented, by when they last said it
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
 once, permit    what a step and the gate have answered: told again when the reply was lost

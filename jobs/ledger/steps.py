@@ -101,15 +101,38 @@ def defer(
     answered: bool = True,
     task_id: TaskId | None = None,
     foretold_ms: float | None = None,
+    odd: str = "",
+    incomplete: str = "",
+    missing_since_ms: int | None = None,
     runs: bool = True,
 ) -> Call[bool]:
     """The task is not over, or nobody said whether it is: ask again in `wait_ms`; its lease is renewed while it `runs`.
 
-    `foretold_ms`: the task's whole time as its progress foretells it; compared with its true time in the end.
+    Args:
+        request_id: the job's.
+        wait_ms: until it is due again.
+        answered: HiDream has answered; else `missing_since_ms` says since when it has not known the task.
+        task_id: fences who speaks of another task.
+        foretold_ms: the task's whole time as its progress foretells it; compared with its true time in the end.
+        odd: a status that nobody has documented.
+        incomplete: what the result lists, when it lists fewer sub-tasks than were bought.
+        missing_since_ms: see `Job.missing_ms`; None: HiDream has not said that it does not know the task.
+        runs: as far as anybody knows.
     """
     foretold = "" if foretold_ms is None else f"{foretold_ms:.0f}"
-    lease_ms = LEASE_MS if runs else 0
-    args = (request_id, wait_ms, lease_ms, int(not answered), task_id or "", foretold)
+    missing = "" if missing_since_ms is None else missing_since_ms
+    args = (
+        request_id,
+        _token(),
+        wait_ms,
+        LEASE_MS if runs else 0,
+        task_id or "",
+        int(answered),
+        foretold,
+        odd,
+        incomplete,
+        missing,
+    )
     return Call(_script("defer"), args, bool)
 
 
@@ -128,7 +151,16 @@ def ended(
     """
     latency = "" if latency_ms is None else f"{latency_ms:.1f}"
     failure = encode_failure(partial) if partial else ""
-    args = (request_id, task_id, encode(list(picture_urls)), source, latency, COLLECT_HOLD_MS, failure)
+    args = (
+        request_id,
+        _token(),
+        task_id,
+        encode(list(picture_urls)),
+        source,
+        latency,
+        COLLECT_HOLD_MS,
+        failure,
+    )
     return Call(_script("ended"), args, bool)
 
 
@@ -138,20 +170,46 @@ def again(request_id: RequestId, task_id: TaskId, wait_ms: int) -> Call[bool]:
 
 
 def postpone(
-    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None, fetches: int = 0
+    request_id: RequestId, due_ms: int, *, task_id: TaskId | None = None, refused_ms: int | None = None
 ) -> Call[bool]:
-    """The pictures cannot be fetched now: they are due again in `wait_ms`. `fetches`: failed ones so far."""
-    due = str(now_ms + wait_ms)
-    return _transition(request_id, "submitted", None, task=task_id, due=due, fetches=str(fetches or ""))
+    """The pictures cannot be fetched now: they are due again at `due_ms`.
+
+    `refused_ms`: since when our own settings refuse it.
+    """
+    return _transition(
+        request_id, "submitted", None, task=task_id, due=str(due_ms), refused_ms=str(refused_ms or "")
+    )
 
 
 def ask_again(
-    request_id: RequestId, wait_ms: int, now_ms: int, *, task_id: TaskId | None = None, fetches: int = 0
+    request_id: RequestId, due_ms: int, *, task_id: TaskId | None = None, fetches: int, failed_ms: int
 ) -> Call[bool]:
-    """The picture addresses are no good: the result is due to be asked for in `wait_ms`. `fetches` as in `postpone`."""
-    due = str(now_ms + wait_ms)
+    """A download has failed: the result is asked for again at `due_ms`, which brings fresh addresses.
+
+    `fetches`: failed ones so far, the first at `failed_ms`.
+    """
     return _transition(
-        request_id, "submitted", None, task=task_id, due=due, urls="", fetches=str(fetches or "")
+        request_id,
+        "submitted",
+        None,
+        task=task_id,
+        due=str(due_ms),
+        urls="",
+        refused_ms="",
+        fetches=str(fetches),
+        fetch_failed_ms=str(failed_ms),
+    )
+
+
+def stumble(
+    request_id: RequestId, due_ms: int, *, task_id: TaskId | None, errors: int, over: bool
+) -> Call[bool]:
+    """An error of ours, the `errors`-th in a row: the job is due again at `due_ms`.
+
+    `over`: its task has ended, so its slot is free.
+    """
+    return _transition(
+        request_id, "submitted", None, task=task_id, due=str(due_ms), release=over, errors=str(errors)
     )
 
 
@@ -198,17 +256,31 @@ def fail(
 
 def hint(request_id: str, task_id: str | None) -> Call[bool]:
     """A callback came: the job is due now. False when the job is not known."""
-    return Call(_script("hint"), (request_id, task_id or ""), bool)
+    return Call(_script("hint"), (request_id, _token(), task_id or ""), bool)
 
 
-def reopen(request_id: RequestId, state: JobState, batch_id: str = "") -> Call[bool]:
-    """failed | rejected | unknown | cancelled → queued, because a person wants it, for a batch that still refers to it."""
-    return Call(_script("reopen"), (request_id, state.value, batch_id), bool)
+def reopen(request_id: RequestId, state: JobState, batch_id: str = "", *, anew: bool = False) -> Call[bool]:
+    """failed | rejected | unknown | cancelled → queued, because a person wants it, for a batch that still refers to it.
+
+    A paid loss becomes submitted instead, its old task asked again, unless a person wants it bought `anew`.
+    """
+    return Call(_script("reopen"), (request_id, _token(), state.value, batch_id, int(anew)), bool)
 
 
 def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:
     """queued → cancelled, unless another batch wants it."""
     return Call(_script("cancel"), (batch_id, request_id, _token()), bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What HiDream has last said of any task."""
+
+    #: When a poll was last answered, and of which task; None before the first.
+    answered_ms: int | None = None
+    answered_by: TaskId | None = None
+    #: When a picture was last fetched and kept.
+    fetched_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +292,7 @@ class Due:
     next_ms: int | None
     #: The account's task times; None before the first.
     latency: Latency | None
+    heard: Heard
     jobs: tuple[Job, ...]
 
 
@@ -227,11 +300,17 @@ def take_due(at_most: int) -> Call[Due]:
     """Hands out jobs to poll or to collect and hides them from others for HOLD_MS."""
 
     def read(reply: list[Any]) -> Due:
-        pairs = (dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply[3:])
+        pairs = (dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply[4:])
+        answered_ms, answered_by, fetched_ms = reply[3]
         return Due(
             now_ms=reply[0],
             next_ms=reply[1] if reply[1] >= 0 else None,
             latency=decode_latency(reply[2]),
+            heard=Heard(
+                answered_ms=int(answered_ms) if answered_ms else None,
+                answered_by=TaskId(answered_by) if answered_by else None,
+                fetched_ms=int(fetched_ms) if fetched_ms else None,
+            ),
             jobs=tuple(decode_job(fields["request_id"], fields) for fields in pairs),
         )
 
@@ -257,7 +336,7 @@ def reconcile(*, policy: str, quiet_s: float) -> Call[Reconciled]:
             queued=reply[0], redriven=tuple(reply[1]), unknown=tuple(reply[2]), resubmitted=tuple(reply[3])
         )
 
-    return Call(_script("reconcile"), (500, policy, int(quiet_s * 1000)), read)
+    return Call(_script("reconcile"), (500, policy, int(quiet_s * 1000), _token()), read)
 
 
 def _token() -> str:

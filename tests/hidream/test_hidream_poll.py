@@ -124,7 +124,9 @@ def test_a_server_that_is_away_is_transient(poll):
 
 def test_a_task_is_not_over_before_all_its_sub_tasks_are_listed(poll):
     with RawServer(DONE) as server:
-        assert poll(server, expected=2) == [Pending(progress=1.0)]
+        assert poll(server, expected=2) == [
+            Pending(progress=1.0, so_far=Ended(pictures=("p_1",)), incomplete=True)
+        ]
 
 
 # -- answers to something else -------------------------------------------------------------------------------

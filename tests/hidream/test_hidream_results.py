@@ -76,11 +76,13 @@ def test_done_without_a_picture_is_asked_again(image):
 
 def test_one_finished_of_two_is_half_way():
     done, running = {"task_status": 1, "image": "p_1"}, {"task_status": 2, "task_completion": 0.5}
-    assert subs(done, running) == Pending(progress=0.75)
+    assert subs(done, running) == Pending(progress=0.75, so_far=Ended(pictures=("p_1",)))
 
 
 def test_a_sub_task_not_yet_listed_keeps_the_task_open():
-    assert subs({"task_status": 1, "image": "p_1"}, expected=2) == Pending(progress=1.0)
+    assert subs({"task_status": 1, "image": "p_1"}, expected=2) == Pending(
+        progress=1.0, so_far=Ended(pictures=("p_1",)), incomplete=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,15 +94,19 @@ def test_a_sub_task_not_yet_listed_keeps_the_task_open():
         (1005, "nothing"),
         (1006, "nothing"),
         ("4", "moderated"),
-        *[(7, "odd"), ("dead", "odd"), (True, "odd"), (-6, "odd"), (2.5, "odd")],
     ],
 )
-def test_every_other_status_ends_the_sub_task(status, kind):
+def test_a_failure_ends_the_sub_task(status, kind):
     ended = subs({"task_status": status, "description": "why", "sub_task_id": 9})
     assert isinstance(ended, Ended)
     assert ended.failures == (
         SubFailure(kind=SubFailureKind(kind), status=str(status), message="why", sub_task_id="9"),
     )
+
+
+@pytest.mark.parametrize("status", [7, "dead", True, -6, 2.5])
+def test_a_status_that_nobody_has_documented_says_nothing_of_the_end(status):
+    assert subs({"task_status": status, "task_completion": 1}) == Pending(progress=1.0, odd=str(status))
 
 
 def test_a_reply_without_sub_tasks_tells_nothing():
@@ -132,7 +138,7 @@ def test_no_reply_however_odd_breaks_the_reading(content):
         ("failed", "3", ("task_failed", 3, True, Owner.VENDOR)),
         ("moderated", "4", ("moderated", 4, False, Owner.MERCH)),
         ("nothing", "1004", ("no_result", 1004, True, Owner.VENDOR)),
-        ("odd", "dead", ("status_unknown", None, False, Owner.VENDOR)),
+        ("missing", "", ("task_lost", None, True, Owner.VENDOR)),
     ],
 )
 def test_a_failure_has_a_kind_and_an_owner(kind, status, expected):

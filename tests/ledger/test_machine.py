@@ -257,7 +257,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def defer(self, pick: int, former: bool) -> None:
         name = self._pick(pick, lambda twin: twin.state == "submitted")
         task = self._task(name, former)
-        assert self.heart.ledger.run(steps.defer(rid(name), 60_000, task_id=task)) == self._has(name, task)
+        assert self._twice(steps.defer(rid(name), 60_000, task_id=task)) == self._has(name, task)
         if self._has(name, task):
             self.model.jobs[name].hinted = False
 
@@ -266,9 +266,7 @@ class LedgerMachine(RuleBasedStateMachine):
         name = self._pick(pick, lambda twin: twin.state == "submitted")
         task = self._task(name, former)
         call = steps.ended(rid(name), task, ["u"], "poll", 12_000)
-        assert self.heart.ledger.run(call) == self._has(name, task)
-        if replay:
-            assert self.heart.ledger.run(call) == self._has(name, task)
+        assert (self._twice(call) if replay else self.heart.ledger.run(call)) == self._has(name, task)
         if self._has(name, task):
             self.model.jobs[name].release()
 
@@ -343,9 +341,8 @@ class LedgerMachine(RuleBasedStateMachine):
         name = self._pick(pick, lambda twin: twin.state == state)
         twin = self._twin(name)
         ours = twin is not None and twin.state == state
-        call = steps.reopen(rid(name), JobState(state))
-        assert self.heart.ledger.run(call) == ours
-        assert not self.heart.ledger.run(call)
+        assert self._twice(steps.reopen(rid(name), JobState(state))) == ours
+        assert not self.heart.ledger.run(steps.reopen(rid(name), JobState(state)))
         if twin is not None and ours:
             twin.renew()
             self.model.cancelled -= twin.refs.keys()
@@ -374,12 +371,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def _cancel(self, name: str, batch: str) -> None:
         twin = self._twin(name)
         ours = twin is not None and twin.state == "queued" and twin.claim is None and batch in twin.refs
-        call = steps.cancel(batch, rid(name))
-        assert self.heart.ledger.run(call) == ours
-        before = self.heart.snapshot()
-        assert self.heart.ledger.run(call) == ours, "sent twice"
+        assert self._twice(steps.cancel(batch, rid(name))) == ours
         assert not self.heart.ledger.run(steps.cancel(batch, rid(name)))
-        assert self.heart.snapshot() == before
         if twin is not None and ours:
             self.model.cancel(batch, twin)
 
@@ -537,6 +530,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.jobs[name].was = None
         self.heart.ledger.client.hdel(self.heart.ledger.key("job", rid(name)), "was")
         assert claim
+
+    def _twice(self, call: Call[Any]) -> Any:
+        """Runs a step whose reply is lost, so that it is sent again at once."""
+        reply = self.heart.ledger.run(call)
+        before = self.heart.snapshot()
+        assert self.heart.ledger.run(call) == reply
+        assert self.heart.snapshot() == before
+        return reply
 
     def _run(self, call: Call[Any], *, replay: bool) -> Any:
         """Runs a step with a token; its reply may be lost, so that it runs twice."""

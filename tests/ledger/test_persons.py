@@ -148,8 +148,8 @@ def test_a_row_that_left_a_shared_job_joins_it_again_when_its_batch_is_wanted(
     if bought:
         heart.succeeded()
     if by == "retry":
-        retried = control.retry(heart.ledger, queue, BatchId("a"), failed=True, unknown=False, rejected=False)
-        assert retried == 1
+        retried = control.retry(heart.ledger, queue, BatchId("a"), control.Wanted(failed=True))
+        assert retried.queued == 1
     else:
         heart.admit("a", ["x"], seal=True)
     assert heart.counts("a") == {"succeeded" if bought else "queued": 1}
@@ -168,7 +168,7 @@ def test_a_retry_moves_nothing_for_a_batch_that_has_left(heart: Heart, queue: Qu
     heart.admit("b", ["x"], seal=True)
     _cancelled(heart, "a", "x")
     _cancelled(heart, "b", "x")
-    assert control.retry(heart.ledger, queue, BatchId("a"), failed=True, unknown=False, rejected=False) == 1
+    assert control.retry(heart.ledger, queue, BatchId("a"), control.Wanted(failed=True)).queued == 1
     assert heart.counts("a") == {"queued": 1}
     heart.succeeded()
     assert heart.spent("a") == 1, "who wants it pays"

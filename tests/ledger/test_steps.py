@@ -141,7 +141,7 @@ def test_a_task_that_is_over_takes_no_slot_again_when_it_is_asked_once_more(
 ) -> None:
     heart.submitted(task="t")
     assert heart.ledger.run(steps.ended(x, TaskId("t"), ["u"], "poll", None))
-    assert heart.ledger.run(steps.ask_again(x, 500, 1_000))
+    assert heart.ledger.run(steps.ask_again(x, 1_500, fetches=1, failed_ms=1_000))
     assert heart.ledger.run(steps.defer(x, 7_000, answered=False))
     assert heart.members("leases") == {}
 
@@ -149,9 +149,9 @@ def test_a_task_that_is_over_takes_no_slot_again_when_it_is_asked_once_more(
 def test_pictures_that_cannot_be_fetched_now_are_due_later(heart: Heart, x: RequestId) -> None:
     heart.submitted(task="t")
     assert heart.ledger.run(steps.ended(x, TaskId("t"), ["u"], "poll", None))
-    assert heart.ledger.run(steps.postpone(x, 500, 1_000))
+    assert heart.ledger.run(steps.postpone(x, 1_500))
     assert (heart.members("due")[x], heart.job(x).picture_urls) == (1_500, ("u",))
-    assert heart.ledger.run(steps.ask_again(x, 700, 1_000))
+    assert heart.ledger.run(steps.ask_again(x, 1_700, fetches=1, failed_ms=1_000))
     assert (heart.members("due")[x], heart.job(x).picture_urls) == (1_700, ())
     assert heart.job(x).ended_ms is not None, "how long it is fetched counts from the task's end"
 
@@ -221,8 +221,8 @@ def _of_task(task: str) -> list[Callable[[RequestId], Call[bool]]]:
         lambda x: steps.ended(x, named, ["u"], "poll", 1_000),
         lambda x: steps.again(x, named, 2_000),
         lambda x: steps.defer(x, 2_000, task_id=named),
-        lambda x: steps.postpone(x, 2_000, 1_000, task_id=named),
-        lambda x: steps.ask_again(x, 2_000, 1_000, task_id=named),
+        lambda x: steps.postpone(x, 3_000, task_id=named),
+        lambda x: steps.ask_again(x, 3_000, task_id=named, fetches=1, failed_ms=1),
         lambda x: steps.succeed(x, [picture()], None, task_id=named),
         lambda x: steps.fail(x, failure(), task_id=named),
         lambda x: steps.fail(x, failure(), JobState.REJECTED, task_id=named),
@@ -319,8 +319,8 @@ def test_a_script_sent_twice_is_one_step(heart: Heart, x: RequestId) -> None:
     assert heart.job(x).attempts == 1
     _replayed(heart, steps.defer(x, 1_000))
     _replayed(heart, steps.ended(x, TaskId("t"), ["u"], "poll", 12_000))
-    _replayed(heart, steps.ask_again(x, 1_000, 5_000))
-    _replayed(heart, steps.postpone(x, 1_000, 5_000))
+    _replayed(heart, steps.ask_again(x, 6_000, fetches=1, failed_ms=5_000))
+    _replayed(heart, steps.postpone(x, 6_000))
     _replayed(heart, steps.again(x, TaskId("t"), 1_000))
     assert heart.job(x).task_failures == 1
     heart.score("retry", x, 0)
@@ -419,7 +419,7 @@ def test_a_job_held_for_a_shared_task_is_not_revived_by_a_late_script(heart: Hea
     permit = heart.submitting()
     accept = steps.accept(permit.request_id, permit.claim, TaskId("t"), [], first_poll_ms=1)
     heart.ledger.run(accept)
-    assert heart.ledger.run(steps.postpone(permit.request_id, 1, 1))
+    assert heart.ledger.run(steps.postpone(permit.request_id, 2))
     other = heart.submitting()
     heart.ledger.run(steps.accept(other.request_id, other.claim, TaskId("t"), [], first_poll_ms=1))
     before = heart.snapshot()

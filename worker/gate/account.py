@@ -1,9 +1,12 @@
 """What is said of the account beside permits: pauses, bad answers that open the breaker, paid tasks that were lost."""
 
+from typing import Literal
 from uuid import uuid4
 
 from jobs.ledger.script import Call, script
 
+#: What results do not come for, see doubt.lua.
+DoubtCause = Literal["odd", "silence", "pictures"]
 #: First and longest wait before a probe asks an open breaker's account, ms.
 PROBE_MS = (5_000, 300_000)
 #: Answers in a row that say nothing good before the breaker opens by itself.
@@ -43,6 +46,15 @@ def unpause(why: str) -> Call[bool]:
 def count_lost(why: str) -> Call[bool]:
     """A paid task is lost; after LOST of them without a picture in between the account is paused: a person must look."""
     return Call(script("worker.gate", "lost"), (_token(), why, LOST), bool)
+
+
+def doubt(cause: DoubtCause, why: str, request_id: str = "") -> Call[bool]:
+    """Results do not come: the breaker opens until they do, see doubt.lua. True when it has just been opened.
+
+    `request_id`: the job that has an undocumented status.
+    """
+    args = (_token(), cause, why, *PROBE_MS, request_id)
+    return Call(script("worker.gate", "doubt"), args, bool)
 
 
 def _token() -> str:

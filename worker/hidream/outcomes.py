@@ -90,8 +90,8 @@ class SubFailureKind(StrEnum):
     MODERATED = "moderated"
     #: Status 1004 to 1006: the algorithm found nothing to make.
     NOTHING = "nothing"
-    #: A status nobody has told us about.
-    ODD = "odd"
+    #: The reply to the submit named it, the result does not list it.
+    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,15 @@ class SubFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Every sub-task is final. Pictures and failures side by side are normal."""
+
+    #: Addresses, or bare ids to be joined with the configured prefix.
+    pictures: tuple[str, ...] = ()
+    failures: tuple[SubFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """The task is under way."""
 
@@ -114,15 +123,12 @@ class Pending:
     progress: float | None = None
     #: No sub-task has begun.
     queued: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """Every sub-task is final. Pictures and failures side by side are normal."""
-
-    #: Addresses, or bare ids to be joined with the configured prefix.
-    pictures: tuple[str, ...] = ()
-    failures: tuple[SubFailure, ...] = ()
+    #: A status that nobody has documented, as HiDream wrote it, cut to 40 characters: it says nothing of the end.
+    odd: str = ""
+    #: What its final sub-tasks have brought so far; None when none is final.
+    so_far: Ended | None = None
+    #: Every sub-task that is listed is final, but fewer are listed than the submit reply named.
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,9 @@ DEATHS: Final[Mapping[Death, Verdict]] = MappingProxyType(
 #: Outcomes of a poll by their class; an end without any picture is told by `FAILURES`.
 POLLS: Final[Mapping[type, Verdict]] = MappingProxyType(
     {
-        Pending: _line(Proof.BOUGHT, Again.PERSON, "the task is under way"),
+        Pending: _line(
+            Proof.BOUGHT, Again.PERSON, "the task is under way, or has a status that nobody has documented"
+        ),
         Ended: _line(Proof.BOUGHT, Again.PERSON, "the task has a picture"),
         PollFailed: _line(Proof.BOUGHT, Again.PERSON, "no usable answer about the task"),
     }
@@ -116,7 +118,9 @@ FAILURES: Final[Mapping[SubFailureKind, Verdict]] = MappingProxyType(
             Proof.NOTHING_MADE, Again.MACHINE, "status 1004 to 1006: one more task"
         ),
         SubFailureKind.MODERATED: _line(Proof.NOTHING_MADE, Again.PERSON, "status 4: moderation"),
-        SubFailureKind.ODD: _line(Proof.BOUGHT, Again.PERSON, "a status that nobody has documented"),
+        SubFailureKind.MISSING: _line(
+            Proof.BOUGHT, Again.PERSON, "not listed, though the reply to the submit named it"
+        ),
     }
 )
 

@@ -21,13 +21,20 @@ _FAILED = {
     1006: SubFailureKind.NOTHING,
 }
 #: The gravest first: a task of several sub-tasks without a picture is told by its gravest.
-_GRAVITY = (SubFailureKind.MODERATED, SubFailureKind.ODD, SubFailureKind.NOTHING, SubFailureKind.FAILED)
+_GRAVITY = (
+    SubFailureKind.MODERATED,
+    SubFailureKind.MISSING,
+    SubFailureKind.NOTHING,
+    SubFailureKind.FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Running:
     begun: bool
     progress: float | None
+    #: A status that nobody has documented; empty for the known ones.
+    odd: str = ""
 
 
 _SubTask = str | SubFailure | _Running
@@ -38,7 +45,7 @@ def task_outcome(envelope: Envelope, *, expected: int = 1, secret: str = "") -> 
 
     Args:
         envelope: a reply's object; the sub-tasks stand in `result` or beside it.
-        expected: sub-tasks the submit reply named; with fewer listed the task is not over.
+        expected: sub-tasks the submit reply named; with fewer listed the task is not over yet.
         secret: kept out of the words.
 
     Returns:
@@ -49,12 +56,13 @@ def task_outcome(envelope: Envelope, *, expected: int = 1, secret: str = "") -> 
         return None
     told = [_sub_task(entry, secret) for entry in listed if isinstance(entry, Mapping)]
     running = [sub for sub in told if isinstance(sub, _Running)]
-    if running or len(told) < max(expected, 1):
-        return _pending(told, running)
-    return Ended(
+    final = Ended(
         pictures=tuple(sub for sub in told if isinstance(sub, str)),
         failures=tuple(sub for sub in told if isinstance(sub, SubFailure)),
     )
+    if running or len(told) < max(expected, 1):
+        return _pending(told, running, final)
+    return final
 
 
 def job_failure(failures: Sequence[SubFailure]) -> Failure:
@@ -74,9 +82,9 @@ def job_failure(failures: Sequence[SubFailure]) -> Failure:
     match worst.kind:
         case SubFailureKind.MODERATED:
             kind, said, retryable, owner = "moderated", "rejected by HiDream's moderation", False, Owner.MERCH
-        case SubFailureKind.ODD:
-            said = f"HiDream ended the task with the unknown status {worst.status}"
-            kind, retryable, owner = "status_unknown", False, Owner.VENDOR
+        case SubFailureKind.MISSING:
+            kind, said = "task_lost", "HiDream's result does not list every picture that was ordered"
+            retryable, owner = True, Owner.VENDOR
         case SubFailureKind.NOTHING:
             said = "HiDream's algorithm produced nothing for this pair"
             kind, retryable, owner = "no_result", True, Owner.VENDOR
@@ -106,10 +114,14 @@ def _sub_task(entry: Mapping[str, Any], secret: str) -> _SubTask:
     if status == _DONE:
         # Done without a picture has been seen, and the picture came a moment later.
         return _picture(entry) or _Running(begun=True, progress=_progress(entry))
-    kind = SubFailureKind.ODD if status is None else _FAILED.get(status, SubFailureKind.ODD)
+    said = words(raw if isinstance(raw, str) else str(raw), secret)[:40]
+    kind = None if status is None else _FAILED.get(status)
+    if kind is None:
+        # What nobody has documented says nothing of the end.
+        return _Running(begun=True, progress=_progress(entry), odd=said or "?")
     return SubFailure(
         kind=kind,
-        status=words(raw if isinstance(raw, str) else str(raw), secret)[:40],
+        status=said,
         message=words(entry.get("description") or entry.get("error_msg"), secret),
         sub_task_id=identifier(entry.get("sub_task_id")) or "",
     )
@@ -134,8 +146,14 @@ def _progress(entry: Mapping[str, Any]) -> float | None:
     return None if math.isnan(number) else min(1.0, max(0.0, number))
 
 
-def _pending(told: list[_SubTask], running: list[_Running]) -> Pending:
+def _pending(told: list[_SubTask], running: list[_Running], final: Ended) -> Pending:
     known = [sub.progress for sub in running if sub.progress is not None]
     known += [1.0] * (len(told) - len(running))
     queued = len(running) == len(told) and not any(sub.begun for sub in running)
-    return Pending(progress=sum(known) / len(known) if known else None, queued=queued)
+    return Pending(
+        progress=sum(known) / len(known) if known else None,
+        queued=queued,
+        odd=next((sub.odd for sub in running if sub.odd), ""),
+        so_far=final if final != Ended() else None,
+        incomplete=bool(told) and not running,
+    )

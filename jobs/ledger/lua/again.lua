@@ -7,6 +7,7 @@ if found[2] == token then return 1 end
 if found[1] ~= 'submitted' or found[3] ~= ARGV[3] then return 0 end
 redis.call('HSET', job, 'op', token)
 redis.call('HINCRBY', job, 'task_failures', 1)
+poll_answered(rid, found[3])
 forget_task(rid)
 redis.call('ZREM', key('due'), rid)
 release(rid)

@@ -1,15 +1,17 @@
 -- The task is over at HiDream: the slot is free before the pictures are fetched.
--- ARGV: request id, task id, picture addresses, source, latency ms ('' = not to learn from), hold ms, failure of sub-tasks
+-- ARGV: request id, token, task id, picture addresses, source, latency ms ('' = not to learn from), hold ms, failure of sub-tasks
 -- that brought no picture ('' = none). Returns 1 or 0 (fenced).
-local rid = ARGV[1]
+local rid, token = ARGV[1], ARGV[2]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'foretold_ms')
-if found[1] ~= 'submitted' or found[2] ~= ARGV[2] then return 0 end
-redis.call('HSET', job, 'urls', ARGV[3], 'source', ARGV[4])
-if ARGV[7] ~= '' then redis.call('HSET', job, 'failure', ARGV[7]) else redis.call('HDEL', job, 'failure') end
+local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'foretold_ms', 'op')
+if found[5] == token then return 1 end
+if found[1] ~= 'submitted' or found[2] ~= ARGV[3] then return 0 end
+redis.call('HSET', job, 'op', token, 'urls', ARGV[4], 'source', ARGV[5])
+if ARGV[8] ~= '' then redis.call('HSET', job, 'failure', ARGV[8]) else redis.call('HDEL', job, 'failure') end
+poll_answered(rid, ARGV[3])
 redis.call('HINCRBY', job, 'polls', 1)
 redis.call('HDEL', job, 'hinted')
-redis.call('ZADD', key('due'), now + ARGV[6], rid)
+redis.call('ZADD', key('due'), now + ARGV[7], rid)
 release(rid)
 if found[3] then return 1 end
 redis.call('HSET', job, 'ended_ms', now)
@@ -28,8 +30,8 @@ end
 
 -- How far callbacks can be relied on: four that came are trusted, two in a row that did not end the trust.
 local told = tonumber(redis.call('HGET', gate, 'told') or '0')
-redis.call('HSET', gate, 'told', string.format('%.4f', told + ((ARGV[4] == 'callback' and 1 or 0) - told) / 4))
-local latency = tonumber(ARGV[5])
+redis.call('HSET', gate, 'told', string.format('%.4f', told + ((ARGV[5] == 'callback' and 1 or 0) - told) / 4))
+local latency = tonumber(ARGV[6])
 if latency then
   learn('lat', math.log(math.max(latency, 1)), 64)
   if found[4] then learn('off', math.log(math.max(latency, 1) / tonumber(found[4])), 64) end

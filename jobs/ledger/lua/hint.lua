@@ -1,6 +1,6 @@
--- A callback said that the task may be over: ask now. ARGV: request id, task id or ''. Returns 1 when the job is known.
+-- A callback said that the task may be over: ask now. ARGV: request id, token, task id or ''. Returns 1 when the job is known.
 -- A hint is never believed: a task id in it only makes an unknown job ask HiDream about that task.
-local rid, task = ARGV[1], ARGV[2]
+local rid, token, task = ARGV[1], ARGV[2], ARGV[3]
 local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms')
 local state = found[1]
@@ -10,9 +10,12 @@ if state == 'submitting' or (state == 'queued' and redis.call('HGET', job, 'clai
   redis.call('HSET', job, 'hinted', 1)
   if task ~= '' then redis.call('HSET', job, 'hint_task', task) end
 elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]) then
+  if not first_time(token) then return 1 end
   redis.call('HSET', job, 'hinted', 1)
   redis.call('ZADD', key('due'), 'XX', now, rid)
   ring('watch', 8)
+elseif task ~= '' and task == found[2] and paid_loss(rid) then
+  ask_old_task(rid)
 elseif state == 'unknown' or state == 'queued' then
   adopt(rid, task)
 end

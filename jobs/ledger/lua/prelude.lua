@@ -35,6 +35,9 @@ local function once(token, step)
   return reply
 end
 
+-- Whether a step without an answer worth telling again runs for the first time.
+local function first_time(token) return redis.call('SET', key('once', token), 1, 'NX', 'PX', 600000) and true or false end
+
 -- The UTC day of the ledger's time, YYYY-MM-DD (days since 1970 to the Gregorian calendar, whose 400 years have 146,097 days).
 local function today()
   local days = math.floor(now / 86400000) + 719468
@@ -169,6 +172,10 @@ local function move(rid, to)
   end)
 end
 
+-- What polls and downloads without success leave in a job.
+local TROUBLE = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'fetches', 'fetch_failed_ms', 'refused_ms', 'odd',
+  'incomplete', 'incomplete_ms', 'errors' }
+
 -- What a former task left in its job; what it cost stays spent, and its id is kept.
 local function forget_task(rid)
   local former = redis.call('HMGET', key('job', rid), 'task_id', 'past')
@@ -176,8 +183,9 @@ local function forget_task(rid)
     redis.call('HSET', key('job', rid), 'past', former[2] and former[2] .. ' ' .. former[1] or former[1])
   end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'unanswered', 'unanswered_ms', 'missing_ms', 'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed',
-    'begun_ms', 'fetches', 'paid_batch', 'paid_day')
+    'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
+    unpack(TROUBLE))
+  redis.call('ZREM', key('odd'), rid)
 end
 
 -- A person or a new batch asks once more: the job is as if it had never been tried.
@@ -203,8 +211,7 @@ end
 -- A task that was given up is asked for again: nothing is bought, so it costs no budget, and takes no slot before HiDream says
 -- that it runs.
 local function ask_old_task(rid)
-  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'urls', 'unanswered', 'unanswered_ms', 'missing_ms', 'fetches',
-    'hinted')
+  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'urls', 'hinted', unpack(TROUBLE))
   redis.call('HSET', key('job', rid), 'asked_ms', now)
   redis.call('ZADD', key('due'), now, rid)
   move(rid, 'submitted')
@@ -256,15 +263,18 @@ local function to_unknown(rid)
   return true
 end
 
--- The account answers: a run of bad answers is over, an open breaker closes.
+local function close_breaker()
+  redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'probe', 'probe_at', 'probe_wait')
+  ring('bell', 64)
+end
+
+-- The account answers: a run of bad answers is over, an open breaker closes, unless it waits for results.
 local function account_answers()
   redis.call('HDEL', key('gate'), 'streak', 'busy')
-  if redis.call('HGET', key('gate'), 'breaker') then
-    redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_since', 'probe', 'probe_at', 'probe_wait')
-    ring('bell', 64)
-    return 1
-  end
-  return 0
+  local found = redis.call('HMGET', key('gate'), 'breaker', 'breaker_by')
+  if not found[1] or found[2] then return 0 end
+  close_breaker()
+  return 1
 end
 
 local function open_breaker(reason, why, first_wait, longest_wait)
@@ -273,7 +283,7 @@ local function open_breaker(reason, why, first_wait, longest_wait)
   wait = math.min(longest_wait, wait == 0 and first_wait or wait * 2)
   local opened = redis.call('HSETNX', gate, 'breaker_since', now)
   redis.call('HSET', gate, 'breaker', reason, 'breaker_why', why, 'probe_at', now + wait, 'probe_wait', wait)
-  redis.call('HDEL', gate, 'probe')
+  redis.call('HDEL', gate, 'probe', 'breaker_by')
   return opened
 end
 
@@ -314,5 +324,30 @@ local function shrink_rate(closed, window)
   if now - tonumber(redis.call('HGET', gate, 'factor_ms') or '0') >= window then
     local factor = math.max(0.1, rate_factor(window) * 0.7)
     redis.call('HSET', gate, 'factor', string.format('%.4f', factor), 'factor_ms', math.max(closed, now))
+  end
+end
+
+-- A breaker that doubt.lua opened for a cause closes when the cause is gone.
+local function results_come(cause)
+  if redis.call('HGET', key('gate'), 'breaker_by') == cause then close_breaker() end
+end
+
+-- So many tasks at once with a status that nobody has documented stop the buying.
+local ODD_TASKS = 3
+
+local function odd_tasks()
+  redis.call('ZREMRANGEBYSCORE', key('odd'), '-inf', now - 600000)
+  return redis.call('ZCARD', key('odd'))
+end
+
+-- HiDream has answered a poll; `odd`: with a status that nobody has documented.
+local function poll_answered(rid, task, odd)
+  redis.call('HSET', key('gate'), 'answered_ms', now, 'answered_by', task)
+  results_come('silence')
+  if odd then
+    redis.call('ZADD', key('odd'), now, rid)
+  else
+    redis.call('ZREM', key('odd'), rid)
+    if odd_tasks() < ODD_TASKS then results_come('odd') end
   end
 end

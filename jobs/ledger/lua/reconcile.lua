@@ -1,5 +1,9 @@
--- What time alone moves. ARGV: at most, policy, quiet ms. Returns {redriven, unknown ids..., } as
+-- What time alone moves. ARGV: at most, policy, quiet ms, token. Returns {redriven, unknown ids..., } as
 -- {number queued in all, {redriven}, {unknown}, {resubmitted}}.
+-- Sent again it would find nothing to move, and who sent it would not hear of what it moved.
+local before = redis.call('GET', key('once', ARGV[4]))
+if before then return cjson.decode(before) end
+
 local most = ARGV[1]
 local redriven, unknown, resubmitted = {}, {}, {}
 
@@ -47,4 +51,6 @@ for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
   queued = queued + redis.call('LLEN', key('queued', batch))
 end
 if #redriven + #resubmitted > 0 then ring('bell', 64) end
-return { queued, redriven, unknown, resubmitted }
+local reply = { queued, redriven, unknown, resubmitted }
+if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 120000) end
+return reply

@@ -1,12 +1,19 @@
--- A person asks for one more try. ARGV: request id, state it must be in, batch that wants it ('' = any). Returns 1 or 0.
-local rid = ARGV[1]
+-- A person asks for one more try. ARGV: request id, token, state it must be in, batch that wants it ('' = any), 1 = buy it anew even though its
+-- task was paid for. Without that the old task of a paid loss is asked again. Returns 1 or 0.
+local rid, token = ARGV[1], ARGV[2]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'refs')
-if found[1] ~= ARGV[2] then return 0 end
+local found = redis.call('HMGET', job, 'state', 'refs', 'op')
+if found[3] == token then return 1 end
+if found[1] ~= ARGV[3] then return 0 end
 -- A batch that has left the job moves nothing for others.
-if ARGV[3] ~= '' and not string.find(';' .. (found[2] or ''), ';' .. ARGV[3] .. '=', 1, true) then return 0 end
-renew(rid)
+if ARGV[4] ~= '' and not string.find(';' .. (found[2] or ''), ';' .. ARGV[4] .. '=', 1, true) then return 0 end
+redis.call('HSET', job, 'op', token)
 each_ref(found[2], uncancel)
+if ARGV[5] ~= '1' and paid_loss(rid) then
+  ask_old_task(rid)
+  return 1
+end
+renew(rid)
 redis.call('ZREM', key('unknown'), rid)
 back_to_queue(rid)
 ring('bell', 64)

@@ -1,5 +1,5 @@
 -- Hands out what is due to be asked or collected and hides it from others for a while.
--- ARGV: at most, hold ms, lease ms, token. Returns {now, next due time or -1, {what was learnt}, {job hash}...}.
+-- ARGV: at most, hold ms, lease ms, token. Returns {now, next due time or -1, {what was learnt}, {what was heard of others}, {job hash}...}.
 local due = {}
 local before = redis.call('GET', key('took', ARGV[4]))
 if before then
@@ -11,7 +11,7 @@ else
   due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'LIMIT', 0, ARGV[1])
   if #due > 0 then redis.call('SET', key('took', ARGV[4]), table.concat(due, ' '), 'PX', ARGV[2]) end
 end
-local reply = { now, -1, learnt() }
+local reply = { now, -1, learnt(), redis.call('HMGET', key('gate'), 'answered_ms', 'answered_by', 'fetched_ms') }
 for _, rid in ipairs(due) do
   local fields = redis.call('HGETALL', key('job', rid))
   if #fields == 0 then

@@ -31,7 +31,15 @@ end
 if to ~= '' then
   redis.call('ZREM', key('unknown'), rid)
   if ENDED[to] then redis.call('HSET', job, 'finished_ms', now) end
-  if to == 'succeeded' then redis.call('HDEL', key('gate'), 'lost') end
   move(rid, to)
+  if to == 'succeeded' then
+    redis.call('HDEL', key('gate'), 'lost')
+    redis.call('HSET', key('gate'), 'fetched_ms', now)
+    results_come('pictures')
+  end
+  if state == 'submitted' then
+    -- A loss is ours to say; every other end was HiDream's word.
+    if paid_loss(rid) then redis.call('ZREM', key('odd'), rid) else poll_answered(rid, found[4] or '') end
+  end
 end
 return { 1, to ~= '' and to or state }
