@@ -16,7 +16,8 @@ elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]
   ring('watch', 8)
 elseif task ~= '' and task == found[2] and paid_loss(rid) then
   ask_old_task(rid)
+  once(token)
 elseif state == 'unknown' or state == 'queued' then
-  adopt(rid, task)
+  if adopt(rid, task) then once(token) end
 end
 return 1
