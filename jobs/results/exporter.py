@@ -146,13 +146,19 @@ class Exporter:
         """The lines of outbox entries that still hold: an older version of a job will be told by its newer entry."""
         batch_id = status.batch_id
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
+        if any(entry.request_id and entry.request_id not in jobs for entry in entries):
+            # Gone from the ledger: its rows are told by a newer entry, with that reason.
+            self._ledger.mend(batch_id)
         left = self._ledger.left_rows(batch_id) if any(entry.row for entry in entries) else {}
         wanted: dict[int, Job | None] = {}
         for entry in entries:
             if entry.row is not None:
                 wanted[entry.row] = None
-            elif entry.request_id and jobs[entry.request_id].version == entry.version:
-                ended = jobs[entry.request_id]
+            elif (
+                entry.request_id
+                and (ended := jobs.get(entry.request_id)) is not None
+                and ended.version == entry.version
+            ):
                 wanted.update(dict.fromkeys(entry.rows or ended.refs.get(batch_id, ()), ended))
         rows = self._ledger.rows_at(batch_id, wanted)
         for number, job in wanted.items():
