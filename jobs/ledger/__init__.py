@@ -13,7 +13,7 @@ due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 odd             tasks with a status that nobody has documented, by when they last said it
 broken          jobs that were found to be gone, or not to know who wants them
-once            tokens of scripts that were run, for two minutes
+once            what a script has answered, by its token, for ten minutes
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
 clock           the server's clock as last seen, and how far ours is ahead of it

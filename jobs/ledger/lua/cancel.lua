@@ -1,9 +1,9 @@
 -- A batch no longer wants a job. ARGV: batch, request id, token. A job that others want stays with them; one that is under way
 -- is finished, since it is bought. Returns 1 when the job was cancelled.
-local batch, rid = ARGV[1], ARGV[2]
+local batch, rid, token = ARGV[1], ARGV[2], ARGV[3]
 local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'refs', 'claim', 'op')
-if found[4] == ARGV[3] then return 1 end
+if found[4] == token then return 1 end
 if found[1] ~= 'queued' or found[3] then return 0 end
 local others, mine, wanted = {}, nil, false
 each_ref(found[2], function(name, rows, count)
@@ -13,7 +13,7 @@ each_ref(found[2], function(name, rows, count)
   end
 end)
 if not mine then return 0 end
-redis.call('HSET', job, 'op', ARGV[3])
+redis.call('HSET', job, 'op', token)
 if not wanted then
   -- Its entry in the line is left to the gate, which passes over it: a search for each job would take Redis for minutes.
   redis.call('ZREM', key('retry'), rid)

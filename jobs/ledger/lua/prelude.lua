@@ -26,8 +26,14 @@ local function key(kind, id)
   return P .. ':' .. kind
 end
 
--- Whether a step that keeps no token in its job runs for the first time: a script whose reply was lost is sent again.
-local function once(token) return redis.call('SET', key('once', token), 1, 'NX', 'PX', 120000) and true or false end
+-- A step that is sent twice, because its reply was lost, changes nothing the second time and answers the same.
+local function once(token, step)
+  local before = redis.call('GET', key('once', token))
+  if before then return tonumber(before) end
+  local reply = step()
+  redis.call('SET', key('once', token), reply, 'PX', 600000)
+  return reply
+end
 
 local ENDED = { succeeded = true, failed = true, rejected = true, cancelled = true, unknown = true }
 

@@ -54,5 +54,5 @@ for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
 end
 if #redriven + #resubmitted > 0 then ring('bell', 64) end
 local reply = { queued, redriven, unknown, resubmitted }
-if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 120000) end
+if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 600000) end
 return reply
