@@ -23,7 +23,7 @@ from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis_client import connect, connect_async
 from jobs.results import Exporter
-from jobs.settings import SUBMIT_THREADS, Credentials, Settings
+from jobs.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
 from worker.accepted_answers import AcceptedAnswers
 from worker.actors import TicketBroker, declare
 from worker.bodies import Bodies
@@ -33,7 +33,7 @@ from worker.gate import Gate
 from worker.hidream.client import PollClient, SubmitClient, SubmitClients
 from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import make_ssl_context
+from worker.hidream.transport import MAX_CONNECTIONS, make_ssl_context
 from worker.images import Downloader
 from worker.metrics import Metrics, serve_on_free_port
 from worker.middleware import (
@@ -158,10 +158,11 @@ class App:
             pictures=self.settings.pictures,
             store=PictureStore(self.settings.data_dir.absolute()),
             ssl_context=self.ssl_context,
+            connections=max(MAX_CONNECTIONS, self.settings.downloads),
         )
         room = asyncio.Semaphore(self.settings.downloads)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
-        poller = PollClient(hidream, self.tokens, self.ssl_context)
+        poller = PollClient(hidream, self.tokens, self.ssl_context, _poll_connections(self.settings.limits))
         return Watcher(ledger, poller, collection, self.settings, self.metrics)
 
     def reconciler(self) -> Reconciler:
@@ -198,6 +199,11 @@ class App:
                 self.gate.stop()
             except RedisDownError as error:
                 log.warning("redis.waiting", why=str(error))
+
+
+def _poll_connections(limits: LimitSettings) -> int:
+    """What the account's rate needs: about 15 polls a picture, each of which may take 0.2 s."""
+    return int(min(256, max(MAX_CONNECTIONS, limits.images_per_minute / 60 * 15 * 0.2)))
 
 
 def start() -> dramatiq.Broker:

@@ -87,6 +87,7 @@ class Downloader:
         pictures: PictureSettings,
         store: PictureStore,
         ssl_context: ssl.SSLContext,
+        connections: int = MAX_CONNECTIONS,
     ) -> None:
         quiet_http_logs()
         self._hosts = Hosts.of(hidream)
@@ -99,7 +100,7 @@ class Downloader:
         self._decoding = threading.Lock()
         self._connect_s = hidream.connect_timeout_s
         self._ssl_context = ssl_context
-        self._lanes = Lanes(self._open, MAX_CONNECTIONS)
+        self._lanes = Lanes(self._open, connections)
 
     async def fetch(self, address: str) -> Fetched:
         """Fetches one picture, `download_timeout_s` at most for each address tried.

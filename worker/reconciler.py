@@ -68,7 +68,7 @@ class Reconciler:
                 self.ask_for_exports()
 
     def reconcile(self) -> None:
-        """One turn: dead holders, due retries, the unknown policy, lost tickets, a disk with room again."""
+        """One turn: dead holders, due retries, the unknown policy, broken jobs, lost tickets, a disk with room again."""
         tasks = self._settings.tasks
         moved = self._ledger.run(steps.reconcile(policy=tasks.unknown_policy, quiet_s=tasks.unknown_quiet_s))
         for request_id in moved.redriven:
@@ -77,9 +77,18 @@ class Reconciler:
             log.error("reconcile.unknown", request_id=request_id)
         for request_id in moved.resubmitted:
             log.warning("reconcile.resubmitted", request_id=request_id)
+        if self._ledger.has_broken_jobs():
+            self._mend()
         if moved.queued:
             send_missing_tickets(self._ledger, self._queue)
         self._end_disk_pause()
+
+    def _mend(self) -> None:
+        """Batches whose rows lead to broken jobs; what no batch wants is nobody's."""
+        for batch_id in self._ledger.active_batches():
+            for request_id in self._ledger.mend(batch_id):
+                log.error("job.unreadable", request_id=request_id, why="the ledger has lost its record")
+        self._ledger.client.delete(self._ledger.key("broken"))
 
     def ask_for_exports(self) -> None:
         """Sends an export for every batch with something new, if the last one has been taken."""

@@ -35,7 +35,7 @@ from worker.policy import Collect, GiveUp, PollSchedule, TryAgain, after_task, f
 
 log = structlog.get_logger()
 
-#: Jobs under way in one process at most.
+#: Jobs under way in one process at most, if the account has fewer parallel tasks than that: polls, and downloads that wait.
 CAPACITY = 256
 #: Longest sleep without looking at the ledger; a bell ends it early.
 LONGEST_SLEEP_S = 2.0
@@ -97,7 +97,7 @@ class Watcher:
         self._stopping.set()
 
     async def _turn(self) -> None:
-        room = CAPACITY - len(self._under_way)
+        room = max(CAPACITY, 2 * self._settings.limits.in_flight) - len(self._under_way)
         if room <= 0:
             self._freed.clear()
             await self._freed.wait()

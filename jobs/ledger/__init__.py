@@ -13,6 +13,7 @@ due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 aliases         request id → the id that an older version gave the same pair, and bought it under
 odd             tasks with a status that nobody has documented, by when they last said it
+broken          jobs that were found to be gone, or not to know who wants them
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 bell, watch     waiters for a slot and watchers are rung here
 once, permit    what a step and the gate have answered: told again when the reply was lost
@@ -235,6 +236,15 @@ class Ledger:
         False when a job was reopened or something ended meanwhile: the batch stays active.
         """
         return self.run(Call(script("jobs.ledger", "deactivate"), (batch_id, exported), bool))
+
+    def mend(self, batch_id: BatchId) -> list[RequestId]:
+        """Puts a batch right whose rows lead to broken jobs, see mend.lua; returns those that are gone for good."""
+        return self.run(Call(script("jobs.ledger", "mend"), (batch_id,), list))
+
+    def has_broken_jobs(self) -> bool:
+        """Whether a job was found that is gone, or does not know who wants it."""
+        with translated():
+            return bool(self.client.exists(self.key("broken")))
 
     # -- rows and jobs ---------------------------------------------------------------------------------------
 

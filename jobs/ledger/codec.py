@@ -137,7 +137,7 @@ def _decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         ended_ms=_ms(fields, "ended_ms"),
         finished_ms=_ms(fields, "finished_ms"),
         version=int(fields.get("v", 0)),
-        refs=decode_refs(fields.get("refs", "")),
+        refs=decode_refs(fields["refs"]),
     )
 
 

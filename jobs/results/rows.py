@@ -61,13 +61,19 @@ class BatchRows:
     def _ended(self, entries: Sequence[OutboxEntry]) -> Iterator[ResultLine]:
         """An older version of a job is left out: its newer entry tells it."""
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
+        if any(entry.request_id and entry.request_id not in jobs for entry in entries):
+            # Gone from the ledger: its rows are told by a newer entry, with that reason.
+            self._ledger.mend(self._batch_id)
         left = self._ledger.left_rows(self._batch_id) if any(entry.row for entry in entries) else {}
         wanted: dict[int, Job | None] = {}
         for entry in entries:
             if entry.row is not None:
                 wanted[entry.row] = None
-            elif entry.request_id and jobs[entry.request_id].version == entry.version:
-                ended = jobs[entry.request_id]
+            elif (
+                entry.request_id
+                and (ended := jobs.get(entry.request_id)) is not None
+                and ended.version == entry.version
+            ):
                 wanted.update(dict.fromkeys(entry.rows or ended.refs.get(self._batch_id, ()), ended))
         rows = self._ledger.rows_at(self._batch_id, wanted)
         extra = extra_names(self._header) if self._header else None

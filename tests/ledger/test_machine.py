@@ -340,7 +340,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reopen(self, pick: int, state: str) -> None:
         name = self._pick(pick, lambda twin: twin.state == state)
         twin = self._twin(name)
-        ours = twin is not None and twin.state == state
+        ours = twin is not None and twin.state == state and bool(twin.refs)
         assert self._twice(steps.reopen(rid(name), JobState(state))) == ours
         assert not self.heart.ledger.run(steps.reopen(rid(name), JobState(state)))
         if twin is not None and ours:

@@ -5,7 +5,7 @@ import pytest
 from jobs.cli import control
 from jobs.ledger import steps
 from jobs.queue import Queue
-from jobs.records import BatchId, JobState, TaskId
+from jobs.records import PAID_LOSSES, BatchId, Job, JobState, TaskId
 from tests.heart import Heart, failure, rid
 
 
@@ -182,3 +182,86 @@ def test_a_cancelled_batch_that_is_run_again_is_wanted(heart: Heart, queue: Queu
     heart.ledger.open_batch(BatchId("a"))
     assert control.retry_failed(heart.ledger, queue, BatchId("a")) == 2
     assert heart.counts("a") == {"queued": 2}
+
+
+# -- paid losses ---------------------------------------------------------------------------------------------
+
+
+def _lost(heart: Heart, *kinds: str) -> None:
+    """A batch whose jobs w, x, … were bought and brought no picture."""
+    names = "wxyz"[: len(kinds)]
+    heart.admit("a", list(names), seal=True)
+    for name, kind in zip(names, kinds, strict=True):
+        heart.submitted(task=f"t-{name}", subs=("s1", "s2"))
+        heart.ledger.run(steps.fail(rid(name), failure(kind=kind)))
+
+
+@pytest.mark.parametrize("kind", sorted(PAID_LOSSES))
+@pytest.mark.parametrize("by", ["retry", "manifest"])
+def test_a_retry_of_a_paid_loss_asks_its_old_task_and_buys_nothing(
+    heart: Heart, queue: Queue, kind: str, by: str
+) -> None:
+    _lost(heart, kind)
+    wanted = control.Wanted(failed=True)
+    assert control.foresee_retry(heart.ledger, BatchId("a"), wanted) == control.Retried(asked=1)
+    if by == "retry":
+        retried = control.retry(heart.ledger, queue, BatchId("a"), wanted)
+        assert retried == control.Retried(asked=1)
+    else:
+        assert control.retry_failed(heart.ledger, queue, BatchId("a")) == 1
+    job = heart.job(rid("w"))
+    assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUBMITTED, "t-w", ())
+    assert (heart.members("leases"), heart.line("a")) == ({}, [])
+    assert heart.ask().kind == "empty"
+    assert heart.spent("a") == 1
+
+
+def test_a_paid_loss_is_bought_anew_on_a_persons_word_and_its_old_id_is_kept(
+    heart: Heart, queue: Queue
+) -> None:
+    _lost(heart, "task_lost", "picture_lost", "task_failed")
+    wanted = control.Wanted(lost=True)
+    foreseen = control.foresee_retry(heart.ledger, BatchId("a"), wanted)
+    assert foreseen == control.Retried(queued=2, pictures=4), "what HiDream has failed is no loss"
+    assert control.retry(heart.ledger, queue, BatchId("a"), wanted) == foreseen
+    assert heart.counts("a") == {"queued": 2, "failed": 1}
+    job = heart.submitted(task="new")
+    assert (job.task_id, job.past_task_ids) == ("new", (f"t-{_name(job)}",))
+    assert control.retry(heart.ledger, queue, BatchId("a"), wanted).jobs == 0
+
+
+def test_an_old_task_that_ends_well_after_its_job_was_bought_anew_breaks_nothing(
+    heart: Heart, queue: Queue
+) -> None:
+    _lost(heart, "task_timeout")
+    control.retry(heart.ledger, queue, BatchId("a"), control.Wanted(lost=True))
+    before = heart.snapshot()
+    assert heart.ledger.run(steps.hint(rid("w"), "t-w"))
+    assert heart.snapshot() == before
+    heart.submitted(task="new")
+    assert heart.ledger.run(steps.hint(rid("w"), "t-w"))
+    assert not heart.ledger.run(steps.ended(rid("w"), TaskId("t-w"), ["u"], "poll", None))
+    assert heart.job(rid("w")).task_id == "new"
+    assert heart.ledger.client.hget(heart.ledger.key("tasks"), "t-w") == rid("w")
+
+
+def test_a_callback_of_a_task_that_was_given_up_has_it_asked_again(heart: Heart) -> None:
+    _lost(heart, "task_lost")
+    assert heart.ledger.run(steps.hint(rid("w"), "another"))
+    assert heart.state(rid("w")) is JobState.FAILED
+    assert heart.ledger.run(steps.hint(rid("w"), "t-w"))
+    assert heart.state(rid("w")) is JobState.SUBMITTED
+
+
+def test_a_retry_of_unknown_ones_says_how_many_may_be_bought_a_second_time(
+    heart: Heart, queue: Queue
+) -> None:
+    heart.admit("a", ["x", "y"], seal=True)
+    heart.unknown()
+    heart.unknown()
+    foreseen = control.foresee_retry(heart.ledger, BatchId("a"), control.Wanted(unknown=True))
+    assert foreseen == control.Retried(queued=2, pictures=2)
+
+
+def _name(job: Job) -> str:
+    return next(name for name in "wxyz" if rid(name) == job.request_id)

@@ -5,7 +5,10 @@ if ARGV[2] == 'odd' then
   if ARGV[6] ~= '' then redis.call('ZADD', key('odd'), now, ARGV[6]) end
   if odd_tasks() < ODD_TASKS then return 0 end
 end
-if redis.call('HEXISTS', key('gate'), 'breaker') == 1 or not first_time(ARGV[1]) then return 0 end
-open_breaker('vendor', ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
-redis.call('HSET', key('gate'), 'breaker_by', ARGV[2])
-return 1
+if redis.call('GET', key('once', ARGV[1])) then return 1 end
+if redis.call('HEXISTS', key('gate'), 'breaker') == 1 then return 0 end
+return once(ARGV[1], function()
+  open_breaker('vendor', ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
+  redis.call('HSET', key('gate'), 'breaker_by', ARGV[2])
+  return 1
+end)

@@ -167,15 +167,21 @@ class SubmitClients:
 
 
 class PollClient:
-    """Asks for results, many at a time over at most 32 connections; made and used inside one event loop."""
+    """Asks for results, many at a time over at most so many connections; made and used inside one event loop."""
 
-    def __init__(self, settings: HiDreamSettings, tokens: TokenSource, ssl_context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        settings: HiDreamSettings,
+        tokens: TokenSource,
+        ssl_context: ssl.SSLContext,
+        connections: int = MAX_CONNECTIONS,
+    ) -> None:
         quiet_http_logs()
         self._settings = settings
         self._tokens = tokens
         self._address = join(settings.base_url, settings.results_path)
         self._ssl_context = ssl_context
-        self._lanes = Lanes(self._open, MAX_CONNECTIONS)
+        self._lanes = Lanes(self._open, connections)
 
     async def results(self, task_id: TaskId, *, expected: int = 1) -> PollOutcome:
         """Asks once how a task stands; each GET lasts at most `poll_timeout_s`, waiting for a connection too.

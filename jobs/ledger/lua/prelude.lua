@@ -35,9 +35,6 @@ local function once(token, step)
   return reply
 end
 
--- Whether a step without an answer worth telling again runs for the first time.
-local function first_time(token) return redis.call('SET', key('once', token), 1, 'NX', 'PX', 600000) and true or false end
-
 -- The UTC day of the ledger's time, YYYY-MM-DD (days since 1970 to the Gregorian calendar, whose 400 years have 146,097 days).
 local function today()
   local days = math.floor(now / 86400000) + 719468

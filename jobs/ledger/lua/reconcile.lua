@@ -20,6 +20,7 @@ for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'L
       message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
     if to_unknown(rid) then unknown[#unknown + 1] = rid end
   else
+    if not state then redis.call('ZADD', key('broken'), now, rid) end
     release(rid)
   end
 end
@@ -27,6 +28,7 @@ end
 for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('retry'), '-inf', now, 'LIMIT', 0, most)) do
   redis.call('ZREM', key('retry'), rid)
   local waiting = redis.call('HMGET', key('job', rid), 'state', 'claim')
+  if not waiting[1] then redis.call('ZADD', key('broken'), now, rid) end
   if waiting[1] == 'queued' and not waiting[2] then
     back_to_queue(rid)
     redriven[#redriven + 1] = rid
@@ -52,5 +54,5 @@ for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
 end
 if #redriven + #resubmitted > 0 then ring('bell', 64) end
 local reply = { queued, redriven, unknown, resubmitted }
-if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 120000) end
+if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 600000) end
 return reply

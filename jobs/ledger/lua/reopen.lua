@@ -4,7 +4,8 @@ local rid, token = ARGV[1], ARGV[2]
 local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'refs', 'op')
 if found[3] == token then return 1 end
-if found[1] ~= ARGV[3] then return 0 end
+-- One whose rows have all left it is nobody's.
+if found[1] ~= ARGV[3] or (found[2] or '') == '' then return 0 end
 -- A batch that has left the job moves nothing for others.
 if ARGV[4] ~= '' and not string.find(';' .. (found[2] or ''), ';' .. ARGV[4] .. '=', 1, true) then return 0 end
 redis.call('HSET', job, 'op', token)

@@ -14,6 +14,7 @@ end
 local reply = { now, -1, learnt(), redis.call('HMGET', key('gate'), 'answered_ms', 'answered_by', 'fetched_ms') }
 for _, rid in ipairs(due) do
   local fields = redis.call('HGETALL', key('job', rid))
+  if redis.call('HEXISTS', key('job', rid), 'refs') == 0 then redis.call('ZADD', key('broken'), now, rid) end
   if #fields == 0 then
     redis.call('ZREM', key('due'), rid)
   else
