@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import structlog
 
+from jobs.errors import VtonError
 from jobs.ledger import Ledger, steps
 from jobs.records import RequestId, TaskId
 
@@ -116,7 +117,14 @@ class AcceptedAnswers:
             if answer is None:
                 self._tell(path, "it cannot be read")
                 continue
-            if not answer.record(ledger).how:
+            try:
+                recorded = answer.record(ledger)
+            except VtonError:
+                raise
+            except Exception as error:  # noqa: BLE001 one that nobody can record must not keep the others out
+                self._tell(path, f"it cannot be recorded: {type(error).__name__}: {error}")
+                continue
+            if not recorded.how:
                 self._tell(path, "it belongs to another ledger")
                 continue
             log.warning("answer.adopted", request_id=answer.request_id, task_id=answer.task_id)
