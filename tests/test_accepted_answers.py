@@ -37,7 +37,7 @@ from worker.metrics import Metrics
 from worker.policy import PollSchedule
 from worker.submission import Submission
 
-PATIENT_S = 60
+PATIENT_S = 180
 
 
 @pytest.fixture
