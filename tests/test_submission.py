@@ -409,6 +409,55 @@ def test_a_callback_that_overtakes_the_answer_makes_the_first_poll_due_now(desk:
     assert [job.request_id for job in desk.heart.ledger.run(steps.take_due(8)).jobs] == [rid("p")]
 
 
+# -- errors of our own ---------------------------------------------------------------------------------------
+
+
+def spoilt(desk: Desk, key: str, answer: Answer) -> Answer:
+    """An answer that finds a key of the ledger to be what no script expects."""
+
+    def after(wire: Wire, heard: Heard) -> None:
+        client, name = desk.heart.ledger.client, desk.heart.ledger.key(key)
+        client.unlink(name)
+        client.set(name, "not what it was")
+        answer(wire, heard)
+
+    return after
+
+
+def test_an_error_of_our_own_after_an_accepted_answer_keeps_the_task_and_never_loops(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.answers(spoilt(desk, "tasks", accepted("t-77", "s-1")))
+    assert desk.submit()
+    job = desk.heart.job(rid("p"))
+    assert job.state is JobState.UNKNOWN
+    assert job.failure is not None
+    assert "t-77" in job.failure.message
+    assert desk.heart.members("posting") == {}
+    assert desk.spent() == (1, 1)
+    answers = AcceptedAnswers(tmp_path)
+    with structlog.testing.capture_logs() as events:
+        assert [answers.bring_in(desk.heart.ledger) for _ in range(3)] == [0, 0, 0]
+    assert [each["event"] for each in events] == ["answer.unsaved"]
+    desk.heart.ledger.client.unlink(desk.heart.ledger.key("tasks"))
+    assert answers.bring_in(desk.heart.ledger) == 1
+    assert desk.heart.job(rid("p")).task_id == "t-77"
+
+
+@pytest.mark.parametrize("answer", [says({"code": 2004}), raw(429, Retry_After="1"), says({"code": 1051})])
+def test_an_error_of_our_own_after_a_refusal_sets_the_job_aside(desk: Desk, answer: Answer) -> None:
+    desk.answers(spoilt(desk, "bell", answer))
+    assert desk.submit()
+    assert desk.heart.state(rid("p")) in {JobState.UNKNOWN, JobState.QUEUED, JobState.FAILED}
+    assert desk.heart.members("posting") == {}
+    desk.heart.ledger.client.unlink(desk.heart.ledger.key("bell"))
+    desk.heart.score("leases", rid("p"), 0)
+    desk.answers(accepted("t-2"), accepted("t-3"))
+    desk.heart.gate(closed_until=0)
+    assert desk.submit()
+    assert "submitted" in desk.heart.counts("a"), "the account goes on"
+
+
 # -- nothing is sent -----------------------------------------------------------------------------------------
 
 

@@ -9,13 +9,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
 import structlog
 
+from jobs.errors import VtonError
 from jobs.ledger import Ledger, steps
 from jobs.records import RequestId, TaskId
 
@@ -73,22 +74,31 @@ class AcceptedAnswers:
         #: Files that were told of once.
         self._told: set[str] = set()
 
-    def keep(self, answer: AcceptedAnswer) -> Path | None:
+    def keep(self, answer: AcceptedAnswer) -> str | None:
         """Writes the answer so that it outlives the process; None when the disk does not take it."""
-        path = self._folder / f"{answer.request_id}-{uuid4().hex[:8]}.json"
+        # Text, not Path: this is on the way of every job.
+        path = f"{self._folder}/{answer.request_id}-{uuid4().hex[:8]}.json"
         try:
-            self._write(path, json.dumps(asdict(answer)).encode())
+            descriptor = self._open(path)
+            try:
+                whole = os.write(descriptor, content := _encode(answer)) == len(content)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             log.error("answer.unsaved", task_id=answer.task_id, why=f"{path}: {error.strerror}")  # noqa: TRY400
             return None
+        if not whole:
+            log.error(
+                "answer.unsaved", task_id=answer.task_id, why=f"{path}: the disk takes only a part of it"
+            )
         return path
 
-    def secure(self, path: Path | None) -> None:
+    def secure(self, path: str | None) -> None:
         """Makes the answer outlive the machine."""
         if path is None:
             return
         try:
-            for each in (path, self._folder):
+            for each in (path, str(self._folder)):
                 descriptor = os.open(each, os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
@@ -97,11 +107,11 @@ class AcceptedAnswers:
         except OSError as error:
             log.error("answer.unsaved", why=f"{path}: {error.strerror}")  # noqa: TRY400
 
-    def forget(self, path: Path | None) -> None:
+    def forget(self, path: str | None) -> None:
         """The ledger has it."""
         if path is not None:
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)  # noqa: PTH108
 
     def bring_in(self, ledger: Ledger) -> int:
         """Records what lies in the folder; returns how many the ledger has taken.
@@ -116,22 +126,28 @@ class AcceptedAnswers:
             if answer is None:
                 self._tell(path, "it cannot be read")
                 continue
-            if not answer.record(ledger).how:
+            try:
+                recorded = answer.record(ledger)
+            except VtonError:
+                raise
+            except Exception as error:  # noqa: BLE001 one that nobody can record must not keep the others out
+                self._tell(path, f"it cannot be recorded: {type(error).__name__}: {error}")
+                continue
+            if not recorded.how:
                 self._tell(path, "it belongs to another ledger")
                 continue
             log.warning("answer.adopted", request_id=answer.request_id, task_id=answer.task_id)
-            self.forget(path)
+            self.forget(str(path))
             brought += 1
         return brought
 
-    def _write(self, path: Path, content: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def _open(self, path: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            if os.write(descriptor, content) != len(content):
-                raise OSError(0, "the disk took only a part of it")
-        finally:
-            os.close(descriptor)
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(path, flags, 0o600)
 
     def _kept(self) -> Iterator[tuple[Path, AcceptedAnswer | None]]:
         for path in sorted(self._folder.glob("*.json")):
@@ -147,6 +163,10 @@ class AcceptedAnswers:
         if path.name not in self._told:
             self._told.add(path.name)
             log.error("answer.unsaved", why=f"{path}: {why}; it stays where it is")
+
+
+def _encode(answer: AcceptedAnswer) -> bytes:
+    return json.dumps({name: getattr(answer, name) for name in AcceptedAnswer.__slots__}).encode()
 
 
 def _decode(content: bytes) -> AcceptedAnswer:

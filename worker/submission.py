@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, assert_never
 
 import structlog
 
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError, RedisDownError, VtonError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger, steps
 from jobs.ledger.codec import UNREADABLE
@@ -117,16 +117,37 @@ class Submission:
                 return
             case never:
                 assert_never(never)
+        self._send(permit, client, body)
+
+    def _send(self, permit: Permit, client: Submitter, body: Body) -> None:
         with self.metrics.submit_seconds.time():
             outcome = client.submit(body, permit.request_id)
         reach("answered")
         if not isinstance(outcome, NotSent):
             self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
-        if isinstance(outcome, Accepted):
-            self._accept(permit, outcome)
-        else:
-            self._until_recorded(lambda: self._record(permit, outcome))
+        try:
+            if isinstance(outcome, Accepted):
+                self._accept(permit, outcome)
+            else:
+                self._until_recorded(lambda: self._record(permit, outcome))
+        except VtonError:
+            raise
+        except Exception as error:
+            log.exception("actor.failed", what="submit")
+            self._set_aside(permit, outcome, error)
+
+    def _set_aside(self, permit: Permit, outcome: SubmitOutcome, error: Exception) -> None:
+        """An error of our own after HiDream's answer: the job is a person's, its slot is free as soon as no task can run."""
+        task = f"; HiDream named the task {outcome.task_id}" if isinstance(outcome, Accepted) else ""
+        failure = Failure(
+            kind="no_answer",
+            message=f"An error of our own ({type(error).__name__}) after HiDream's answer{task}; it may have been bought",
+            retryable=True,
+            owner=Owner.OPS,
+        )
+        self._until_recorded(lambda: self.ledger.run(steps.hold(permit.request_id, permit.claim, failure)))
+        log.error("submit.unknown", reason="internal")
 
     def _until_recorded(self, record: Callable[[], T], *, failed: Callable[[], None] = lambda: None) -> T:
         """Repeats a step that the ledger must know of while Redis is away; without it this thread is good for nothing.

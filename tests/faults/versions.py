@@ -22,8 +22,8 @@ from tests.faults.verdict import judge
 STRANGE = {"shade": "navy", "plan_v9": '{"steps":[1,2]}', "score_ms": "0.5"}
 #: What an older version has not written into a job: all of it can be done without.
 NEWER_IN_JOBS = (
-    "attempts", "begun_ms", "fetches", "foretold_ms", "hinted", "hint_task", "not_sent", "op", "polled_ms", "polls",
-    "queued_ms", "source", "turned_away", "unanswered", "unanswered_ms", "unsent_ms", "was",
+    "attempts", "begun_ms", "fetches", "foretold_ms", "hinted", "hint_task", "op", "passed", "polled_ms", "polls",
+    "queued_ms", "source", "turned_away", "turned_ms", "unanswered", "unanswered_ms", "was",
 )  # fmt: skip
 NEWER_IN_GATE = (
     "factor", "factor_ms", "last_accept", "lat_mean", "lat_n", "lat_var", "off_mean", "off_n", "off_var", "tat", "told",

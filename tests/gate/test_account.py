@@ -81,6 +81,47 @@ def test_lost_results_in_a_row_pause_the_account(account: Heart) -> None:
     assert not account.ledger.run(count_lost("no answer")), "it is paused already"
 
 
+# -- steps that are sent twice, because their reply was lost -------------------------------------------------
+
+
+def test_an_answer_that_is_counted_twice_counts_once(account: Heart) -> None:
+    calls = [count_bad_answer("vendor", "500") for _ in range(STREAK)]
+    told = [[account.ledger.run(call), account.ledger.run(call)] for call in calls]
+    assert told == [[False, False]] * (STREAK - 1) + [[True, True]]
+    assert account.gate()["streak"] == str(STREAK)
+    assert int(account.gate()["probe_wait"]) == PROBE_MS[0]
+
+
+def test_a_loss_that_is_counted_twice_counts_once(account: Heart) -> None:
+    calls = [count_lost("no answer") for _ in range(LOST)]
+    told = [[account.ledger.run(call), account.ledger.run(call)] for call in calls]
+    assert told == [[False, False]] * (LOST - 1) + [[True, True]]
+
+
+def test_a_pause_that_is_sent_again_does_not_pause_whom_a_person_has_resumed(account: Heart) -> None:
+    paused = pause("disk full")
+    assert account.ledger.run(paused)
+    control.resume(account.ledger)
+    assert account.ledger.run(paused)
+    assert "paused" not in account.gate()
+    resumed = unpause("disk full")
+    account.ledger.run(pause("disk full"))
+    assert account.ledger.run(resumed)
+    account.ledger.run(pause("disk full"))
+    assert account.ledger.run(resumed)
+    assert account.gate()["paused"] == "disk full"
+
+
+def test_a_suspicion_that_is_sent_again_answers_the_same(account: Heart) -> None:
+    suspicion = suspect_token("401", None)
+    before = account.gate()
+    assert not account.ledger.run(suspicion)
+    opened = account.gate()
+    assert opened != before
+    assert not account.ledger.run(suspicion)
+    assert account.gate() == opened
+
+
 # -- throttling ----------------------------------------------------------------------------------------------
 
 

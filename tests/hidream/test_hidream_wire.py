@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.records import Slot
-from worker.hidream.wire import Base64, Body, identifier, read_envelope, submit_body, whole_number, words
+from worker.hidream.wire import (
+    Base64,
+    Body,
+    clean_text,
+    identifier,
+    read_envelope,
+    submit_body,
+    whole_number,
+    words,
+)
 
 
 def sent(body: Body) -> bytes:
@@ -121,3 +130,39 @@ def test_words_lose_tokens_base64_and_line_breaks():
 def test_a_long_chinese_sentence_is_kept():
     sentence = "图片格式不正确请重新上传" * 10
     assert words(sentence) == sentence
+
+
+HALVES = st.text(st.sampled_from(["a", "é", "模", "\U0001f600", "\ud83d", "\ude00", "\ufffd"]), max_size=6)
+
+
+@given(
+    st.dictionaries(
+        HALVES,
+        st.recursive(HALVES | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(HALVES, inner)),
+    ),
+    st.booleans(),
+)
+def test_every_text_of_a_reply_can_be_written_whatever_came(content, escaped):
+    body = json.dumps(content, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    envelope = read_envelope(body)
+    assert envelope is not None
+    json.dumps(envelope.content, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("plain", "plain"),
+        ("模特 \U0001f600", "模特 \U0001f600"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ("x\ud83d", "x\ufffd"),
+        ("\ude00x", "\ufffdx"),
+    ],
+)
+def test_half_a_character_is_replaced_and_two_halves_are_one(text, clean):
+    assert clean_text(text) == clean
+
+
+def test_an_id_with_half_a_character_is_none():
+    assert identifier("t-\ud800") is None
+    assert identifier("t-\ufffd") is None

@@ -1,9 +1,11 @@
 """The ledger's time: Redis' own, which never goes back."""
 
+import time
+
 from redis import Redis
 
 from jobs.ledger import steps
-from tests.heart import Heart
+from tests.heart import LEASE_MS, Heart
 
 
 def server_ms(redis: Redis) -> int:
@@ -58,3 +60,17 @@ def test_time_never_goes_back_while_the_server_catches_up(heart: Heart) -> None:
     clock(heart, server=server_ms(heart.ledger.client) - 999, ahead=90_000)
     told = [now_ms(heart) for _ in range(200)]
     assert told == sorted(told)
+
+
+def test_a_lease_lives_as_long_as_it_would_though_the_server_was_set_back_by_hours(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    late = now_ms(heart) + 7_200_000
+    clock(heart, server=late, ahead=0)
+    permit = heart.granted(in_flight=1)
+    assert late <= permit.go_ms < late + 60_000
+    wait = heart.ask(in_flight=1)
+    assert (wait.reason, wait.wait_ms <= LEASE_MS) == ("slots", True)
+    heart.score("leases", permit.request_id, now_ms(heart) + 300)
+    deadline = time.monotonic() + 60
+    while heart.ask(in_flight=1).kind != "granted":
+        assert time.monotonic() < deadline, "two hours are not over by then"
