@@ -27,10 +27,11 @@ from jobs.cli.options import (
 from jobs.cli.plan import plan_of, print_plan
 from jobs.cli.show import print_end, row_count
 from jobs.cli.station import command_settings, station
-from jobs.errors import NotFoundError, UsageError
+from jobs.errors import NotFoundError, UnwrittenError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.identity import batch_id as identify
 from jobs.manifest import open_manifest
+from jobs.results import output_place
 
 
 def run(
@@ -65,10 +66,19 @@ def run(
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
     with intake(
-        settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
+        settings,
+        manifest,
+        batch=batch,
+        again=again,
+        strict=strict,
+        accept_new_ledger=accept_new_ledger,
+        output=output_place(settings.output_dir),
     ) as taken:
         night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id)
-        end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
+        try:
+            end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
+        except UnwrittenError as error:
+            raise UnwrittenError(f"{error}{' --simulate' if simulate else ''}") from error
         folder = settings.output_dir / end.status.batch_id
         summary = json.loads((folder / "summary.json").read_text())
         code = ended(summary) if end.code is ExitCode.OK else end.code

@@ -125,8 +125,11 @@ class Exporter:
             # Whoever takes a batch over removes our temporary files.
             if isinstance(error, FileNotFoundError) and not lease.held():
                 return None
-            where = error.filename or folder
-            raise UnwrittenError(f"{where}: {error.strerror or type(error).__name__}") from error
+            where = error.filename2 or error.filename or folder
+            raise UnwrittenError(
+                f"{where}: {error.strerror or type(error).__name__}; everything bought is kept: put this"
+                f" right, then vton results {batch_id}"
+            ) from error
         finally:
             lease.drop()
 

@@ -117,10 +117,13 @@ def _runs(text: str) -> bool:
 
 
 def _again_cell(column: str, text: str) -> str:
-    """A cell of failed.csv: a picture's path must still lead to its picture when the file is run again."""
-    if column_of(column) in PICTURE_COLUMNS and _runs(text):
-        return f"./{text.strip()}"
-    return safe_cell(text)
+    """A cell of failed.csv: what we read in it must be read again; blanks around it do not count."""
+    if column_of(column) is None or not _runs(text):
+        return safe_cell(text)
+    plain = text.strip()
+    if column_of(column) in PICTURE_COLUMNS and _runs(plain):
+        return f"./{plain}"
+    return safe_cell(plain)
 
 
 def _again_name(name: str) -> str:
