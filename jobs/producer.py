@@ -117,6 +117,7 @@ class Producer:
             delimiter=manifest.dialect.delimiter,
             bom="1" if manifest.dialect.bom else "",
             output=self._output,
+            charged="0",
         )
         if not new:
             self._ledger.set_output(batch_id, self._output)

@@ -159,7 +159,7 @@ class Exporter:
         with file.anew(entry, lease.renew) as write:
             counts = write_tables(folder, columns, _passing(rows.all(), write), lease.renew, rows.dialect)
             reach("exporting")
-        told = summary(rows.status, counts, self._ledger.batch_fields(rows.status.batch_id))
+        told = summary(rows.status, counts, rows.fields.get("manifest", ""))
         write_json(folder / "summary.json", told, lease.renew)
         with replacement(folder / "report.html", lease.renew) as page:
             write_report(

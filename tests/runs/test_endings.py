@@ -1,6 +1,7 @@
 """How nights end: each with its own exit code, its words, and nothing bought that should not be."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_budget_is_spent_to_the_picture_and_never_beyond(shop):
     manifest = shop.urls(9)
     batch = shop.run(manifest, code=8, VTON_LIMITS__MAX_IMAGES_PER_BATCH="4")
     shop.agree(batch)
-    assert batch.summary["bought"] == len(shop.vendor.tasks) == len(shop.vendor.submits) == 4
+    assert batch.summary["charged_for_sure"] == len(shop.vendor.tasks) == len(shop.vendor.submits) == 4
     assert batch.summary["status"] == {"queued": 5, "succeeded": 4}
     batch = shop.run(manifest, code=8, VTON_LIMITS__MAX_IMAGES_PER_DAY="7")
     assert batch.summary["status"] == {"queued": 2, "succeeded": 7}
@@ -195,7 +196,12 @@ def test_a_post_without_an_answer_is_unknown_and_bought_again_only_when_a_person
     batch = shop.run(manifest, code=5)
     shop.agree(batch)
     assert batch.statuses() == ["succeeded", "unknown", "succeeded"]
-    assert batch.summary["bought"] == 3
+    assert [batch.summary[name] for name in ("ordered", "charged_for_sure", "perhaps_charged")] == [3, 2, 1]
+    (gap,) = batch.table("failed.csv")
+    assert gap["vton_posted_at"] == batch.lines[1]["timings"]["posted_at"]
+    assert gap["vton_posted_at"] in gap["vton_message"]
+    sent = datetime.fromisoformat(gap["vton_posted_at"])
+    assert abs((sent - datetime.now(UTC)).total_seconds()) < 600
     assert "0 jobs" in shop.vton("retry", batch.folder.name).out
     assert "1 jobs" in shop.vton("retry", batch.folder.name, "--unknown").out
     batch = shop.run(manifest)
