@@ -66,12 +66,23 @@ class Produced:
 class Producer:
     """Feeds manifests. Running it twice with the same file changes nothing and sends lost messages again."""
 
-    def __init__(self, ledger: Ledger, queue: Queue, planner: Planner, *, file_name: str) -> None:
-        """`file_name`: what the manifest is called in messages."""
+    def __init__(
+        self, ledger: Ledger, queue: Queue, planner: Planner, *, file_name: str, output: str = ""
+    ) -> None:
+        """Prepares a producer.
+
+        Args:
+            ledger: where rows go.
+            queue: where tickets go.
+            planner: makes jobs of rows.
+            file_name: what the manifest is called in messages.
+            output: where the batch's files belong, see jobs.results.output_place; empty: wherever workers write.
+        """
         self._ledger = ledger
         self._queue = queue
         self._planner = planner
         self._name = file_name
+        self._output = output
 
     def check(
         self,
@@ -135,7 +146,11 @@ class Producer:
             columns=encode(list(manifest.columns)),
             delimiter=manifest.dialect.delimiter,
             bom="1" if manifest.dialect.bom else "",
+            output=self._output,
+            charged="0",
         )
+        if not new:
+            self._ledger.set_output(batch_id, self._output)
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
         rows = bad = queued = reused = duplicate = changed = 0
         for count, chunk_bad, admitted in self._admitted(manifest, batch_id, stop):

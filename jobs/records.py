@@ -274,6 +274,14 @@ class BatchStatus:
     created_ms: int
     #: When the last row ended; None while the batch runs.
     completed_ms: int | None
+    #: Submits that count against its budget: those charged for sure and those perhaps charged.
+    ordered: int = 0
+    #: Of these, those whose task HiDream has named.
+    charged_for_sure: int = 0
+    #: Of these, those without a clear answer (yet).
+    perhaps_charged: int = 0
+    #: Submits that were counted and given back: nothing was bought by them for sure.
+    refunded: int = 0
 
     @property
     def open(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import re
 import ssl
 import threading
@@ -29,6 +30,8 @@ from worker.pictures_store import PictureStore, Spool, StoreFullError
 
 #: Bytes gathered before a thread writes them; most pictures are written, proven and kept in one go.
 _GATHER_BYTES = 1_000_000
+#: Errors after which the store takes nothing more either, until somebody has looked.
+ILL_STORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 _BARE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _PICTURE_NAME = re.compile(r"(?i).+\.(jpe?g|png|webp)")
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
@@ -145,6 +148,10 @@ class Downloader:
             return DiskFull(reason=str(error))
         except BrokenPictureError as error:
             return Broken(reason=str(error))
+        except OSError as error:
+            # Ours, while what came was looked at: it says nothing about the picture.
+            why = f"the picture store: {error.strerror or type(error).__name__}"
+            return DiskFull(reason=why) if error.errno in ILL_STORE else Transient(reason=why)
 
     async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | bytes:
         """Reads the whole picture into the spool, but for its end, which is returned."""

@@ -1,5 +1,6 @@
 """Proves that a downloaded file is a whole picture: by decoding all of it, or by its structure when that is too heavy."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def prove(path: Path, *, max_pixels: int) -> Proof:
 
     Raises:
         BrokenPictureError: no JPEG, PNG or WEBP, more pixels than `max_pixels`, truncated or corrupt.
+        OSError: the file cannot be read, or there is no memory for it; that says nothing about the picture.
     """
     size = path.stat().st_size
     if size == 0:
@@ -47,7 +49,12 @@ def prove(path: Path, *, max_pixels: int) -> Proof:
         raise
     except Image.DecompressionBombError as error:
         raise BrokenPictureError(f"more than {max_pixels:,} pixels") from error
+    except MemoryError as error:
+        raise OSError(errno.ENOMEM, "no memory to decode it") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # The system's, not Pillow's: its own have no number.
+            raise
         # Bytes from outside make Pillow raise nearly everything.
         raise BrokenPictureError(f"not a whole picture: {type(error).__name__}") from error
     # Decoders forgive a missing end once all pixels have come.

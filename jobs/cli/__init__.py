@@ -2,30 +2,52 @@
 
 import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import structlog
+from redis import RedisError
 
 from jobs.cli.commands import cli
 from jobs.cli.output import make_output_safe
-from jobs.errors import VtonError
+from jobs.errors import ConfigError, VtonError
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs a command; an error is one line, and what we did not foresee is in the log."""
+    """Runs a command; an error is one line that names its cause, and only what is our own mistake is in the log."""
     # Pictures of people, catalogs and the ledger are this user's only.
     os.umask(0o077)
     make_output_safe()
     try:
-        cli()
+        try:
+            cli()
+        finally:
+            # Here, where its failing is told, and not when the interpreter ends.
+            sys.stdout.flush()
     except VtonError as error:
         sys.stderr.write(f"vton: {error}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        with suppress(OSError):
+            # What is left of the output has nowhere to go; the interpreter would try it once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"{error.filename}: " if error.filename else "", error.strerror or type(error).__name__)
+    except UnicodeError as error:
+        _fail("text that cannot be read or written here: ", str(error))
+    except RedisError as error:
+        _fail("redis: ", str(error) or type(error).__name__)
     except Exception as error:  # noqa: BLE001 the last resort, for people
         # Through the log, so that no secret stands in a raw traceback.
         structlog.get_logger().exception("actor.failed", what="vton")
         sys.stderr.write(f"vton: internal error: {type(error).__name__}\n")
         sys.exit(1)
+
+
+def _fail(where: str, cause: str) -> NoReturn:
+    """Ends for a cause outside that a person can mend: no room, no rights, a server that refuses."""
+    sys.stderr.write(f"vton: {where}{cause}\n")
+    sys.exit(ConfigError.exit_code)

@@ -28,9 +28,10 @@ from jobs.cli.plan import plan_of, print_plan
 from jobs.cli.show import print_cut, print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.cli.stopping import Stop
-from jobs.errors import NotFoundError, UsageError
+from jobs.errors import NotFoundError, UnwrittenError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
+from jobs.results import output_place
 
 
 def run(
@@ -73,11 +74,15 @@ def run(
             again=again,
             strict=strict,
             accept_new_ledger=accept_new_ledger,
+            output=output_place(settings.output_dir),
             stop=stop.check,
         ) as taken,
     ):
         night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id, stop)
-        end = night.run(simulation=Simulation(faults=faults) if simulate else None)
+        try:
+            end = night.run(simulation=Simulation(faults=faults) if simulate else None)
+        except UnwrittenError as error:
+            raise UnwrittenError(f"{error}{' --simulate' if simulate else ''}") from error
         if not end.files:
             print_cut(end.status, end.why, simulated=simulate)
             raise typer.Exit(end.code)

@@ -17,6 +17,7 @@ from jobs.manifest import Manifest, open_manifest
 from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.records import BatchId
+from jobs.results.claim import refuse
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -41,17 +42,20 @@ def intake(
     again: str,
     strict: bool,
     accept_new_ledger: bool,
+    output: str = "",
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the station that it will go into; nothing is recorded yet.
 
-    `stop` is called before each row that is looked at and raises what shall end the looking.
+    `output`: where the batch's files belong, see jobs.producer; `stop` is called before each row that is looked at and
+    raises what shall end the looking.
 
     Raises:
         NotFoundError: there is no such manifest.
         ManifestError: no valid row, or with `strict` any bad one or a column that looks misspelt.
         UsageError: the batch's name is no name, or that of another manifest.
-        ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone.
+        ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone, or the batch's
+            folder holds results of another one.
     """
     manifest = open_manifest(path)
     doubts = _Doubts(manifest, Path(path).name)
@@ -60,8 +64,11 @@ def intake(
         if not accept_new_ledger:
             check_ledger(opened, batch_id)
         planner = planner_of(opened, path, manifest, again)
-        producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
+        producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name, output=output)
         producer.check(manifest, batch_id, strict=strict, stop=stop)
+        if output:
+            folder = settings.output_dir / batch_id
+            refuse(folder, opened.ledger, batch_id, lambda: None, accept=accept_new_ledger)
         doubts.tell(strict=strict)
         settle(opened, batch_id, accept_new=accept_new_ledger)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)

@@ -9,7 +9,7 @@ import yaml
 
 from jobs.cli.doctor import examine, print_checks, verdict
 from jobs.cli.memory import lost_ledger
-from jobs.cli.options import BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
+from jobs.cli.options import AcceptOpt, BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
 from jobs.cli.show import print_batches, print_status, watch_status
 from jobs.cli.station import command_settings, has_simulated, make_output_dir, station
 from jobs.errors import LedgerLostError, UsageError
@@ -50,12 +50,14 @@ def results(
     output: OutputOpt = None,
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
+    accept_new_ledger: AcceptOpt = False,
 ) -> None:
     """Write a batch's files anew from the ledger."""
     settings = command_settings(config, output=output, simulate=simulate)
     make_output_dir(settings)
     with station(settings) as opened:
-        exported = opened.exporter.export(BatchId(batch), tables=True)
+        # Whoever looks does not put the batch to rest: its own files may lie elsewhere.
+        exported = opened.exporter.export(BatchId(batch), tables=True, rest=False, accept=accept_new_ledger)
     if exported is None:
         raise UsageError(f"{batch}: its files are being written right now; try again in a moment")
     sys.stdout.write(f"{exported.folder}\n")

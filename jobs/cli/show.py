@@ -32,11 +32,12 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
     option = " --simulate" if simulated else ""
     out = sys.stdout.write
     status = summary["status"]
-    bought = summary["bought"]
     out(
         f"\n{summary['batch']}: {row_count(summary['rows'])}, {status.get('succeeded', 0)} with their picture"
     )
-    out(f" ({bought} bought" + (f", {summary['reused_rows']} reused" if summary["reused_rows"] else ""))
+    out(
+        f" ({money_words(summary)}" + (f", {summary['reused_rows']} reused" if summary["reused_rows"] else "")
+    )
     out((f", {summary['duplicate_rows']} share another row's" if summary["duplicate_rows"] else "") + ")\n")
     for name, count in status.items():
         if name != "succeeded":
@@ -49,7 +50,10 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
     if status.get("unknown"):
         again = f"vton retry {summary['batch']} --unknown{option}"
-        out(f"  unknown: HiDream gave no clear answer, they may be bought; again: {again}\n")
+        out(
+            "  unknown: HiDream gave no clear answer, they are perhaps charged; when they were sent stands in vton_posted_at"
+            f" of {folder / 'failed.csv'}; again: {again}\n"
+        )
     out(f"results: {folder / 'results.csv'}\nreport: {folder / 'report.html'}\n")
     if why:
         out(f"ended early: {why}\n")
@@ -59,6 +63,15 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         out(
             f"still queued: {row_count(status['queued'])}; any next {again} buys them; not wanted: {cancel}\n"
         )
+
+
+def money_words(summary: Mapping[str, Any]) -> str:
+    """What a batch has ordered, and how much of it is charged; the words are those of summary.json."""
+    words = f"{summary['ordered']} ordered"
+    if summary["perhaps_charged"]:
+        charged, perhaps = summary["charged_for_sure"], summary["perhaps_charged"]
+        words += f": {charged} charged for sure, {perhaps} perhaps charged"
+    return words + (f"; {summary['refunded']} refunded" if summary["refunded"] else "")
 
 
 def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:

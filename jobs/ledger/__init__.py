@@ -191,6 +191,10 @@ class Ledger:
         counts = {
             name[2:]: int(value) for name, value in fields.items() if name.startswith("n:") and value != "0"
         }
+        ordered = int(fields.get("spent", 0))
+        # Versions up to 0.1 did not count what was charged.
+        charged = int(fields.get("charged", ordered - counts.get("unknown", 0)))
+        perhaps = max(0, min(ordered, ordered - charged))
         return BatchStatus(
             batch_id=batch_id,
             sealed=fields.get("sealed") == "1",
@@ -200,6 +204,10 @@ class Ledger:
             duplicate=int(fields.get("duplicate", 0)),
             created_ms=int(fields["created_ms"]),
             completed_ms=int(fields["completed_ms"]) if "completed_ms" in fields else None,
+            ordered=ordered,
+            charged_for_sure=ordered - perhaps,
+            perhaps_charged=perhaps,
+            refunded=int(fields.get("refunded", 0)),
         )
 
     def batch_fields(self, batch_id: BatchId) -> dict[str, str]:

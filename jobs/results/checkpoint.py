@@ -17,6 +17,8 @@ RESULTS = "results.jsonl"
 CHECKPOINT = ".vton-export.json"
 #: Bytes before the end of what is covered that the checksum is made of.
 TAIL = 4096
+#: What the prefix of a simulated shop's keys ends with: its pictures are drawn, and never to be taken for bought ones.
+SIMULATED = "-simulated"
 #: Before the first entry of an outbox.
 NOTHING = "0"
 
@@ -27,7 +29,9 @@ class Checkpoint:
 
     #: Id of the ledger it was made from.
     ledger: str
-    #: Orders that this ledger had counted then.
+    #: Prefix of its keys; that of a simulated shop ends with SIMULATED.
+    prefix: str
+    #: Orders that it had counted then.
     orders: int
     #: The last entry of the batch's outbox that the file has; NOTHING before the first.
     entry: str
@@ -42,6 +46,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         found = json.loads((folder / CHECKPOINT).read_bytes())
         return Checkpoint(
             ledger=str(found["ledger"]),
+            prefix=str(found["prefix"]),
             orders=int(found["orders"]),
             entry=str(found["entry"]),
             length=int(found["length"]),
@@ -83,6 +88,7 @@ def _within_results(path: Path) -> Checkpoint | None:
                 return None
             length = start + begin
             crc = tail_crc(file, length) or 0
-            return Checkpoint(ledger=str(line["ledger"]), orders=0, entry=entry, length=length, crc=crc)
+            ledger = str(line["ledger"])
+            return Checkpoint(ledger=ledger, prefix="", orders=0, entry=entry, length=length, crc=crc)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None

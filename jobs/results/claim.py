@@ -1,5 +1,6 @@
 """Whose a batch folder is: results of another ledger, or of what this ledger has forgotten, are never written over."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jobs.results.checkpoint import (
     CHECKPOINT,
     NOTHING,
     RESULTS,
+    SIMULATED,
     Checkpoint,
     read_checkpoint,
     write_checkpoint,
@@ -24,65 +26,88 @@ log = structlog.get_logger()
 
 #: The checkpoint goes last: until then the folder still says whose it was.
 KEPT = (RESULTS, "results.csv", "failed.csv", "summary.json", "report.html", CHECKPOINT)
+IMAGES = "images"
 
 
 def claim(
     folder: Path, ledger: Ledger, batch_id: BatchId, renew: Renew, *, accept: bool = False
 ) -> ResultsFile:
-    """The folder's results.jsonl, ready for this ledger's rows.
+    """The folder's results.jsonl, ready for this ledger's rows; arguments and errors as of `refuse`."""
+    found = refuse(folder, ledger, batch_id, renew, accept=accept)
+    ledger_id, orders = _mark(ledger)
+    file = ResultsFile(folder, ledger_id, ledger.prefix, orders)
+    if found is None:
+        file.begin(renew)
+    elif not (folder / CHECKPOINT).exists():
+        # From the file's last line, where earlier versions had it, to its own place.
+        write_checkpoint(folder, replace(found, prefix=ledger.prefix), renew)
+    return file
+
+
+def refuse(
+    folder: Path, ledger: Ledger, batch_id: BatchId, renew: Renew, *, accept: bool = False
+) -> Checkpoint | None:
+    """Refuses a folder with results that this ledger does not have; what may go gets other names.
 
     Args:
-        folder: the batch folder; it exists.
+        folder: the batch folder.
         ledger: where the rows stand.
         batch_id: the batch.
         renew: renews the exporter's lease.
         accept: a person goes on without what the folder's own ledger knew.
 
+    Returns:
+        The folder's checkpoint; None when it has none (any more).
+
     Raises:
-        ForeignResultsError: it holds results that this ledger does not have; nothing was changed.
+        ForeignResultsError: nothing was changed.
     """
-    with translated():
-        ledger_id, orders = ledger.client.hmget(ledger.key("meta"), "id", "orders")
-    file = ResultsFile(folder, ledger_id or "", int(orders or 0))
     found = read_checkpoint(folder)
     if found is None:
         if (folder / RESULTS).exists() and (folder / RESULTS).stat().st_size:
             # Torn by an earlier version, or somebody's own.
             keep_aside(folder, "unclaimed", renew)
-        file.begin(renew)
-    elif why := _objection(found, ledger, batch_id, ledger_id, int(orders or 0)):
-        if not accept and not _accepted(found, ledger, ledger_id, int(orders or 0)):
-            raise ForeignResultsError(
-                f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in"
-                " with vton recover, or say --accept-new-ledger: then they are kept under other names"
-            )
-        keep_aside(folder, found.ledger[:8], renew)
-        file.begin(renew)
-    elif not (folder / CHECKPOINT).exists():
-        # From the file's last line, where earlier versions had it, to its own place.
-        write_checkpoint(folder, found, renew)
-    return file
+        return None
+    if not (why := _objection(found, ledger, batch_id)):
+        return found
+    drawn = found.prefix.endswith(SIMULATED)
+    if not (accept or drawn or _accepted(found, ledger)):
+        raise ForeignResultsError(
+            f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
+            " vton recover, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under other names"
+        )
+    keep_aside(folder, found.ledger[:8], renew, images=drawn)
+    return None
 
 
-def keep_aside(folder: Path, mark: str, renew: Renew) -> None:
-    """Gives the files of a batch folder other names, e.g. `results.<mark>.jsonl`; its pictures stay where they are."""
+def keep_aside(folder: Path, mark: str, renew: Renew, *, images: bool = False) -> None:
+    """Gives the files of a batch folder other names, e.g. `results.<mark>.jsonl`; its pictures too with `images`."""
+    names = (IMAGES, *KEPT) if images else KEPT
     marks = (mark if number == 1 else f"{mark}-{number}" for number in count(1))
-    free = next(one for one in marks if not any(_aside(folder / name, one).exists() for name in KEPT))
+    free = next(one for one in marks if not any(_aside(folder / name, one).exists() for name in names))
     renew()
-    for name in KEPT:
+    for name in names:
         if (folder / name).exists():
             (folder / name).replace(_aside(folder / name, free))
+    if images:
+        (folder / IMAGES).mkdir(mode=0o700)
     log.warning("export.kept", folder=str(folder), name=_aside(Path(RESULTS), free).name)
+
+
+def _mark(ledger: Ledger) -> tuple[str, int]:
+    """The ledger's id, empty before its first batch, and how many orders it has counted."""
+    with translated():
+        ledger_id, orders = ledger.client.hmget(ledger.key("meta"), "id", "orders")
+    return ledger_id or "", int(orders or 0)
 
 
 def _aside(path: Path, mark: str) -> Path:
     return path.with_name(f"{path.stem}.{mark}{path.suffix}")
 
 
-def _objection(
-    found: Checkpoint, ledger: Ledger, batch_id: BatchId, ledger_id: str | None, orders: int
-) -> str:
+def _objection(found: Checkpoint, ledger: Ledger, batch_id: BatchId) -> str:
     """What these results have that the ledger has not; empty when it has all of them."""
+    ledger_id, orders = _mark(ledger)
     if found.ledger != ledger_id:
         return f"are of another ledger ({found.ledger[:8]})"
     if found.orders > orders:
@@ -94,8 +119,9 @@ def _objection(
     return "" if known else "have rows whose end this ledger has forgotten"
 
 
-def _accepted(found: Checkpoint, ledger: Ledger, ledger_id: str | None, orders: int) -> bool:
+def _accepted(found: Checkpoint, ledger: Ledger) -> bool:
     """Whether a person goes on with this ledger in the place of theirs, or no order was lost with what it forgot."""
+    ledger_id, orders = _mark(ledger)
     if found.ledger == ledger_id:
         return found.orders <= orders
     with translated():

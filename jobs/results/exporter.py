@@ -125,8 +125,11 @@ class Exporter:
             # Whoever takes a batch over removes our temporary files.
             if isinstance(error, FileNotFoundError) and not lease.held():
                 return None
-            where = error.filename or folder
-            raise UnwrittenError(f"{where}: {error.strerror or type(error).__name__}") from error
+            where = error.filename2 or error.filename or folder
+            raise UnwrittenError(
+                f"{where}: {error.strerror or type(error).__name__}; everything bought is kept: put this"
+                f" right, then vton results {batch_id}"
+            ) from error
         finally:
             lease.drop()
 
@@ -156,7 +159,7 @@ class Exporter:
         with file.anew(entry, lease.renew) as write:
             counts = write_tables(folder, columns, _passing(rows.all(), write), lease.renew, rows.dialect)
             reach("exporting")
-        told = summary(rows.status, counts, self._ledger.batch_fields(rows.status.batch_id))
+        told = summary(rows.status, counts, rows.fields.get("manifest", ""))
         write_json(folder / "summary.json", told, lease.renew)
         with replacement(folder / "report.html", lease.renew) as page:
             write_report(

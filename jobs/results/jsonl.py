@@ -8,7 +8,6 @@ crash leaves half written is cut off by the next export.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from jobs.failpoints import reach
@@ -25,12 +24,13 @@ from jobs.results.lease import LeaseLostError
 
 
 class ResultsFile:
-    """The file of one batch folder; `ledger` and `orders`: of the ledger it is made from, see Checkpoint."""
+    """The file of one batch folder; `ledger`, `prefix`, `orders`: of the ledger it is made from, see Checkpoint."""
 
-    def __init__(self, folder: Path, ledger: str, orders: int = 0) -> None:
+    def __init__(self, folder: Path, ledger: str, prefix: str = "", orders: int = 0) -> None:
         self._folder = folder
         self._path = folder / RESULTS
         self._ledger = ledger
+        self._prefix = prefix
         self._orders = orders
 
     def checkpoint(self) -> Checkpoint | None:
@@ -46,7 +46,7 @@ class ResultsFile:
 
     def begin(self, renew: Renew) -> Checkpoint:
         """An empty file, its checkpoint first: whatever a crash leaves behind it is known to be this ledger's."""
-        empty = Checkpoint(ledger=self._ledger, orders=self._orders, entry=NOTHING, length=0, crc=0)
+        empty = self._covering(NOTHING, 0, 0)
         write_checkpoint(self._folder, empty, renew)
         return empty
 
@@ -77,7 +77,7 @@ class ResultsFile:
             crc = tail_crc(file, length)
         if crc is None:
             raise LeaseLostError("another exporter has cut results.jsonl meanwhile")
-        moved = replace(after, orders=max(after.orders, self._orders), entry=entry, length=length, crc=crc)
+        moved = self._covering(entry, length, crc)
         write_checkpoint(self._folder, moved, renew)
         return moved
 
@@ -93,5 +93,9 @@ class ResultsFile:
         with self._path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             crc = tail_crc(file, length) or 0
-        made = Checkpoint(ledger=self._ledger, orders=self._orders, entry=entry, length=length, crc=crc)
-        write_checkpoint(self._folder, made, renew)
+        write_checkpoint(self._folder, self._covering(entry, length, crc), renew)
+
+    def _covering(self, entry: str, length: int, crc: int) -> Checkpoint:
+        return Checkpoint(
+            ledger=self._ledger, prefix=self._prefix, orders=self._orders, entry=entry, length=length, crc=crc
+        )

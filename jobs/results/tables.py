@@ -68,7 +68,7 @@ def write_tables(
     return counts
 
 
-def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -> dict[str, Any]:
+def summary(status: BatchStatus, counts: Counter[str], manifest: str) -> dict[str, Any]:
     """summary.json: the counts by status add up to the rows."""
 
     def part(prefix: str) -> dict[str, int]:
@@ -80,7 +80,7 @@ def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -
 
     return {
         "batch": status.batch_id,
-        "manifest": fields.get("manifest", ""),
+        "manifest": manifest,
         "complete": status.complete,
         "rows": sum(part("status:").values()),
         "status": part("status:"),
@@ -90,7 +90,10 @@ def summary(status: BatchStatus, counts: Counter[str], fields: dict[str, str]) -
         "pictures_by_source": part("source:"),
         "reused_rows": status.reused,
         "duplicate_rows": status.duplicate,
-        "bought": int(fields.get("spent", 0)),
+        "ordered": status.ordered,
+        "charged_for_sure": status.charged_for_sure,
+        "perhaps_charged": status.perhaps_charged,
+        "refunded": status.refunded,
         "created_at": iso(status.created_ms),
         "completed_at": iso(status.completed_ms),
         "seconds": None
@@ -117,10 +120,13 @@ def _runs(text: str) -> bool:
 
 
 def _again_cell(column: str, text: str) -> str:
-    """A cell of failed.csv: a picture's path must still lead to its picture when the file is run again."""
-    if column_of(column) in PICTURE_COLUMNS and _runs(text):
-        return f"./{text.strip()}"
-    return safe_cell(text)
+    """A cell of failed.csv: what we read in it must be read again; blanks around it do not count."""
+    if column_of(column) is None or not _runs(text):
+        return safe_cell(text)
+    plain = text.strip()
+    if column_of(column) in PICTURE_COLUMNS and _runs(plain):
+        return f"./{plain}"
+    return safe_cell(plain)
 
 
 def _again_name(name: str) -> str:

@@ -56,13 +56,13 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     assert (status["counts"], status["complete"]) == ({"cancelled": 3}, True)
     assert shop.vton("results", batch_id, "-o", "files").out.strip().endswith(batch_id)
     summary = json.loads((shop.folder / "files" / batch_id / "summary.json").read_text())
-    assert (summary["status"], summary["bought"]) == ({"cancelled": 3}, 0)
+    assert (summary["status"], summary["ordered"]) == ({"cancelled": 3}, 0)
     with (shop.folder / "files" / batch_id / "failed.csv").open(newline="") as failed:
         names, *gaps = csv.reader(failed)
     with (shop.folder / manifest).open(newline="") as fed:
-        assert [names[:-3], *(gap[:-3] for gap in gaps)] == list(csv.reader(fed))
-    assert {tuple(gap[-3:]) for gap in gaps} == {
-        ("cancelled", "the batch was cancelled before it was submitted", "ops")
+        assert [names[:-4], *(gap[:-4] for gap in gaps)] == list(csv.reader(fed))
+    assert {tuple(gap[-4:]) for gap in gaps} == {
+        ("cancelled", "the batch was cancelled before it was submitted", "ops", "")
     }
     assert shop.vton("retry", batch_id).out.startswith(f"{batch_id}: 3 jobs wait again;")
     listed = json.loads(shop.vton("status", "--json").out)

@@ -1,8 +1,18 @@
 """Commands that cannot go on: one line, the right exit code, nothing bought and nothing recorded."""
 
-import pytest
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.runs.shop import TOKEN
+import pytest
+import redis
+
+from jobs.cli import main
+from jobs.identity import batch_id as identify
+from jobs.manifest import open_manifest
+from jobs.results.jsonl import ResultsFile
+from tests.runs.shop import PATIENCE_S, TOKEN
 
 ROW = "sku,person,upper\na,https://cdn.example/p,https://cdn.example/g\n"
 
@@ -110,6 +120,68 @@ def test_an_output_folder_that_cannot_be_one_is_refused_before_anything_is_bough
     ended = shop.vton("run", "night.csv", "-o", "out")
     assert ended.code in {2, 7}
     assert "out" in one_line(ended)
+
+
+@pytest.mark.parametrize("words", [(), ("--batch", "mine")], ids=" ".join)
+def test_a_run_over_results_of_another_ledger_is_refused_before_anything_is_recorded(shop, words):
+    manifest = open_manifest(str(shop.write("night.csv", ROW)))
+    batch = words[1] if words else identify(manifest.name, manifest.digest)
+    folder = shop.folder / "out" / batch
+    folder.mkdir(parents=True)
+    file = ResultsFile(folder, "b" * 32)
+    file.append(['{"row": 1}'], "9-0", lambda: None, after=file.begin(lambda: None))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    ended = shop.vton("run", "night.csv", "-o", "out", *words)
+    assert ended.code == 7
+    line = one_line(ended)
+    assert f"out/{batch}: its results are of another ledger (bbbbbbbb)" in line
+    assert "--accept-new-ledger" in line
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert shop.vton("status").out.startswith("no batch yet")
+
+
+@pytest.mark.parametrize("words", [("status",), ("config",)], ids=" ".join)
+def test_a_standard_output_without_room_is_named_as_what_it_is(shop, words):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 no file of ours
+        ended = subprocess.run(
+            [str(Path(sys.executable).with_name("vton")), *words],
+            cwd=shop.folder,
+            env=shop.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (7, "vton: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "/x/y"), "/x/y: No space left on device"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (
+            UnicodeEncodeError("ascii", "衣", 0, 1, "ordinal not in range(128)"),
+            "cannot be read or written here",
+        ),
+        (redis.ResponseError("DB index is out of range"), "redis: DB index is out of range"),
+    ],
+    ids=repr,
+)
+def test_a_cause_outside_is_told_in_one_line_and_is_no_internal_error(monkeypatch, capsys, error, said):
+    def broken():
+        raise error
+
+    monkeypatch.setattr("jobs.cli.cli", broken)
+    before = os.umask(0o022)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        os.umask(before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (ended.value.code, said in line, "internal error" in line) == (7, True, False)
 
 
 def test_config_prints_every_setting_in_force_and_no_secret(shop):

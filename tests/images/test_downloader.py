@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import hashlib
 import io
 import os
@@ -211,6 +212,31 @@ def test_what_is_not_a_whole_picture_is_broken_and_leaves_nothing(fetch, tmp_pat
 
     with RawServer(answer) as server:
         assert isinstance(fetch(server, "/a"), Broken)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFull),
+        (OSError(errno.EIO, "Input/output error"), DiskFull),
+        (PermissionError(errno.EACCES, "Permission denied"), DiskFull),
+        (OSError(errno.EMFILE, "Too many open files"), Transient),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), Transient),
+        (MemoryError(), Transient),
+        (OSError("image file is truncated"), Broken),
+    ],
+    ids=repr,
+)
+def test_an_error_of_the_system_while_a_picture_is_proven_says_nothing_of_the_picture(
+    fetch, tmp_path, monkeypatch, error, outcome
+):
+    def fails(*_args: object, **_kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, "open", fails)
+    with RawServer(raw(200, JPEG)) as server:
+        assert isinstance(fetch(server, "/a.jpg"), outcome)
     assert files(tmp_path) == []
 
 

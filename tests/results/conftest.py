@@ -21,7 +21,7 @@ from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.queue import Queue
 from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
-from jobs.results import Exporter
+from jobs.results import Exporter, output_place
 from jobs.settings import LimitSettings, PictureSettings
 from worker.gate import Gate
 
@@ -49,13 +49,20 @@ class Books:
     def exporter(self) -> Exporter:
         return Exporter(self.ledger, output_dir=self.out, picture_store=self.store)
 
-    def feed(self, content: str | bytes, name: str = "night.csv") -> BatchId:
+    def exporting(self, output: Path) -> Exporter:
+        """An exporter of another process, into a folder of its own."""
+        return Exporter(self.ledger, output_dir=output, picture_store=self.store)
+
+    def feed(self, content: str | bytes, name: str = "night.csv", output: Path | None = None) -> BatchId:
+        """`output`: the folder that a run was given for its results."""
         path = self.folder / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         manifest = open_manifest(str(path))
         planner = Planner(LocalPictures(PictureSettings(), manifest.folder).source)
         batch_id = identify(manifest.name, manifest.digest)
-        Producer(self.ledger, self.queue, planner, file_name=name).feed(manifest, batch_id)
+        place = output_place(output) if output else ""
+        producer = Producer(self.ledger, self.queue, planner, file_name=name, output=place)
+        producer.feed(manifest, batch_id)
         return batch_id
 
     def finish(

@@ -354,6 +354,7 @@ def test_the_checkpoint_says_how_many_orders_the_ledger_had_counted(books):
     size = (books.out / batch / "results.jsonl").stat().st_size
     assert found == Checkpoint(
         ledger=books.ledger.ledger_id(),
+        prefix=books.ledger.prefix,
         orders=41,
         entry=books.ledger.last_entry(batch),
         length=size,

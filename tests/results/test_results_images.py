@@ -80,7 +80,7 @@ def test_two_rows_that_share_a_job_both_have_their_picture_and_it_is_bought_once
     ]
     folder = books.out / batch / "images"
     assert (folder / "a_0001.jpg").read_bytes() == (folder / "b_0002.jpg").read_bytes()
-    assert books.summary(batch)["bought"] == 1
+    assert books.summary(batch)["ordered"] == 1
     assert books.summary(batch)["duplicate_rows"] == 1
 
 
@@ -94,7 +94,11 @@ def test_a_batch_whose_pairs_are_bought_already_has_its_pictures_and_says_reused
     assert line["source"] == "reused"
     assert (books.out / batch / line["images"][0]["path"]).is_file()
     summary = books.summary(batch)
-    assert (summary["reused_rows"], summary["bought"], summary["pictures_by_source"]) == (1, 0, {"reused": 1})
+    assert (summary["reused_rows"], summary["ordered"], summary["pictures_by_source"]) == (
+        1,
+        0,
+        {"reused": 1},
+    )
 
 
 def test_a_file_of_somebody_else_under_a_rows_name_is_kept_and_the_picture_stands_beside_it(books):

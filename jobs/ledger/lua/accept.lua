@@ -35,6 +35,7 @@ redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'turned_away', 
 redis.call('HSET', key('gate'), 'last_accept', now)
 redis.call('ZREM', key('retry'), rid)
 redis.call('HINCRBY', job, 'attempts', 1)
+charge(rid)
 redis.call('ZREM', key('posting'), rid)
 redis.call('ZREM', key('unknown'), rid)
 redis.call('ZADD', key('leases'), now + ARGV[6] + ARGV[7], rid)

@@ -88,10 +88,20 @@ local function rate_factor(window)
   return math.min(1, factor + 0.15 * math.max(0, now - tonumber(g[2])) / window)
 end
 
--- What a definite refusal gives back to the budgets it was counted in; once per charge.
+-- HiDream has named a task: the batch that ordered it is charged for sure.
+local function charge(rid)
+  local batch = redis.call('HGET', key('job', rid), 'paid_batch')
+  if batch then redis.call('HINCRBY', key('batch', batch), 'charged', 1) end
+end
+
+-- What a definite refusal gives back to the budgets it was counted in; once per charge. A permit that no POST was made with
+-- was no order: it is not counted among the refunds.
 local function refund(rid)
-  local paid = redis.call('HMGET', key('job', rid), 'paid_batch', 'paid_day')
+  local paid = redis.call('HMGET', key('job', rid), 'paid_batch', 'paid_day', 'state')
   if not paid[1] then return end
+  if paid[3] == 'submitting' or paid[3] == 'unknown' then
+    redis.call('HINCRBY', key('batch', paid[1]), 'refunded', 1)
+  end
   redis.call('HDEL', key('job', rid), 'paid_batch', 'paid_day')
   redis.call('HINCRBY', key('batch', paid[1]), 'spent', -1)
   redis.call('HINCRBY', key('spent'), paid[2], -1)
@@ -243,6 +253,7 @@ local function adopt(rid, task)
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
   redis.call('HDEL', job, 'failure', 'finished_ms', 'hint_task')
   redis.call('HINCRBY', job, 'attempts', 1)
+  charge(rid)
   for _, set in ipairs({ 'posting', 'unknown', 'retry' }) do redis.call('ZREM', key(set), rid) end
   redis.call('ZADD', key('leases'), now + 120000, rid)
   redis.call('ZADD', key('due'), now, rid)
