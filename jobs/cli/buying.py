@@ -24,7 +24,8 @@ from jobs.cli.options import (
     SimulateOpt,
     StrictOpt,
 )
-from jobs.cli.plan import plan_of, print_plan
+from jobs.cli.plan import plan_of
+from jobs.cli.plan_words import print_plan
 from jobs.cli.show import print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.errors import NotFoundError, UsageError

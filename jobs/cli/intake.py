@@ -14,6 +14,7 @@ from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
 from jobs.local_pictures import LocalPictures
 from jobs.manifest import Manifest, open_manifest
+from jobs.manifest.addresses import unreachable
 from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.records import BatchId
@@ -79,6 +80,9 @@ def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Pl
     """Plans the rows of a manifest, whose pictures are looked for beside it."""
     folder = _origin(opened, path) or manifest.folder
     pictures = opened.settings.pictures
+    if unreachable(opened.settings.hidream.base_url):
+        # Who serves us from this network reaches its hosts.
+        pictures = pictures.model_copy(update={"private_hosts": "allow"})
     source = LocalPictures(pictures, folder).source
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
