@@ -31,6 +31,7 @@ from jobs.cli.station import command_settings, station
 from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
+from jobs.records import shown
 
 
 def run(
@@ -120,7 +121,7 @@ def plan(
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
     with station(settings) as opened:
-        planner = planner_of(opened, manifest, source, again)
         batch_id = batch_of(source, batch, again)
+        planner = planner_of(opened, manifest, source, again)
         counted = plan_of(source, batch_id, planner, opened.ledger, settings)
-    print_plan(counted, Path(manifest).name, until, as_json=as_json)
+    print_plan(counted, shown(Path(manifest).name), until, as_json=as_json)

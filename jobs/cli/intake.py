@@ -12,12 +12,13 @@ from jobs.cli.station import Station, station
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
+from jobs.ledger.codec import decode_path
 from jobs.local_pictures import LocalPictures
 from jobs.manifest import Manifest, open_manifest
 from jobs.manifest.addresses import unreachable
 from jobs.planning import Planner
 from jobs.producer import Producer
-from jobs.records import BatchId
+from jobs.records import BatchId, shown
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -46,12 +47,13 @@ def intake(
         ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone.
     """
     manifest = open_manifest(path)
-    doubts = _Doubts(manifest, Path(path).name)
+    name = shown(Path(path).name)
+    doubts = _Doubts(manifest, name)
     with station(settings, buying=True) as opened:
         check_ledger(opened, accept_new=accept_new_ledger)
-        planner = planner_of(opened, path, manifest, again)
-        producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name)
         batch_id = batch_of(manifest, batch, again)
+        planner = planner_of(opened, path, manifest, again)
+        producer = Producer(opened.ledger, opened.queue, planner, file_name=name)
         producer.check(manifest, batch_id, strict=strict)
         doubts.tell(strict=strict)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
@@ -96,11 +98,13 @@ def _origin(opened: Station, path: str) -> Path | None:
         folder = opened.ledger.batch_fields(BatchId(file.parent.name)).get("folder")
     except NotFoundError:
         return None
-    return Path(folder) if folder else None
+    return Path(decode_path(folder)) if folder else None
 
 
 def batch_of(manifest: Manifest, given: str | None, again: str) -> BatchId:
-    """The batch that a manifest is, or would be. Raises UsageError: the name given is no name."""
+    """The batch that a manifest is, or would be. Raises UsageError: a name or label that is none."""
+    if shown(again) != again:
+        raise UsageError("--again: the label is no UTF-8 text")
     if given is None:
         return identify(manifest.name, manifest.digest, again)
     if safe_batch_name(given) != given:

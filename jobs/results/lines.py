@@ -158,7 +158,7 @@ def _inputs(job: Job | None) -> dict[str, str]:
     if job is None:
         return {}
     return {
-        slot.value: source.url if isinstance(source, Url) else source.path
+        slot.value: source.url if isinstance(source, Url) else source.shown
         for slot, source in job.pair.slots()
     }
 
