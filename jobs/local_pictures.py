@@ -12,8 +12,8 @@ from typing import TypeVar
 from PIL import Image, UnidentifiedImageError
 
 from jobs.errors import VtonError
-from jobs.manifest.addresses import is_address, scheme_of
-from jobs.picture_weight import MAX_SCANS, SCAN, TAIL_BYTES, bound_texts, ends_whole, is_light
+from jobs.manifest.addresses import is_address, scheme_of, unreachable
+from jobs.picture_weight import MAX_SCANS, TAIL_BYTES, bound_texts, ends_whole, is_light, jpeg_structure
 from jobs.records import LocalFile, Source, Url
 from jobs.settings import PictureSettings
 
@@ -56,6 +56,8 @@ class LocalPictures:
             PictureError: the path leads to no picture that may and can be sent.
         """
         if is_address(text):
+            if self._settings.private_hosts == "refuse" and (why := unreachable(text)):
+                raise PictureError(why)
             return Url(url=text)
         known = self._by_text.get(text)
         path = known[0] if known else str(self._path(text))
@@ -131,7 +133,7 @@ class LocalPictures:
                     f"the picture has more than {self._settings.max_pixels:,} pixels"
                 ) from None
             except Exception:  # noqa: BLE001 decoders raise whatever a hostile file makes them raise
-                raise PictureError("the picture is damaged or cut off") from None
+                raise _damaged() from None
 
     def _check_size(self, width: int, height: int) -> None:
         limits = self._settings
@@ -178,18 +180,34 @@ def _content(real: Path, stamp: _Stamp) -> bytes:
 
 def _look_through(picture: Image.Image, content: bytes) -> None:
     """Proves the picture whole, as cheaply as its format allows."""
-    kind = picture.format or ""
-    scans = content.count(SCAN) if kind not in {"PNG", "WEBP"} else 0
-    if scans > MAX_SCANS:
-        raise PictureError(f"the picture has {scans:,} scans, which no camera writes; save it anew")
-    if kind == "PNG":
-        picture.verify()  # every chunk's checksum to the last one
-    elif is_light(picture, scans):
+    match picture.format:
+        case "PNG":
+            picture.verify()  # every chunk's checksum to the last one
+        case "WEBP":
+            if is_light(picture, 0):
+                picture.load()
+            elif not ends_whole("WEBP", len(content), content[:16], content[-TAIL_BYTES:]):
+                raise _damaged()
+        case _:
+            _look_through_jpeg(picture, content)
+
+
+def _look_through_jpeg(picture: Image.Image, content: bytes) -> None:
+    structure = jpeg_structure(content)
+    if structure.scans > MAX_SCANS:
+        raise PictureError(
+            f"the picture has more than {MAX_SCANS} scans, which no camera writes; save it anew"
+        )
+    if not structure.whole:
+        raise _damaged()
+    if is_light(picture, structure.scans):
         # An eighth of a JPEG is decoded in a fraction of the time and memory, yet all of its data is read.
         picture.draft("RGB", (picture.width // 8, picture.height // 8))
         picture.load()
-    elif not ends_whole(kind, len(content), content[:16], content[-TAIL_BYTES:]):
-        raise PictureError("the picture is damaged or cut off")
+
+
+def _damaged() -> PictureError:
+    return PictureError("the picture is damaged or cut off")
 
 
 def _remember(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:

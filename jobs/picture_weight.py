@@ -1,9 +1,12 @@
 """How heavy a picture is to decode, told by its header, before anything is decoded.
 
 A file of a few bytes may ask for hundreds of megabytes of pixels. What is too heavy is not decoded; its structure
-proves that it came whole: checksums in a PNG, lengths in a WEBP, the end marker of a JPEG.
+proves that it came whole: checksums in a PNG, lengths in a WEBP, the segments of a JPEG up to its end marker.
 """
 
+import re
+from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 from PIL import Image, PngImagePlugin
@@ -12,15 +15,22 @@ from PIL import Image, PngImagePlugin
 DECODING_BYTES = 56_000_000
 #: Passes over all of its pixels that a JPEG may ask for; cameras and libraries write ten.
 MAX_SCANS = 100
-#: What begins each of them. Inside the coded pixels these two bytes never meet.
-SCAN = b"\xff\xda"
+#: Segments of a JPEG that are looked at; a real one has a few dozen.
+_MAX_SEGMENTS = 20_000
+#: The next marker among segments, and within coded pixels, where restarts and stuffed bytes belong to them.
+_MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_START_OF_SCAN, _END = 0xDA, 0xD9
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+#: What may follow coded pixels: further scans, their tables, comments, application segments.
+_AFTER_SCAN = frozenset({_START_OF_SCAN, 0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 
 #: Bytes a pixel that Pillow's decoders were measured to take.
 _PNG_PIXEL = 4.0
 _WEBP_PIXEL = 15.5
 #: Unpacked texts of a PNG that Pillow may keep, bytes; by itself it allows sixteen times as much.
 _TEXT_BYTES = 4_000_000
-#: Behind its end a JPEG may have other things: a second picture, a maker's notes.
+#: Behind the end of a PNG there may be other things.
 TAIL_BYTES = 64 * 1024
 _RIFF_HEAD = 8
 
@@ -43,22 +53,53 @@ def is_light(picture: Image.Image, scans: int) -> bool:
     return needed <= DECODING_BYTES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JpegStructure:
+    """What the segments of a JPEG tell."""
+
+    #: Passes over its pixels; counting ends behind MAX_SCANS.
+    scans: int
+    #: Its end marker was found where it belongs. What lies behind it (a video, a second picture) is no part of it.
+    whole: bool
+
+
+def jpeg_structure(content: bytes | mmap) -> JpegStructure:
+    """Follows a JPEG's segments from the first to the end marker.
+
+    Decoders forgive a picture that is cut off and followed by other bytes; its segments do not lead to an end.
+    """
+    scans, at = 0, 2
+    for _ in range(_MAX_SEGMENTS):
+        found = (_MARKER_IN_SCAN if scans else _MARKER).search(content, at)
+        if found is None or scans > MAX_SCANS:
+            break
+        marker, at = found.group()[1], found.end()
+        if marker == _END:
+            return JpegStructure(scans=scans, whole=scans > 0)
+        if scans and marker not in _AFTER_SCAN:
+            break
+        if marker in _WITHOUT_LENGTH:
+            continue
+        at += max(2, int.from_bytes(content[at : at + 2], "big"))
+        if marker == _START_OF_SCAN:
+            scans += 1
+        elif scans and content[at : at + 1] != b"\xff":
+            break
+    return JpegStructure(scans=scans, whole=False)
+
+
 def ends_whole(kind: str, size: int, head: bytes, tail: bytes) -> bool:
-    """Whether a file has the end that its format promises.
+    """Whether a PNG or WEBP has the end that its format promises.
 
     Args:
-        kind: Pillow's name of the format.
+        kind: `PNG` or `WEBP`.
         size: of the file, bytes.
         head: its first bytes, eight at least.
         tail: its last bytes, `TAIL_BYTES` or all.
     """
-    match kind:
-        case "PNG":
-            return b"IEND" in tail
-        case "WEBP":
-            return _RIFF_HEAD + int.from_bytes(head[4:_RIFF_HEAD], "little") <= size
-        case _:
-            return b"\xff\xd9" in tail
+    if kind == "PNG":
+        return b"IEND" in tail
+    return _RIFF_HEAD + int.from_bytes(head[4:_RIFF_HEAD], "little") <= size
 
 
 def _coefficient_bytes(picture: Image.Image) -> float:

@@ -10,7 +10,7 @@ import structlog
 
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.ledger import Admission, Admitted, Ledger, RowFate
-from jobs.ledger.codec import encode
+from jobs.ledger.codec import encode, encode_path
 from jobs.planning import Planned, Planner, admission, bad_rows, in_order
 from jobs.queue import SUBMIT, Queue
 from jobs.records import BadRow, BatchId, Dialect, Row
@@ -142,7 +142,7 @@ class Producer:
             batch_id,
             manifest=self._name,
             content=self._content(manifest),
-            folder=str(self._planner.folder.absolute()),
+            folder=encode_path(str(self._planner.folder.absolute())),
             columns=encode(list(manifest.columns)),
             delimiter=manifest.dialect.delimiter,
             bom="1" if manifest.dialect.bom else "",

@@ -45,6 +45,16 @@ class LocalFile:
     #: Hex digest of the content at planning time; the content is the identity, the path is not.
     sha256: str
 
+    @property
+    def shown(self) -> str:
+        """The path as text for people and files of text."""
+        return shown(self.path)
+
+
+def shown(name: str) -> str:
+    r"""A file's name as text: bytes that are no UTF-8, which Python holds as half characters, as `\xe9`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
 
 Source = Url | LocalFile
 

@@ -26,7 +26,7 @@ _BESIDE = {
         "sdd", "saoid", "suoid", "scid", "ses",
     }),
 }  # fmt: skip
-_EPOCH = re.compile(r"1\d{9}")
+_EPOCH = re.compile(r"[1-9]\d{9}")
 _MOMENT = re.compile(r"\d{8}T\d{6}Z")
 #: Seconds that a signature may at most be good for; more is no duration.
 _LONGEST_S = 10**9

@@ -156,6 +156,12 @@ def test_another_epoch_buys_everything_once_more(make: Callable[..., Producer], 
     assert make("2").feed(Rows(["x"]), BatchId("night-3")).queued == 1
 
 
+def test_those_whose_addresses_end_first_go_first(producer: Producer, heart: Heart) -> None:
+    producer.feed(Rows(["never", *(f"{n}?Expires={4_000_000_000 - n}&n=" for n in range(3))]), NIGHT)
+    jobs = [heart.job(each) for each in heart.line(NIGHT)]
+    assert [job.refs[NIGHT] for job in jobs] == [(4,), (3,), (2,), (1,)]
+
+
 def test_progress_is_told_as_it_goes(producer: Producer) -> None:
     told: list[int] = []
     producer.feed(Rows(many(2 * CHUNK + 1)), NIGHT, tell=told.append)

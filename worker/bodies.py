@@ -112,11 +112,11 @@ class Bodies:
             with open(source.path, "rb") as file:  # noqa: PTH123 the path is a str by contract
                 content = file.read(self._max_picture_bytes + 1)
         except (FileNotFoundError, NotADirectoryError):
-            raise PictureMissingError(source.path) from None
+            raise PictureMissingError(source.shown) from None
         except OSError as error:
-            raise PictureUnreadableError(source.path, error.strerror or type(error).__name__) from error
+            raise PictureUnreadableError(source.shown, error.strerror or type(error).__name__) from error
         if hashlib.sha256(content).hexdigest() != source.sha256:
-            raise PictureChangedError(source.path)
+            raise PictureChangedError(source.shown)
         return content
 
     def _keep(self, digest: str, encoded: Base64) -> None:

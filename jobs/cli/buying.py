@@ -24,13 +24,15 @@ from jobs.cli.options import (
     SimulateOpt,
     StrictOpt,
 )
-from jobs.cli.plan import plan_of, print_plan
+from jobs.cli.plan import plan_of
+from jobs.cli.plan_words import print_plan
 from jobs.cli.show import print_cut, print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.cli.stopping import Stop
 from jobs.errors import NotFoundError, UnwrittenError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
+from jobs.records import shown
 from jobs.results import output_place
 
 
@@ -137,10 +139,10 @@ def plan(
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
     with station(settings) as opened:
-        planner = planner_of(opened, manifest, source, again)
         batch_id = batch_of(source, batch, again)
+        planner = planner_of(opened, manifest, source, again)
         counted = plan_of(source, batch_id, planner, opened.ledger, settings)
         lost = lost_ledger(opened) or foreign_results(opened, batch_id)
     if lost:
         sys.stderr.write(f"vton: {lost}. A run is refused until that is settled, see docs/operations.md\n")
-    print_plan(counted, Path(manifest).name, until, as_json=as_json)
+    print_plan(counted, shown(Path(manifest).name), until, as_json=as_json)

@@ -10,7 +10,7 @@ from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
 from jobs.producer import CHUNK, send_missing_tickets
 from jobs.queue import Queue
-from jobs.records import BatchId, Job, JobState, RequestId
+from jobs.records import BatchId, Job, JobState, RequestId, shown
 from jobs.redis_client import translated
 
 log = structlog.get_logger()
@@ -148,7 +148,7 @@ def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
 def pause(ledger: Ledger, why: str) -> None:
     """Closes the account's gate until somebody opens it."""
     with translated():
-        ledger.client.hset(ledger.key("gate"), "paused", why)
+        ledger.client.hset(ledger.key("gate"), "paused", shown(why))
 
 
 def resume(ledger: Ledger) -> None:

@@ -12,11 +12,13 @@ from jobs.cli.station import Station, station
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
+from jobs.ledger.codec import decode_path
 from jobs.local_pictures import LocalPictures
 from jobs.manifest import Manifest, open_manifest
+from jobs.manifest.addresses import unreachable
 from jobs.planning import Planner
 from jobs.producer import Producer
-from jobs.records import BatchId
+from jobs.records import BatchId, shown
 from jobs.results.claim import refuse
 from jobs.settings import Settings
 
@@ -58,13 +60,14 @@ def intake(
             folder holds results of another one.
     """
     manifest = open_manifest(path)
-    doubts = _Doubts(manifest, Path(path).name)
+    name = shown(Path(path).name)
+    doubts = _Doubts(manifest, name)
     with station(settings, buying=True) as opened:
         batch_id = batch_of(manifest, batch, again)
         if not accept_new_ledger:
             check_ledger(opened, batch_id)
         planner = planner_of(opened, path, manifest, again)
-        producer = Producer(opened.ledger, opened.queue, planner, file_name=Path(path).name, output=output)
+        producer = Producer(opened.ledger, opened.queue, planner, file_name=name, output=output)
         producer.check(manifest, batch_id, strict=strict, stop=stop)
         if output:
             folder = settings.output_dir / batch_id
@@ -97,6 +100,9 @@ def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Pl
     """Plans the rows of a manifest, whose pictures are looked for beside it."""
     folder = _origin(opened, path) or manifest.folder
     pictures = opened.settings.pictures
+    if unreachable(opened.settings.hidream.base_url):
+        # Who serves us from this network reaches its hosts.
+        pictures = pictures.model_copy(update={"private_hosts": "allow"})
     source = LocalPictures(pictures, folder).source
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
@@ -110,11 +116,13 @@ def _origin(opened: Station, path: str) -> Path | None:
         folder = opened.ledger.batch_fields(BatchId(file.parent.name)).get("folder")
     except NotFoundError:
         return None
-    return Path(folder) if folder else None
+    return Path(decode_path(folder)) if folder else None
 
 
 def batch_of(manifest: Manifest, given: str | None, again: str) -> BatchId:
-    """The batch that a manifest is, or would be. Raises UsageError: the name given is no name."""
+    """The batch that a manifest is, or would be. Raises UsageError: a name or label that is none."""
+    if shown(again) != again:
+        raise UsageError("--again: the label is no UTF-8 text")
     if given is None:
         return identify(manifest.name, manifest.digest, again)
     if safe_batch_name(given) != given:

@@ -1,25 +1,25 @@
 """`vton plan`: what a manifest would buy, and how long that takes at the account's limits. Spends nothing."""
 
 import math
-import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
-from jobs.cli.output import print_json
-from jobs.cli.show import row_count
 from jobs.ledger import Ledger, RowFate
 from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
+from jobs.manifest.addresses import other_kind
 from jobs.planning import Planned, Planner, admission, in_order
-from jobs.producer import CHUNK, bad_row_line
-from jobs.records import BadRow, BatchId, RequestId
+from jobs.producer import CHUNK
+from jobs.records import BadRow, BatchId, RequestId, Url
 from jobs.settings import Settings
 
 #: Bad rows that are shown; all of them are in the results of a run.
 SHOWN = 20
+#: Fates of rows whose pair goes to HiDream.
+TO_SEND = frozenset({RowFate.NEW, RowFate.AGAIN, RowFate.WAITING})
 #: What the gate's hash has learnt of latency, in the order of `learnt()` in prelude.lua.
 LEARNT = ("lat_mean", "lat_var", "lat_n", "told", "off_mean", "off_var", "off_n")
 
@@ -46,20 +46,37 @@ class Plan:
     seconds: float = 0
     #: Of what is to buy or waits, what the budgets let through; None when all of it.
     budget: int | None = None
+    #: Of what is to buy or waits, what has an address that ends before its turn comes at that pace.
+    too_late: int = 0
+    #: When the first of these ends, seconds since the epoch.
+    first_end_s: float | None = None
+    #: Suffix → addresses of the manifest that end in it and may be no picture that HiDream takes.
+    other_kinds: dict[str, int] = field(default_factory=dict)
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
     doubts: tuple[str, ...] = ()
 
 
 def plan_of(
-    manifest: Manifest, batch_id: BatchId, planner: Planner, ledger: Ledger, settings: Settings
+    manifest: Manifest,
+    batch_id: BatchId,
+    planner: Planner,
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> Plan:
-    """Counts a manifest against the ledger; `batch_id`: the batch that it would be."""
+    """Counts a manifest against the ledger.
+
+    `batch_id`: the batch that it would be. `clock`: seconds since the epoch.
+    """
     plan = Plan()
+    pace_s, begins_s = _seconds(1, ledger, settings), clock()
     seen: set[RequestId] = set()
     rows = map(planner.plan, manifest.rows())
     while chunk := in_order(islice(rows, CHUNK)):
         fates = ledger.fates(batch_id, [admission(planned) for planned in chunk], seen)
+        _follow_ends(plan, chunk, fates, pace_s, begins_s)
         _count(plan, chunk, fates)
         seen |= {
             planned.request_id
@@ -91,6 +108,23 @@ def _count(plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFat
     plan.bad += known[: SHOWN - len(plan.bad)]
 
 
+def _follow_ends(
+    plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate], pace_s: float, begins_s: float
+) -> None:
+    """Finds the addresses that end before they are sent, and counts the odd ones."""
+    ahead = plan.new + plan.waiting
+    for planned, fate in zip(chunk, fates, strict=True):
+        if not isinstance(planned, Planned) or fate not in TO_SEND:
+            continue
+        ahead += 1
+        if planned.ends_s is not None and planned.ends_s < begins_s + ahead * pace_s:
+            plan.too_late += 1
+            plan.first_end_s = min(planned.ends_s, plan.first_end_s or planned.ends_s)
+        for _, source in planned.pair.slots():
+            if isinstance(source, Url) and (kind := other_kind(source.url)):
+                plan.other_kinds[kind] = plan.other_kinds.get(kind, 0) + 1
+
+
 def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) -> int | None:
     limits = settings.limits
     left = [jobs]
@@ -109,39 +143,3 @@ def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
         settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
     )
     return max(jobs * 60 / settings.limits.images_per_minute, jobs * task_s / settings.limits.in_flight)
-
-
-def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:
-    """Tells a plan; bad rows by file, line and column."""
-    end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
-    fits = None if deadline is None else end <= deadline
-    if as_json:
-        content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
-        print_json(content)
-        return
-    out = sys.stdout.write
-    out(f"{name}: {row_count(plan.rows)}\n")
-    for label, count in (
-        ("to buy", plan.new),
-        ("bought already", plan.reused),
-        ("the same pair as another row", plan.duplicate),
-        ("waiting or under way already", plan.waiting),
-        ("paid for without a picture, to be asked for again", plan.asked),
-        ("ended without a picture earlier", plan.ended),
-        ("invalid", plan.invalid),
-    ):
-        if count:
-            out(f"  {count:>7} {label}\n")
-    for doubt in plan.doubts:
-        out(f"  {name}: {doubt}\n")
-    for bad in plan.bad:
-        out(f"  {bad_row_line(name, bad)}\n")
-    if plan.invalid > len(plan.bad):
-        out(f"  and {plan.invalid - len(plan.bad)} more\n")
-    if plan.budget is not None:
-        out(
-            f"the budget lets {plan.budget} of them through (limits.max_images_per_batch, limits.max_images_per_day)\n"
-        )
-    out(f"at the account's limits: {timedelta(seconds=round(plan.seconds))}, until {end:%Y-%m-%d %H:%M}\n")
-    if fits is not None:
-        out("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")

@@ -49,6 +49,7 @@ def command_settings(config: Path | None, *, output: Path | None = None, simulat
     if simulate:
         update["data_dir"] = settings.data_dir / SIMULATED
         update["redis"] = settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-{SIMULATED}"})
+        update["pictures"] = settings.pictures.model_copy(update={"private_hosts": "allow"})
     logs.configure(settings.logs)
     for secret in secrets_of(settings, read_credentials()):
         logs.redact(secret)

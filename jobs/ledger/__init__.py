@@ -35,7 +35,7 @@ from jobs.high_water import Mark
 from jobs.ledger import steps
 from jobs.ledger.codec import decode_job
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
-from jobs.records import BatchId, BatchStatus, Job, RequestId
+from jobs.records import BatchId, BatchStatus, Job, RequestId, shown
 from jobs.redis_client import translated
 
 __all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "RowFate", "steps"]
@@ -121,7 +121,9 @@ class Ledger:
         return self._runner.run(call)
 
     def key(self, kind: str, name: str | None = None) -> str:
-        """The full name of a key."""
+        """The full name of a key. Raises NotFoundError: batches and jobs have ASCII names only."""
+        if name and not name.isascii():
+            raise NotFoundError(f"no such batch: {shown(name)}")
         return f"{self.prefix}:{kind}:{name}" if name else f"{self.prefix}:{kind}"
 
     # -- batches ---------------------------------------------------------------------------------------------

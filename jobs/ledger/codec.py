@@ -1,6 +1,7 @@
 """Records as the ledger's text, and back. The one place that knows the field names of a job's hash."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -26,17 +27,39 @@ UNREADABLE = "unreadable"
 
 T = TypeVar("T")
 _PICTURE_FIELDS = tuple(SavedPicture.__dataclass_fields__)
+_HALVES = re.compile("[\ud800-\udfff]")
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 def encode(value: Any) -> str:
     """Compact JSON; the scripts look for `"retryable":true` in it."""
-    return _compact(value)
+    return _storable(_compact(value))
+
+
+def _storable(text: str) -> str:
+    """JSON that UTF-8 can hold: half characters, as in names of files that are no UTF-8, stand as escapes."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text
+
+
+def encode_path(path: str) -> str:
+    """An absolute path as text that UTF-8 can hold: itself, or a JSON text when its name is no UTF-8."""
+    return path if path.isprintable() else encode(path)
+
+
+def decode_path(text: str) -> str:
+    """The inverse of encode_path."""
+    return str(json.loads(text)) if text.startswith('"') else text
 
 
 def encode_pair(pair: Pair) -> str:
     """A pair as JSON: slot → address, or [path, digest]."""
-    return _compact({slot: _encode_source(source) for slot, source in pair.slots()})
+    return encode({slot: _encode_source(source) for slot, source in pair.slots()})
 
 
 def decode_pair(text: str) -> Pair:
@@ -54,7 +77,7 @@ def _decode_source(value: str | list[str]) -> Source:
 
 def encode_failure(failure: Failure) -> str:
     """A failure as JSON."""
-    return _compact(asdict(failure))
+    return encode(asdict(failure))
 
 
 def decode_failure(text: str) -> Failure:

@@ -1,5 +1,8 @@
 """What a picture's cell may say: an http(s) address, or a path. Nothing is opened here."""
 
+import ipaddress
+import re
+import socket
 import string
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -8,6 +11,20 @@ _MAX_CHARS = 4096
 _HTTP = ("http:", "https:")
 _HOST_CHARS = frozenset(string.ascii_letters + string.digits + "-._")
 _SCHEME_CHARS = frozenset(string.ascii_letters + string.digits + "+.-")
+#: Where an address begins: a comma is legal within one, and so is another address behind a slash or an equals sign.
+_ADDRESSES = re.compile(r"""(?:^|[\s,;|"'\[\](){}<>])https?://""", re.IGNORECASE)
+#: Ends of names that no public name server knows.
+_PRIVATE_ENDS = (
+    ".localhost", ".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".home.arpa", ".corp", ".private",
+)  # fmt: skip
+#: Suffixes of what HiDream is not known to take: JPEG, PNG and WEBP are what it says.
+_OTHER_KINDS = frozenset(
+    f".{suffix}"
+    for suffix in (
+        "ai", "avi", "avif", "bmp", "doc", "docx", "eps", "gif", "heic", "heif", "htm", "html", "jp2", "json", "jxl", "m4v",
+        "mkv", "mov", "mp4", "mpg", "pdf", "psd", "svg", "tif", "tiff", "txt", "webm", "xml", "zip",
+    )
+)  # fmt: skip
 
 
 def picture_fault(text: str) -> str:
@@ -16,8 +33,8 @@ def picture_fault(text: str) -> str:
     Args:
         text: the cell, stripped, not empty.
     """
-    if not text.isprintable() or len(text) > _MAX_CHARS:
-        return _unprintable_fault(text)
+    if (not text.isprintable() or len(text) > _MAX_CHARS or text.find("://", 8) > 0) and (odd := _odd(text)):
+        return odd
     if text[:8] == "https://":  # nearly every cell there is: as few steps as possible
         if " " in text:
             return _SPACE
@@ -36,18 +53,36 @@ def is_address(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
 
+def unreachable(url: str) -> str:
+    """Why HiDream cannot reach an http(s) address, told without looking anything up; "" when it may."""
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    return _unreachable(authority)
+
+
+def other_kind(url: str) -> str:
+    """The suffix of an http(s) address that names something else than a JPEG, PNG or WEBP, e.g. `.mp4`; "" for none."""
+    path = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    dot = path.rfind(".")
+    suffix = path[dot:].lower() if dot > 0 else ""
+    return suffix if suffix in _OTHER_KINDS else ""
+
+
 def scheme_of(text: str) -> str:
     """The scheme the text begins with, in small letters; "" for a path (also one with a drive letter)."""
     scheme, colon, _ = text.partition(":")
     return scheme.lower() if colon and len(scheme) > 1 and _SCHEME_CHARS.issuperset(scheme) else ""
 
 
-def _unprintable_fault(text: str) -> str:
+def _odd(text: str) -> str:
+    """The fault of a text that is too long, not printable, or may hold several addresses."""
     if len(text) > _MAX_CHARS:
         if text[:5].lower() == "data:":
             return _DATA
         return f"the text is {len(text)} characters long; an address or a path has at most {_MAX_CHARS}"
-    return "the text has a line break or another invisible character in it"
+    count = len(_ADDRESSES.findall(text))
+    if count > 1:
+        return f"{'two' if count == 2 else count} addresses in one cell; keep the one of the picture that is meant"  # noqa: PLR2004
+    return "" if text.isprintable() else "the text has a line break or another invisible character in it"
 
 
 _SPACE = "the address has a space in it; write %20 instead"
@@ -86,3 +121,36 @@ def _host_fault(authority: str) -> str:
     if "[" not in authority and host.isascii() and not _HOST_CHARS.issuperset(host):
         return "the address is not valid"
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _unreachable(authority: str) -> str:
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+    except ValueError:
+        return "the address is not valid"
+    if not _is_private(host.rstrip(".")):
+        return ""
+    return f"HiDream cannot reach it: {host} is known in your own network only; give a public address"
+
+
+def _is_private(host: str) -> bool:
+    address = _ip_address(host)
+    if address is None:
+        return "." not in host or host.endswith(_PRIVATE_ENDS)
+    return not address.is_global or address.is_multicast
+
+
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return mapped or address
+    try:
+        # The short and the octal forms that resolvers take: 127.1, 0x7f.0.0.1, 2130706433.
+        return ipaddress.IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    except (OSError, UnicodeError):
+        return None

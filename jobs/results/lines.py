@@ -160,7 +160,7 @@ def _inputs(job: Job | None) -> dict[str, str | None]:
     """Every slot; None for those that are not filled."""
     inputs: dict[str, str | None] = dict.fromkeys(slot.value for slot in Slot)
     for slot, source in job.pair.slots() if job else ():
-        inputs[slot.value] = source.url if isinstance(source, Url) else source.path
+        inputs[slot.value] = source.url if isinstance(source, Url) else source.shown
     return inputs
 
 

@@ -1,6 +1,7 @@
 """A manifest given again after something about its pictures has changed: the plan and what happens agree."""
 
 import json
+import time
 
 from tests.runs.stub import picture
 
@@ -56,3 +57,26 @@ def test_addresses_that_have_ended_are_told_and_not_bought(shop):
     assert "3 rows, 1 to submit, 0 reused, 0 duplicate, 2 invalid" in done.out
     assert [event["row"] for event in done.events if event["event"] == "row.invalid"] == [1, 2]
     assert shop.vton("enqueue", "some.csv", "--strict", "--batch", "strict").code == 2
+
+
+def test_a_plan_tells_addresses_that_end_too_soon_and_those_that_are_no_pictures(shop):
+    soon, cdn = int(time.time()) + 200, "https://cdn.example"
+    rows = [f"S{n},{cdn}/p.jpg,{cdn}/{n}.mp4?Expires={soon}&Signature=x" for n in range(5)]
+    shop.write("night.csv", HEAD + "\n".join([f"L,{cdn}/p.jpg,{cdn}/l.jpg", *rows]) + "\n")
+    slow = {"VTON_LIMITS__IMAGES_PER_MINUTE": "1"}
+    told = shop.vton("plan", "night.csv", **slow).out
+    assert "night.csv: 5 addresses end in .mp4; HiDream is known to take JPEG, PNG and WEBP" in told
+    assert "2 of them have addresses that end before they are sent (the first at " in told
+    plan = json.loads(shop.vton("plan", "night.csv", "--json", **slow).out)
+    assert (plan["new"], plan["too_late"], plan["first_end_s"]) == (6, 2, soon)
+    assert plan["other_kinds"] == {".mp4": 5}
+
+
+def test_hosts_of_this_network_are_refused_unless_a_setting_or_the_simulator_allows_them(shop):
+    shop.write("night.csv", HEAD + "A,http://nas/p.jpg,https://cdn.example/1.jpg\n")
+    real = {"VTON_HIDREAM__BASE_URL": "https://hidreamai.com"}
+    told = shop.vton("plan", "night.csv", **real).out
+    assert "night.csv:2: person: http://nas/p.jpg: HiDream cannot reach it" in told
+    assert "1 to buy" in shop.vton("plan", "night.csv", **real, VTON_PICTURES__PRIVATE_HOSTS="allow").out
+    assert "1 to buy" in shop.vton("plan", "night.csv", "--simulate", **real).out
+    assert "1 to buy" in shop.vton("plan", "night.csv").out, "the vendor is in this network"

@@ -1,0 +1,62 @@
+"""What `vton plan` prints."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from jobs.cli.output import print_json
+from jobs.cli.plan import Plan
+from jobs.cli.show import row_count
+from jobs.producer import bad_row_line
+
+
+def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:
+    """Tells a plan; bad rows by file, line and column."""
+    end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
+    fits = None if deadline is None else end <= deadline
+    if as_json:
+        content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
+        print_json(content)
+        return
+    for line in (*_counts(plan, name), *_rows(plan, name), *_time(plan, end)):
+        sys.stdout.write(line + "\n")
+    if fits is not None:
+        sys.stdout.write("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")
+
+
+def _counts(plan: Plan, name: str) -> Iterator[str]:
+    yield f"{name}: {row_count(plan.rows)}"
+    for label, count in (
+        ("to buy", plan.new),
+        ("bought already", plan.reused),
+        ("the same pair as another row", plan.duplicate),
+        ("waiting or under way already", plan.waiting),
+        ("paid for without a picture: asked for again, nothing is bought", plan.asked),
+        ("ended without a picture earlier", plan.ended),
+        ("invalid", plan.invalid),
+    ):
+        if count:
+            yield f"  {count:>7} {label}"
+
+
+def _rows(plan: Plan, name: str) -> Iterator[str]:
+    for doubt in plan.doubts:
+        yield f"  {name}: {doubt}"
+    for suffix, count in sorted(plan.other_kinds.items()):
+        what = "address ends" if count == 1 else "addresses end"
+        yield f"  {name}: {count} {what} in {suffix}; HiDream is known to take JPEG, PNG and WEBP"
+    for bad in plan.bad:
+        yield f"  {bad_row_line(name, bad)}"
+    if plan.invalid > len(plan.bad):
+        yield f"  and {plan.invalid - len(plan.bad)} more"
+
+
+def _time(plan: Plan, end: datetime) -> Iterator[str]:
+    if plan.budget is not None:
+        yield f"the budget lets {plan.budget} of them through (limits.max_images_per_batch, limits.max_images_per_day)"
+    yield f"at the account's limits: {timedelta(seconds=round(plan.seconds))}, until {end:%Y-%m-%d %H:%M}"
+    if plan.first_end_s is not None:
+        first = datetime.fromtimestamp(plan.first_end_s).astimezone()
+        what = "has an address that ends" if plan.too_late == 1 else "have addresses that end"
+        yield f"{plan.too_late} of them {what} before they are sent (the first at {first:%Y-%m-%d %H:%M})"

@@ -1,0 +1,106 @@
+"""What a picture's cell may say: one address, of a host that HiDream can reach."""
+
+import pytest
+
+from jobs.local_pictures import LocalPictures, PictureError
+from jobs.manifest.addresses import other_kind, picture_fault, unreachable
+from jobs.records import Url
+from jobs.settings import PictureSettings
+
+ONE, TWO = "https://cdn.example.com/u/1.jpg", "http://cdn.example.com/u/2.jpg"
+
+
+@pytest.mark.parametrize(
+    "between", [", ", ",", " ", ";", "; ", "|", " | ", "\n", "\r\n", "\t", '","', "<br>"]
+)
+def test_two_addresses_in_one_cell_are_refused(between):
+    assert picture_fault(f"{ONE}{between}{TWO}").startswith("two addresses in one cell")
+    assert picture_fault(f'["{ONE}{between}{TWO.upper()}"]').startswith("two addresses in one cell")
+
+
+def test_many_addresses_in_one_cell_are_counted():
+    assert picture_fault(",".join([ONE] * 7)).startswith("7 addresses in one cell")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.example.com/a,b/u.jpg",
+        "https://cdn.example.com/a;v=1|2/u.jpg",
+        f"https://img.example.com/fetch/w_300,h_200/{ONE}",
+        f"https://img.example.com/resize?w=8&src={ONE}",
+        "https://web.example.com/2026/https://cdn.example.com/1.jpg",
+    ],
+)
+def test_commas_and_addresses_within_an_address_are_part_of_it(url):
+    assert not picture_fault(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "192.168.1.20",
+            "10.0.0.5",
+            "172.16.0.1",
+            "172.31.255.255",
+            "127.0.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+        ),
+        *("127.1", "2130706433", "0x7f.0.0.1", "0.0.0.0", "224.0.0.1"),
+        *("[::1]", "[fc00::1]", "[fd12::1]", "[fe80::1]", "[::ffff:10.0.0.1]"),
+        *(
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "shop.localhost",
+            "nas",
+            "pim.internal",
+            "fileserver.local",
+            "a.b.lan",
+        ),
+    ],
+)
+def test_a_host_that_only_this_network_knows_is_refused(tmp_path, host):
+    assert "HiDream cannot reach it" in unreachable(f"http://{host}:8000/p.jpg")
+    assert unreachable(f"https://{host}?p.jpg")
+    url = f"https://{host}/p.jpg"
+    with pytest.raises(PictureError, match="cannot reach"):
+        LocalPictures(PictureSettings(), tmp_path).source(url)
+    assert LocalPictures(PictureSettings(private_hosts="allow"), tmp_path).source(url) == Url(url=url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "cdn.example.com",
+        "8.8.8.8",
+        "[2606:4700::1111]",
+        "172.32.0.1",
+        "1.2.3.4.5",
+        "模特.公司",
+        "local.example.com",
+        "a.b.",
+    ],
+)
+def test_any_other_host_may_be_there(host):
+    assert not unreachable(f"https://{host}/p.jpg")
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://c.example/p.mp4", ".mp4"),
+        ("https://c.example/p.HEIC?w=8", ".heic"),
+        ("https://c.example/p.svg#a", ".svg"),
+        ("https://c.example/p.jpg", ""),
+        ("https://c.example/p.jpg_.webp", ""),
+        ("https://c.example/p", ""),
+        ("https://c.example/.mp4", ""),
+        ("https://c.mov/p", ""),
+        ("https://c.example/p.php?f=a.mp4", ""),
+    ],
+)
+def test_an_address_that_names_another_kind_of_file_is_known_by_its_end(url, kind):
+    assert other_kind(url) == kind
