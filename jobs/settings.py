@@ -120,6 +120,7 @@ class PictureSettings(Section):
     max_pixels: Count = 40_000_000
     min_side: Count = 64
     max_download_bytes: Count = 50_000_000
+    min_free_bytes: Budget = 200_000_000
 
 
 class WorkerSettings(Section):

@@ -13,7 +13,7 @@ from functools import cached_property
 import dramatiq
 import structlog
 
-from jobs import logs
+from jobs import logs, redis_folder
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, RedisDownError
 from jobs.high_water import HighWaterMark
@@ -181,6 +181,8 @@ def start() -> dramatiq.Broker:
     """Reads the settings, configures the logs and makes the broker Dramatiq's own."""
     os.umask(0o077)
     settings, credentials = read_settings(), read_credentials()
+    # As long as this process lives, no command stops the data folder's own Redis under it.
+    redis_folder.use(settings.data_dir, settings.redis.url.get_secret_value())
     logs.configure(settings.logs)
     for secret in secrets_of(settings, credentials):
         logs.redact(secret)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -91,8 +92,10 @@ class Spool:
 class PictureStore:
     """Pictures under `<data_dir>/pictures`."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, min_free_bytes: int = 0) -> None:
+        """`min_free_bytes`: with less room on the disk nothing is stored; the ledger may live there too."""
         self.root = data_dir / "pictures"
+        self._min_free_bytes = min_free_bytes
 
     def spool(self) -> Spool:
         """Begins a file.
@@ -100,10 +103,19 @@ class PictureStore:
         Raises:
             StoreFullError: it cannot be made.
         """
+        if self.below_floor():
+            raise StoreFullError("the picture store: less free than pictures.min_free_bytes")
         try:
             return Spool(self.root)
         except OSError as error:
             raise _full(error) from error
+
+    def below_floor(self) -> bool:
+        """Whether the disk has less room than is kept free. Raises OSError."""
+        if not self._min_free_bytes:
+            return False
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).free < self._min_free_bytes
 
     def path(self, name: str) -> Path:
         """Where a picture of that name stands."""
