@@ -137,7 +137,9 @@ class App:
         downloader = Downloader(
             hidream=hidream,
             pictures=self.settings.pictures,
-            store=PictureStore(self.settings.data_dir.absolute()),
+            store=PictureStore(
+                self.settings.data_dir.absolute(), min_free_bytes=self.settings.pictures.min_free_bytes
+            ),
             ssl_context=self.ssl_context,
         )
         room = asyncio.Semaphore(self.settings.workers.downloads)

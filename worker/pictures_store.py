@@ -103,19 +103,19 @@ class PictureStore:
         Raises:
             StoreFullError: it cannot be made.
         """
-        if self.below_floor():
-            raise StoreFullError("the picture store: less free than pictures.min_free_bytes")
         try:
+            if self.below_floor():
+                raise StoreFullError("the picture store: less room than pictures.min_free_bytes")
             return Spool(self.root)
         except OSError as error:
             raise _full(error) from error
 
-    def below_floor(self) -> bool:
-        """Whether the disk has less room than is kept free. Raises OSError."""
+    def below_floor(self, size: int = 0) -> bool:
+        """Whether the disk has less room than is kept free, or would have with so many bytes more. Raises OSError."""
         if not self._min_free_bytes:
             return False
         self.root.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self.root).free < self._min_free_bytes
+        return shutil.disk_usage(self.root).free - size < self._min_free_bytes
 
     def path(self, name: str) -> Path:
         """Where a picture of that name stands."""
@@ -125,6 +125,8 @@ class PictureStore:
         """Whether the disk really takes so many bytes now: quota, inodes and rights are asked by writing."""
         block = bytes(1_000_000)
         try:
+            if self.below_floor(size):
+                return False
             with self.spool() as spool:
                 for _ in range(max(1, size // len(block))):
                     spool.write(block)

@@ -12,7 +12,7 @@ from jobs.queue import Queue
 from jobs.redis_client import translated
 from jobs.settings import Settings
 from worker.collection import DISK_FULL
-from worker.gate.account import unpause
+from worker.gate.account import pause, unpause
 from worker.pictures_store import PictureStore
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class Reconciler:
             log.warning("reconcile.resubmitted", request_id=request_id)
         if moved.queued:
             send_missing_tickets(self._ledger, self._queue)
-        self._end_disk_pause()
+        self._look_at_disk()
 
     def ask_for_exports(self) -> None:
         """Sends an export for every batch with something new, if the last one has been taken."""
@@ -93,9 +93,13 @@ class Reconciler:
         self._ledger.client.pexpire(key, lease_ms)
         return True
 
-    def _end_disk_pause(self) -> None:
+    def _look_at_disk(self) -> None:
+        """Nothing is bought that could not be stored; the pause that says so ends by itself."""
+        free = self._settings.pictures.min_free_bytes
+        store = PictureStore(self._settings.data_dir.absolute(), min_free_bytes=free)
         if self._ledger.client.hget(self._ledger.key("gate"), "paused") != DISK_FULL:
+            if store.below_floor() and self._ledger.run(pause(DISK_FULL)):
+                log.error("disk.full", reason="less room than pictures.min_free_bytes")
             return
-        store = PictureStore(self._settings.data_dir.absolute())
         if store.takes(ROOM_BYTES) and self._ledger.run(unpause(DISK_FULL)):
             log.info("gate.resumed", why="the disk takes pictures again")
