@@ -8,8 +8,6 @@ from typing import Any
 import redis
 import redis.asyncio
 import structlog
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -18,15 +16,15 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
-from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
+from jobs.redis_retry import AsyncPatientRetry, PatientRetry
 from jobs.settings import RedisSettings
 
 log = structlog.get_logger()
 
 #: Longer than the longest blocking call we make (5 s), or redis-py would cut it off.
-SOCKET_TIMEOUT_S = 15
+SHORTEST_TIMEOUT_S, SOCKET_TIMEOUT_S = 7, 15
 #: The one policy under which a full server refuses writes instead of throwing keys away.
 KEEPS_ALL = "noeviction"
 
@@ -69,13 +67,16 @@ _KEEPING = ("appendonly", "appendfsync", "maxmemory-policy")
 def connect(
     settings: RedisSettings, *, db: int, connections: int = 16, patience_s: float = 5, decode: bool = True
 ) -> redis.Redis:
-    """A client whose threads wait for a free connection instead of failing, and outlast `patience_s` of outage."""
+    """A client whose threads wait for a free connection instead of failing, and outlast an outage of `patience_s` seconds.
+
+    A command fails when that time has passed, one time-out later at most.
+    """
     pool = redis.BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),
         max_connections=connections,
         timeout=SOCKET_TIMEOUT_S,
-        retry=Retry(_backoff(), _tries(patience_s)),
-        **(_options(db) | {"decode_responses": decode}),
+        retry=PatientRetry(patience_s),
+        **(_options(db, patience_s) | {"decode_responses": decode}),
     )
     return redis.Redis.from_pool(pool)
 
@@ -88,8 +89,8 @@ def connect_async(
         settings.url.get_secret_value(),
         max_connections=connections,
         timeout=SOCKET_TIMEOUT_S,
-        retry=AsyncRetry(_backoff(), _tries(patience_s)),
-        **_options(db),
+        retry=AsyncPatientRetry(patience_s),
+        **_options(db, patience_s),
     )
     return redis.asyncio.Redis.from_pool(pool)
 
@@ -152,21 +153,13 @@ def _of_info(info: dict[str, Any]) -> dict[str, str]:
     return told
 
 
-def _backoff() -> ExponentialWithJitterBackoff:
-    return ExponentialWithJitterBackoff(cap=1, base=0.05)
-
-
-def _tries(patience_s: float) -> int:
-    """Jittered waits of at most a second average half of it; the first five are shorter."""
-    return max(3, int(patience_s * 1.6) + 4)
-
-
-def _options(db: int) -> dict[str, Any]:
+def _options(db: int, patience_s: float) -> dict[str, Any]:
     return {
         "db": db,
         "decode_responses": True,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": 3,
+        # Who waits for seconds only does not wait long for a server that hangs.
+        "socket_timeout": min(SOCKET_TIMEOUT_S, max(SHORTEST_TIMEOUT_S, patience_s)),
+        "socket_connect_timeout": min(3, max(1, patience_s)),
         "health_check_interval": 0,
         # Full or read-only, Redis refuses a write before it ran: an answer that was paid for is recorded as soon as it may.
         "retry_on_error": [BusyLoadingError, OutOfMemoryError, ReadOnlyError],
