@@ -11,20 +11,23 @@ import structlog
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
-    RedisError,
     ResponseError,
 )
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.redis_retry import AsyncPatientRetry, PatientRetry
-from jobs.settings import RedisSettings
+from jobs.settings import RedisSettings, WorkerSettings
 
 log = structlog.get_logger()
 
 #: Longer than the longest blocking call we make (5 s), or redis-py would cut it off.
 SHORTEST_TIMEOUT_S, SOCKET_TIMEOUT_S = 7, 15
+#: Connections of one process at most: Dramatiq's own, those that send messages, an event loop's, and what a process needs
+#: beside one for each submit thread.
+BROKER_CLIENTS, QUEUE_CLIENTS, LOOP_CLIENTS, SPARE_CLIENTS = 4, 2, 16, 4
 #: The one policy under which a full server refuses writes instead of throwing keys away.
 KEEPS_ALL = "noeviction"
 
@@ -82,7 +85,7 @@ def connect(
 
 
 def connect_async(
-    settings: RedisSettings, *, db: int, connections: int = 32, patience_s: float = 5
+    settings: RedisSettings, *, db: int, connections: int = LOOP_CLIENTS, patience_s: float = 5
 ) -> redis.asyncio.Redis:
     """The same for an event loop."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -95,6 +98,31 @@ def connect_async(
     return redis.asyncio.Redis.from_pool(pool)
 
 
+def clients_of_run(workers: WorkerSettings) -> int:
+    """Connections that `vton run` and its processes may hold at once."""
+    submit = workers.submit_processes * (
+        workers.submit_threads + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS
+    )
+    collect = workers.collect_processes * (LOOP_CLIENTS + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS)
+    return submit + collect + 2 * QUEUE_CLIENTS
+
+
+def check_clients(client: redis.Redis, needed: int) -> None:
+    """Compares with what a server takes beside those that it has. Raises ConfigError, RedisDownError."""
+    asked: Any = client
+    with translated():
+        try:
+            told = asked.info("clients")
+        except ResponseError:
+            return
+    most, there = told.get("maxclients"), told.get("connected_clients", 0)
+    if most is not None and most - there < needed:
+        raise ConfigError(
+            f"redis: it takes {most} clients and has {there}; a run needs {needed} more: raise its maxclients, or lower"
+            " workers.submit_threads"
+        )
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns redis-py's errors into ours; a time-out is an outage like any other."""
@@ -103,13 +131,35 @@ def translated() -> Iterator[None]:
     except AuthenticationError:
         raise ConfigError("redis: wrong or missing password (VTON_REDIS__URL)") from None
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        if "max number of clients" in str(error):
+            raise RedisDownError("redis takes no more clients: raise its maxclients") from error
         raise RedisDownError(f"redis does not answer: {type(error).__name__}") from error
     except (OutOfMemoryError, ReadOnlyError) as error:
         raise RedisDownError(f"redis takes no writes: {error}") from error
-    except RedisError as error:
-        if "OOM" in str(error) or "READONLY" in str(error) or "MISCONF" in str(error):
+    except ResponseError as error:
+        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF")):
             raise RedisDownError(f"redis takes no writes: {error}") from error
+        refused = _refusal(error)
+        if refused:
+            raise ConfigError(f"redis: {refused}") from error
         raise
+
+
+def _refusal(error: ResponseError) -> str:
+    """What a person must change in Redis or in our settings; empty for an error of ours."""
+    said = str(error)
+    if "DB index is out of range" in said:
+        return (
+            "it has fewer databases than redis.queue_db and redis.ledger_db ask for; both may be 0, which is slower"
+            " for a ledger of many thousand jobs"
+        )
+    if isinstance(error, NoPermissionError) or "NOPERM" in said or "executing the script can't run" in said:
+        return f"its user has no right to do what is needed, see docs/deploy.md: {said}"
+    if "WRONGTYPE" in said:
+        return "a key of redis.prefix holds something that is not ours; name another redis.prefix or another database"
+    if "unknown command" in said.lower() or said.startswith(("CLUSTER", "MOVED", "CROSSSLOT")):
+        return f"it is no server that we can use (6.2 or newer, no cluster mode): {said}"
+    return ""
 
 
 def ask_durability(client: redis.Redis) -> Durability:

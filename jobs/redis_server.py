@@ -87,6 +87,12 @@ class EmbeddedRedis:
         """
         if self._users is not None:
             return
+        try:
+            self._start()
+        except OSError as error:
+            raise ConfigError(f"{self._folder}: {error.strerror or type(error).__name__}") from None
+
+    def _start(self) -> None:
         _private_folder(self._folder)
         with self._locked("start.lock"):
             self._socket = socket_path(self._folder, running=self.alive())

@@ -20,7 +20,7 @@ from jobs.high_water import HighWaterMark
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
-from jobs.redis_client import connect, connect_async
+from jobs.redis_client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
 from jobs.results import Exporter
 from jobs.settings import Credentials, Settings
 from worker.actors import TicketBroker, declare
@@ -59,15 +59,16 @@ class App:
     def ledger(self) -> Ledger:
         """The ledger for threads; every submit thread may hold a connection."""
         redis = self.settings.redis
-        threads = self.settings.workers.submit_threads
-        client = connect(redis, db=redis.ledger_db, connections=threads + 16, patience_s=redis.patience_s)
+        most = self.settings.workers.submit_threads + SPARE_CLIENTS
+        client = connect(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
         return Ledger(client, redis.prefix)
 
     @cached_property
     def queue(self) -> Queue:
         """The queue, for tickets that are sent again."""
         redis = self.settings.redis
-        return Queue(connect(redis, db=redis.queue_db, patience_s=redis.patience_s), redis.prefix)
+        client = connect(redis, db=redis.queue_db, connections=QUEUE_CLIENTS, patience_s=redis.patience_s)
+        return Queue(client, redis.prefix)
 
     @cached_property
     def gate(self) -> Gate:
@@ -156,7 +157,9 @@ class App:
         redis = self.settings.redis
         if not redis.url.get_secret_value():
             raise ConfigError("redis.url: not set; workers need the Redis of the producer (VTON_REDIS__URL)")
-        client = connect(redis, db=redis.queue_db, patience_s=redis.patience_s, decode=False)
+        client = connect(
+            redis, db=redis.queue_db, connections=BROKER_CLIENTS, patience_s=redis.patience_s, decode=False
+        )
         middleware = [
             MessageContext(),
             StopsGate(self._stop_gate),

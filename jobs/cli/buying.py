@@ -31,6 +31,7 @@ from jobs.errors import NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.identity import batch_id as identify
 from jobs.manifest import open_manifest
+from jobs.redis_client import check_clients, clients_of_run
 
 
 def run(
@@ -67,6 +68,7 @@ def run(
     with intake(
         settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
     ) as taken:
+        check_clients(taken.station.ledger.client, clients_of_run(settings.workers))
         night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id)
         end = night.run(simulation=Simulation(faults=faults) if simulate else None, deadline=until)
         folder = settings.output_dir / end.status.batch_id
