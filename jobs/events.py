@@ -125,6 +125,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "ticket.unknown": _event(
             "warning", "A message of another version's actor was dropped; the ledger brings its job back."
         ),
+        "redis.ended": _event("warning", "Our own Redis has ended by itself; `why` is its last word."),
+        "redis.restarted": _event("warning", "Our own Redis runs again."),
+        "redis.down": _event("error", "Our own Redis does not start; it is tried again."),
         "redis.evicts": _event("error", "Redis would throw keys away when it is full: nothing is taken in."),
         "redis.forgetful": _event(
             "warning", "A restart or a crash of Redis would lose what it was told; `why` says how much."

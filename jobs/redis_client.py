@@ -8,25 +8,26 @@ from typing import Any
 import redis
 import redis.asyncio
 import structlog
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
-    RedisError,
     ResponseError,
 )
-from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
-from jobs.settings import RedisSettings
+from jobs.redis_retry import AsyncPatientRetry, PatientRetry
+from jobs.settings import RedisSettings, Settings
 
 log = structlog.get_logger()
 
 #: Longer than the longest blocking call we make (5 s), or redis-py would cut it off.
-SOCKET_TIMEOUT_S = 15
+SHORTEST_TIMEOUT_S, SOCKET_TIMEOUT_S = 7, 15
+#: Connections of one process at most: Dramatiq's own, those that send messages, an event loop's, and what a process needs
+#: beside one for each submit thread.
+BROKER_CLIENTS, QUEUE_CLIENTS, LOOP_CLIENTS, SPARE_CLIENTS = 4, 2, 16, 4
 #: The one policy under which a full server refuses writes instead of throwing keys away.
 KEEPS_ALL = "noeviction"
 
@@ -69,29 +70,58 @@ _KEEPING = ("appendonly", "appendfsync", "maxmemory-policy")
 def connect(
     settings: RedisSettings, *, db: int, connections: int = 16, patience_s: float = 5, decode: bool = True
 ) -> redis.Redis:
-    """A client whose threads wait for a free connection instead of failing, and outlast `patience_s` of outage."""
+    """A client whose threads wait for a free connection instead of failing, and outlast an outage of `patience_s` seconds.
+
+    A command fails when that time has passed, one time-out later at most.
+    """
     pool = redis.BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),
         max_connections=connections,
         timeout=SOCKET_TIMEOUT_S,
-        retry=Retry(_backoff(), _tries(patience_s)),
-        **(_options(db) | {"decode_responses": decode}),
+        retry=PatientRetry(patience_s),
+        **(_options(db, patience_s) | {"decode_responses": decode}),
     )
     return redis.Redis.from_pool(pool)
 
 
 def connect_async(
-    settings: RedisSettings, *, db: int, connections: int = 32, patience_s: float = 5
+    settings: RedisSettings, *, db: int, connections: int = LOOP_CLIENTS, patience_s: float = 5
 ) -> redis.asyncio.Redis:
     """The same for an event loop."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),
         max_connections=connections,
         timeout=SOCKET_TIMEOUT_S,
-        retry=AsyncRetry(_backoff(), _tries(patience_s)),
-        **_options(db),
+        retry=AsyncPatientRetry(patience_s),
+        **_options(db, patience_s),
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+def clients_of_run(settings: Settings) -> int:
+    """Connections that `vton run` and its processes may hold at once."""
+    workers = settings.workers
+    submit = workers.submit_processes * (
+        settings.submit_threads + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS
+    )
+    collect = workers.collect_processes * (LOOP_CLIENTS + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS)
+    return submit + collect + 2 * QUEUE_CLIENTS
+
+
+def check_clients(client: redis.Redis, needed: int) -> None:
+    """Compares with what a server takes beside those that it has. Raises ConfigError, RedisDownError."""
+    asked: Any = client
+    with translated():
+        try:
+            told = asked.info("clients")
+        except ResponseError:
+            return
+    most, there = told.get("maxclients"), told.get("connected_clients", 0)
+    if most is not None and most - there < needed:
+        raise ConfigError(
+            f"redis: it takes {most} clients and has {there}; a run needs {needed} more: raise its maxclients, or lower"
+            " workers.submit_threads"
+        )
 
 
 @contextmanager
@@ -102,13 +132,35 @@ def translated() -> Iterator[None]:
     except AuthenticationError:
         raise ConfigError("redis: wrong or missing password (VTON_REDIS__URL)") from None
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        if "max number of clients" in str(error):
+            raise RedisDownError("redis takes no more clients: raise its maxclients") from error
         raise RedisDownError(f"redis does not answer: {type(error).__name__}") from error
     except (OutOfMemoryError, ReadOnlyError) as error:
         raise RedisDownError(f"redis takes no writes: {error}") from error
-    except RedisError as error:
-        if "OOM" in str(error) or "READONLY" in str(error) or "MISCONF" in str(error):
+    except ResponseError as error:
+        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF")):
             raise RedisDownError(f"redis takes no writes: {error}") from error
+        refused = _refusal(error)
+        if refused:
+            raise ConfigError(f"redis: {refused}") from error
         raise
+
+
+def _refusal(error: ResponseError) -> str:
+    """What a person must change in Redis or in our settings; empty for an error of ours."""
+    said = str(error)
+    if "DB index is out of range" in said:
+        return (
+            "it has fewer databases than redis.queue_db and redis.ledger_db ask for; both may be 0, which is slower"
+            " for a ledger of many thousand jobs"
+        )
+    if isinstance(error, NoPermissionError) or "NOPERM" in said or "executing the script can't run" in said:
+        return f"its user has no right to do what is needed, see docs/deploy.md: {said}"
+    if "WRONGTYPE" in said:
+        return "a key of redis.prefix holds something that is not ours; name another redis.prefix or another database"
+    if "unknown command" in said.lower() or said.startswith(("CLUSTER", "MOVED", "CROSSSLOT")):
+        return f"it is no server that we can use (6.2 or newer, no cluster mode): {said}"
+    return ""
 
 
 def ask_durability(client: redis.Redis) -> Durability:
@@ -152,21 +204,13 @@ def _of_info(info: dict[str, Any]) -> dict[str, str]:
     return told
 
 
-def _backoff() -> ExponentialWithJitterBackoff:
-    return ExponentialWithJitterBackoff(cap=1, base=0.05)
-
-
-def _tries(patience_s: float) -> int:
-    """Jittered waits of at most a second average half of it; the first five are shorter."""
-    return max(3, int(patience_s * 1.6) + 4)
-
-
-def _options(db: int) -> dict[str, Any]:
+def _options(db: int, patience_s: float) -> dict[str, Any]:
     return {
         "db": db,
         "decode_responses": True,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": 3,
+        # Who waits for seconds only does not wait long for a server that hangs.
+        "socket_timeout": min(SOCKET_TIMEOUT_S, max(SHORTEST_TIMEOUT_S, patience_s)),
+        "socket_connect_timeout": min(3, max(1, patience_s)),
         "health_check_interval": 0,
         # Full or read-only, Redis refuses a write before it ran: an answer that was paid for is recorded as soon as it may.
         "retry_on_error": [BusyLoadingError, OutOfMemoryError, ReadOnlyError],

@@ -3,15 +3,14 @@
 Who lives is told by file locks, which the kernel gives back however a process ends, never by process ids:
 
 - `start.lock` is held while somebody starts or stops the server.
-- `users.lock` is shared by every user; who can have it alone is the last one and may stop the server.
+- `users.lock` is shared by every user, commands and workers; who can have it alone is the last one and may stop the server.
 - `server.lock` is inherited by the server itself: never two of them on the same files, whoever was killed.
 """
 
 import fcntl
 import os
 import signal
-import stat
-import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,12 +24,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
+from jobs.redis_folder import USERS, answers, forget_socket, socket_path, write_private
 from jobs.redis_program import find_server, server_config, server_environ, usable_server
 
 __all__ = ["EmbeddedRedis", "find_server"]
 
-#: A socket's address holds 108 bytes on Linux and 104 elsewhere, the closing zero among them.
-_SOCKET_BYTES = 100
 _LOG_BYTES = 1_000_000
 _PATIENCE_S = 120.0
 _STEP_S = 0.01
@@ -89,10 +87,16 @@ class EmbeddedRedis:
         """
         if self._users is not None:
             return
+        try:
+            self._start()
+        except OSError as error:
+            raise ConfigError(f"{self._folder}: {error.strerror or type(error).__name__}") from None
+
+    def _start(self) -> None:
         _private_folder(self._folder)
         with self._locked("start.lock"):
-            self._socket = self._socket_path()
-            users = self._open("users.lock")
+            self._socket = socket_path(self._folder, running=self.alive())
+            users = self._open(USERS)
             try:
                 fcntl.flock(users, fcntl.LOCK_SH)
                 self.ensure_running()
@@ -120,21 +124,50 @@ class EmbeddedRedis:
                 self._users = None
                 self._child = None
 
-    def ensure_running(self) -> None:
-        """Starts the server again if it has died; used between `start` and `stop`."""
+    def ensure_running(self, stopping: threading.Event | None = None) -> None:
+        """Starts the server again if it has died; used between `start` and `stop`. `stopping`: nobody waits any more.
+
+        Raises:
+            ConfigError: it cannot run on these files.
+            RedisDownError: it does not answer, or another one listens in its place.
+        """
         lock = self._open("server.lock")
         try:
-            if _flock_now(lock):
+            spawned = _flock_now(lock)
+            if spawned:
                 self._spawn(lock)
         finally:
             # The server has its own copy of the lock; ours must not outlive it.
             os.close(lock)
-        self._await_answer()
+        if not self._answers(stopping):
+            self._reap()
+            if spawned:
+                raise ConfigError(f"Redis ended at once: {self.last_words()}")
+            # Somebody else's died, or somebody else only looked whether there is one.
+            self.ensure_running(stopping)
+
+    def restart(self, stopping: threading.Event) -> None:
+        """`ensure_running`, alone among all commands. Raises the same, and OSError."""
+        with self._locked("start.lock"):
+            self._reap()
+            self.ensure_running(stopping)
+
+    @property
+    def folder(self) -> Path:
+        """The server's own."""
+        return self._folder
 
     def _spawn(self, lock: int) -> None:
         server = usable_server(self._server, self._folder)
+        if answers(self._socket):
+            # We hold this folder's lock: whoever listens there is another folder's, a copy's original perhaps.
+            raise RedisDownError(
+                f"{self._socket}: another server listens there, which is not that of {self._folder}"
+            )
         self._socket.unlink(missing_ok=True)
-        _write_private(self._folder / "redis.conf", server_config(self._folder, self._socket))
+        config = self._folder / "redis.conf"
+        if not config.exists() or config.read_bytes() != server_config(self._folder, self._socket):
+            write_private(config, server_config(self._folder, self._socket))
         log = self._folder / "server.log"
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -152,19 +185,23 @@ class EmbeddedRedis:
             setpgroup=0,
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
         )
-        _write_private(self._folder / "server.pid", b"%d\n" % self._child)
+        # The server writes it too; a full disk keeps neither from running.
+        with suppress(OSError):
+            write_private(self._folder / "server.pid", b"%d\n" % self._child)
 
-    def _await_answer(self) -> None:
+    def _answers(self, stopping: threading.Event | None) -> bool:
+        """Waits until it answers and has loaded its file; False when it has ended."""
         deadline = time.monotonic() + self._patience_s
         with self._client(timeout_s=min(2, self._patience_s)) as client:
             while time.monotonic() < deadline:
                 # While it loads, the server answers with an error that counts as a lost connection.
                 with suppress(redis.ConnectionError, redis.TimeoutError):
                     client.ping()
-                    return
-                if not self._alive():
-                    self._reap()
-                    raise ConfigError(f"Redis ended at once: {self._last_words()}")
+                    return True
+                if not self.alive():
+                    return False
+                if stopping is not None and stopping.is_set():
+                    break
                 time.sleep(_STEP_S)
         raise RedisDownError(f"the Redis in {self._folder} does not answer; see its server.log")
 
@@ -180,7 +217,7 @@ class EmbeddedRedis:
         ):
             client.execute_command("SHUTDOWN", "NOSAVE")
         deadline = time.monotonic() + self._patience_s
-        while self._alive():
+        while self.alive():
             if time.monotonic() > deadline:
                 # Nothing acknowledged is lost by it: every write was synced before its reply.
                 self._kill()
@@ -192,7 +229,7 @@ class EmbeddedRedis:
         with suppress(OSError, ValueError):
             os.kill(int((self._folder / "server.pid").read_text()), signal.SIGKILL)
 
-    def _alive(self) -> bool:
+    def alive(self) -> bool:
         """Whether a server holds its lock."""
         lock = self._open("server.lock")
         try:
@@ -207,29 +244,11 @@ class EmbeddedRedis:
             self._child = None
 
     def _forget(self) -> None:
-        """Removes what only a running server needs."""
-        for path in (self._folder / "server.pid", self._socket):
-            path.unlink(missing_ok=True)
-        if self._socket.parent != self._folder:
-            (self._folder / "socket").unlink(missing_ok=True)
-            with suppress(OSError):
-                self._socket.parent.rmdir()
+        (self._folder / "server.pid").unlink(missing_ok=True)
+        forget_socket(self._folder, self._socket)
 
-    def _socket_path(self) -> Path:
-        """Inside the folder; else in a private temporary one, whose name the folder keeps for the next."""
-        inside = self._folder / "server.sock"
-        if len(os.fsencode(inside)) < _SOCKET_BYTES:
-            return inside
-        note = self._folder / "socket"
-        if note.exists():
-            kept = Path(os.fsdecode(note.read_bytes()))
-            if _is_private(kept.parent):
-                return kept
-        made = Path(tempfile.mkdtemp(prefix="vton-")) / "server.sock"
-        _write_private(note, os.fsencode(made))
-        return made
-
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last line of its log."""
         log = self._folder / "server.log"
         words = log.read_text(errors="replace").strip() if log.exists() else ""
         return words.rpartition("\n")[2] or "no word in its log"
@@ -262,17 +281,3 @@ def _private_folder(folder: Path) -> None:
         folder.chmod(0o700)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from None
-
-
-def _is_private(folder: Path) -> bool:
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(target, "wb") as file:
-        file.write(content)

@@ -138,6 +138,7 @@ class PictureSettings(Section):
     max_download_bytes: Count = 50_000_000
     volatile_parameters: tuple[str, ...] = ()
     private_hosts: Literal["refuse", "allow"] = "refuse"
+    min_free_bytes: Budget = 200_000_000
 
 
 class WorkerSettings(Section):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import structlog
 from jobs.ledger import Ledger, steps
 from jobs.queue import COLLECT, SUBMIT, Queue
 from jobs.records import BatchId, JobState, TaskId
-from jobs.settings import Settings, TaskSettings, WorkerSettings
+from jobs.settings import PictureSettings, Settings, TaskSettings, WorkerSettings
 from tests.heart import Heart, rid
+from worker.collection import DISK_FULL
 from worker.reconciler import Reconciler
 
 PATIENT_S = 60
@@ -200,3 +202,23 @@ def test_whoever_has_no_lease_moves_nothing(heart: Heart, queue: Queue) -> None:
 
     beside(act(), reconciler(heart.ledger, queue))
     assert queue.waiting(SUBMIT) == queue.waiting(COLLECT) == 0
+
+
+def test_buying_pauses_below_the_floor_of_free_bytes_and_goes_on_above_it(
+    heart: Heart, queue: Queue, tmp_path: Path
+) -> None:
+    heart.admit("a", ["p"])
+
+    def looks(min_free_bytes: int) -> str | None:
+        pictures = PictureSettings(min_free_bytes=min_free_bytes)
+        settings = Settings(data_dir=tmp_path, pictures=pictures)
+        Reconciler(heart.ledger, queue, settings).reconcile()
+        return heart.gate().get("paused")
+
+    assert looks(0) is None
+    assert looks(10**18) == DISK_FULL
+    assert heart.ask().reason == "paused"
+    assert looks(10**18) == DISK_FULL
+    assert looks(1) is None
+    heart.gate(paused="Friday")
+    assert looks(10**18) == "Friday"

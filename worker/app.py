@@ -14,14 +14,14 @@ from functools import cached_property
 import dramatiq
 import structlog
 
-from jobs import logs
+from jobs import logs, redis_folder
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, RedisDownError, VtonError
 from jobs.high_water import HighWaterMark
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.queue import COLLECT, Queue
 from jobs.records import RequestId
-from jobs.redis_client import connect, connect_async
+from jobs.redis_client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
 from jobs.results import Exporter
 from jobs.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
 from worker.accepted_answers import AcceptedAnswers
@@ -73,15 +73,16 @@ class App:
         """The ledger for threads; every submit thread may hold a connection."""
         redis = self.settings.redis
         # Only what is used is opened; a worker may have been started with more threads than these settings say.
-        threads = max(SUBMIT_THREADS[1], self.settings.submit_threads)
-        client = connect(redis, db=redis.ledger_db, connections=threads + 16, patience_s=redis.patience_s)
+        most = max(SUBMIT_THREADS[1], self.settings.submit_threads) + SPARE_CLIENTS
+        client = connect(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
         return Ledger(client, redis.prefix)
 
     @cached_property
     def queue(self) -> Queue:
         """The queue, for tickets that are sent again."""
         redis = self.settings.redis
-        return Queue(connect(redis, db=redis.queue_db, patience_s=redis.patience_s), redis.prefix)
+        client = connect(redis, db=redis.queue_db, connections=QUEUE_CLIENTS, patience_s=redis.patience_s)
+        return Queue(client, redis.prefix)
 
     @cached_property
     def gate(self) -> Gate:
@@ -156,7 +157,9 @@ class App:
         downloader = Downloader(
             hidream=hidream,
             pictures=self.settings.pictures,
-            store=PictureStore(self.settings.data_dir.absolute()),
+            store=PictureStore(
+                self.settings.data_dir.absolute(), min_free_bytes=self.settings.pictures.min_free_bytes
+            ),
             ssl_context=self.ssl_context,
             connections=max(MAX_CONNECTIONS, self.settings.downloads),
         )
@@ -174,7 +177,9 @@ class App:
         redis = self.settings.redis
         if not redis.url.get_secret_value():
             raise ConfigError("redis.url: not set; workers need the Redis of the producer (VTON_REDIS__URL)")
-        client = connect(redis, db=redis.queue_db, patience_s=redis.patience_s, decode=False)
+        client = connect(
+            redis, db=redis.queue_db, connections=BROKER_CLIENTS, patience_s=redis.patience_s, decode=False
+        )
         middleware = [
             MessageContext(),
             TellsBounds(self.settings),
@@ -212,6 +217,8 @@ def start() -> dramatiq.Broker:
     settings, credentials = read_settings(), read_credentials()
     if not credentials:
         raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY")
+    # As long as this process lives, no command stops the data folder's own Redis under it.
+    redis_folder.use(settings.data_dir, settings.redis.url.get_secret_value())
     logs.configure(settings.logs)
     for secret in secrets_of(settings, credentials):
         logs.redact(secret)

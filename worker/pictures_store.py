@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -91,8 +92,10 @@ class Spool:
 class PictureStore:
     """Pictures under `<data_dir>/pictures`."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, min_free_bytes: int = 0) -> None:
+        """`min_free_bytes`: with less room on the disk nothing is stored; the ledger may live there too."""
         self.root = data_dir / "pictures"
+        self._min_free_bytes = min_free_bytes
 
     def spool(self) -> Spool:
         """Begins a file.
@@ -101,9 +104,18 @@ class PictureStore:
             StoreFullError: it cannot be made.
         """
         try:
+            if self.below_floor():
+                raise StoreFullError("the picture store: less room than pictures.min_free_bytes")
             return Spool(self.root)
         except OSError as error:
             raise _full(error) from error
+
+    def below_floor(self, size: int = 0) -> bool:
+        """Whether the disk has less room than is kept free, or would have with so many bytes more. Raises OSError."""
+        if not self._min_free_bytes:
+            return False
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).free - size < self._min_free_bytes
 
     def path(self, name: str) -> Path:
         """Where a picture of that name stands."""
@@ -113,6 +125,8 @@ class PictureStore:
         """Whether the disk really takes so many bytes now: quota, inodes and rights are asked by writing."""
         block = bytes(1_000_000)
         try:
+            if self.below_floor(size):
+                return False
             with self.spool() as spool:
                 for _ in range(max(1, size // len(block))):
                     spool.write(block)

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from jobs import logs
+from jobs import logs, redis_folder
 from jobs.configuration import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, VtonError
 from jobs.ledger import Ledger, steps
@@ -32,6 +32,7 @@ class LedgerHints:
 def main() -> None:
     """Serves until SIGTERM."""
     settings = read_settings()
+    redis_folder.use(settings.data_dir, settings.redis.url.get_secret_value())
     logs.configure(settings.logs)
     callbacks, redis = settings.callbacks, settings.redis
     if not callbacks.public_url:

@@ -13,7 +13,7 @@ from jobs.redis_client import translated
 from jobs.settings import Settings
 from worker.accepted_answers import AcceptedAnswers
 from worker.collection import DISK_FULL
-from worker.gate.account import unpause
+from worker.gate.account import pause, unpause
 from worker.pictures_store import PictureStore
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Reconciler:
             self._mend()
         if moved.queued:
             send_missing_tickets(self._ledger, self._queue)
-        self._end_disk_pause()
+        self._look_at_disk()
 
     def _mend(self) -> None:
         """Batches whose rows lead to broken jobs; what no batch wants is nobody's."""
@@ -107,9 +107,13 @@ class Reconciler:
         self._ledger.client.pexpire(key, lease_ms)
         return True
 
-    def _end_disk_pause(self) -> None:
+    def _look_at_disk(self) -> None:
+        """Nothing is bought that could not be stored; the pause that says so ends by itself."""
+        free = self._settings.pictures.min_free_bytes
+        store = PictureStore(self._settings.data_dir.absolute(), min_free_bytes=free)
         if self._ledger.client.hget(self._ledger.key("gate"), "paused") != DISK_FULL:
+            if store.below_floor() and self._ledger.run(pause(DISK_FULL)):
+                log.error("disk.full", reason="less room than pictures.min_free_bytes")
             return
-        store = PictureStore(self._settings.data_dir.absolute())
         if store.takes(ROOM_BYTES) and self._ledger.run(unpause(DISK_FULL)):
             log.info("gate.resumed", why="the disk takes pictures again")

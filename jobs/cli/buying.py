@@ -33,6 +33,7 @@ from jobs.errors import NotFoundError, UnwrittenError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
 from jobs.records import shown
+from jobs.redis_client import check_clients, clients_of_run
 from jobs.results import output_place
 
 
@@ -80,6 +81,7 @@ def run(
             stop=stop.check,
         ) as taken,
     ):
+        check_clients(taken.station.ledger.client, clients_of_run(settings))
         night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id, stop)
         try:
             end = night.run(simulation=Simulation(faults=faults) if simulate else None)

@@ -97,7 +97,10 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
     if lost or accept_new:
         accepted = opened.ledger.accept(lost)
         if accept_new:
-            mark_of(opened).replace(accepted)
+            try:
+                mark_of(opened).replace(accepted)
+            except OSError as error:
+                raise ConfigError(f"{mark_of(opened).path}: cannot be written: {error.strerror}") from None
 
 
 def mark_of(opened: Station) -> HighWaterMark:

@@ -1,7 +1,7 @@
 """The station: what every command opens first — settings, a Redis (its own when none is configured), ledger and queue."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from jobs.errors import ConfigError, NotFoundError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.queue import Queue
 from jobs.redis_client import KEEPS_ALL, connect, tell_durability, translated
+from jobs.redis_keeper import RedisKeeper
 from jobs.redis_server import EmbeddedRedis
 from jobs.results import Exporter
 from jobs.settings import RedisSettings, Settings
@@ -30,8 +31,6 @@ class Station:
     redis_url: str
     ledger: Ledger
     queue: Queue
-    #: Starts our own Redis again if it has died; nothing for a configured one.
-    revive: Callable[[], None]
 
     @property
     def exporter(self) -> Exporter:
@@ -84,10 +83,11 @@ def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
     """
     with ExitStack() as stack:
         url = settings.redis.url.get_secret_value()
-        revive: Callable[[], None] = _nothing
         if not url:
             embedded = stack.enter_context(EmbeddedRedis(settings.data_dir))
-            url, revive = embedded.url, embedded.ensure_running
+            url = embedded.url
+            if buying:
+                stack.enter_context(RedisKeeper(embedded))
         redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
         # Our own was told by us how to keep things.
         _ask(redis, will_buy=buying and bool(settings.redis.url.get_secret_value()))
@@ -101,7 +101,6 @@ def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
             redis_url=url,
             ledger=Ledger(client, redis.prefix),
             queue=Queue(queue_client, redis.prefix),
-            revive=revive,
         )
         try:
             yield opened
@@ -132,7 +131,3 @@ def _ask(redis: RedisSettings, *, will_buy: bool) -> None:
             f"redis.url: maxmemory-policy is {told.maxmemory_policy}: full, it would throw away what was bought, which"
             f" would be bought again; set maxmemory-policy {KEEPS_ALL}"
         )
-
-
-def _nothing() -> None:
-    """A configured Redis is somebody else's to start."""

@@ -16,7 +16,7 @@ from jobs.settings import HiDreamSettings, PictureSettings
 from tests.raw_server import RawServer, raw
 from worker.hidream.transport import make_ssl_context
 from worker.images import Broken, DiskFull, Downloader, Gone, Refused, Transient
-from worker.pictures_store import PictureStore
+from worker.pictures_store import PictureStore, StoreFullError
 
 TLS = make_ssl_context()
 
@@ -408,3 +408,11 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
         assert fresh.path.exists()
     assert not spool.path.exists()
     spool.__exit__()
+
+
+def test_a_store_below_its_floor_takes_nothing(tmp_path: Path) -> None:
+    full = PictureStore(tmp_path, min_free_bytes=10**18)
+    with pytest.raises(StoreFullError, match="min_free_bytes"):
+        full.spool()
+    assert not full.takes(1)
+    assert PictureStore(tmp_path, min_free_bytes=1).takes(1)

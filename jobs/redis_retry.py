@@ -1,0 +1,108 @@
+"""How long a command outlasts a Redis that is away: by the clock, not by tries, whatever a try takes.
+
+redis-py repeats commands, and inside each of them the way to a connection, by one retry object; nested, tries multiply.
+Here the outermost call sets the time by which all of them end. One try may run over it, by a time-out at most.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import AuthenticationError, AuthorizationError
+from redis.retry import Retry
+
+T = TypeVar("T")
+
+#: By when the command under way must have ended, on the monotonic clock.
+_deadline: ContextVar[float | None] = ContextVar("_deadline", default=None)
+#: What no time mends; redis-py counts them among lost connections.
+_HOPELESS = (AuthenticationError, AuthorizationError)
+
+
+class Waits(ExponentialWithJitterBackoff):
+    """Jittered waits of at most a second, after any number of failures."""
+
+    def __init__(self) -> None:
+        super().__init__(cap=1, base=0.05)
+
+    def compute(self, failures: int) -> float:
+        """Seconds; beyond a few failures the power that redis-py takes is a number no float can hold."""
+        return float(super().compute(min(failures, 10)))
+
+
+class PatientRetry(Retry):
+    """Repeats until `patience_s` have passed."""
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__(Waits(), 1)
+        self._patience_s = patience_s
+
+    def call_with_retry(  # noqa: D102 redis-py's own hook
+        self,
+        do: Callable[[], T],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        before = _deadline.get()
+        mine = _deadline.set(before or time.monotonic() + self._patience_s)
+        failures = 0
+        try:
+            while True:
+                try:
+                    return do()
+                except self._supported_errors as error:
+                    failures += 1
+                    fail(error, failures) if with_failure_count else fail(error)
+                    wait_s = _wait_s(self._backoff, error, failures, is_retryable)
+                    if wait_s is None:
+                        raise
+                    time.sleep(wait_s)
+        finally:
+            _deadline.reset(mine)
+
+
+class AsyncPatientRetry(AsyncRetry):
+    """The same for an event loop."""
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__(Waits(), 1)
+        self._patience_s = patience_s
+
+    async def call_with_retry(  # noqa: D102 redis-py's own hook
+        self,
+        do: Callable[[], Awaitable[T]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        before = _deadline.get()
+        mine = _deadline.set(before or time.monotonic() + self._patience_s)
+        failures = 0
+        try:
+            while True:
+                try:
+                    return await do()
+                except self._supported_errors as error:
+                    failures += 1
+                    await (fail(error, failures) if with_failure_count else fail(error))
+                    wait_s = _wait_s(self._backoff, error, failures, is_retryable)
+                    if wait_s is None:
+                        raise
+                    await asyncio.sleep(wait_s)
+        finally:
+            _deadline.reset(mine)
+
+
+def _wait_s(
+    backoff: Any, error: Exception, failures: int, is_retryable: Callable[[Exception], bool] | None
+) -> float | None:
+    """How long to wait before the next try; None: no more tries."""
+    if isinstance(error, _HOPELESS) or (is_retryable is not None and not is_retryable(error)):
+        return None
+    wait_s: float = backoff.compute(failures)
+    return wait_s if time.monotonic() + wait_s < (_deadline.get() or 0) else None
