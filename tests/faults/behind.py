@@ -49,10 +49,10 @@ def back_in_time(folder: Path, *, cut: bool, first: int = 20, second: int = 30) 
         broken += tasks_made(machine, first + second)
         looks = {word: machine.vton(word, check=False).returncode for word in ("status", "doctor")}
         broken += [f"vton {word} ends with 0" for word, code in looks.items() if not code]
-        recovered = machine.vton("recover", "--yes", check=False)
+        recovered = machine.vton("recover", "--all", check=False)
         if recovered.returncode:
             broken.append(f"vton recover: exit {recovered.returncode}: {recovered.stderr.strip()[-100:]}")
-        code = machine.run("tuesday", tuesday)
+        code = machine.run("tuesday", tuesday, "--accept-new-ledger")
         broken += [f"after vton recover: {one}" for one in tasks_made(machine, first + second)]
         broken += [f"after vton recover: exit {code}: {machine.runs[-1].last_words}"] if code else []
         with machine.reading():

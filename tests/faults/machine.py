@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,15 @@ class Machine(Scene):
         self.simulator.kill()
         for process in self.processes():
             process.kill()
+        self._end_redis()
+
+    def _end_redis(self) -> None:
+        """Kills embedded servers, whose words and environment name no folder of ours."""
+        for note in self.folder.rglob("redis/server.pid"):
+            with suppress(psutil.Error, ValueError):
+                server = psutil.Process(int(note.read_text()))
+                if "redis" in server.name() or "valkey" in server.name():
+                    server.kill()
 
     def _settings(self) -> dict[str, str]:
         setup = self.setup
