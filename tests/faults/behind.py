@@ -2,18 +2,22 @@
 
 import shutil
 import signal
+import time
 from functools import partial
 from pathlib import Path
 
 import psutil
 
+from jobs.ledger import Ledger
 from jobs.records import BatchId
-from tests.faults.doubles import tasks_made
+from tests.faults.doubles import against_double, double_of, ending, tasks_made
 from tests.faults.machine import Machine
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.scene import Setup
+from tests.faults.servers import RedisServer
 from tests.faults.shop import fill, small_disk
+from tests.faults.stage import Stage
 from tests.faults.verdict import Verdict, counted, judge
 
 AREA = "the ledger's own files"
@@ -182,3 +186,52 @@ def redis_dies(folder: Path, *, deaths: int = 3, jobs: int = 90) -> Outcome:
 
 
 scenario(AREA, "the embedded Redis is killed three times")(redis_dies)
+
+
+@scenario(AREA, "the primary dies, a replica that lacks its last orders is promoted")
+def promoted(folder: Path, *, jobs: int = 150, lacking: int = 10, watched_s: float = 75) -> Outcome:
+    """The ledger is some orders behind, under workers that stay up. Nothing is bought again before a person has looked."""
+    setup = against_double(redis_proxy=True, in_flight=5, latency_s=1)
+    with Stage(folder, setup) as stage:
+        replica = RedisServer(folder / "replica", stage.canaries["redis"])
+        try:
+            replica.start()
+            with replica.client(0) as client:
+                client.config_set("masterauth", stage.canaries["redis"])
+                client.replicaof("127.0.0.1", str(stage.redis.port))
+                batch = stage.enqueue("night", range(jobs))
+                stage.until(lambda: stage.arrived(jobs // 5), "submits have begun")
+                stage.until(lambda: client.info("replication")["master_link_status"] == "up", "it follows")
+                client.replicaof("NO", "ONE")
+            made = len(double_of(stage).tasks())
+            stage.until(lambda: len(double_of(stage).tasks()) >= made + lacking, "it lags")
+            stage.redis.kill()
+            stage.redis_proxy.target_port = replica.port
+            stage.redis_proxy.reset_all()
+            began = time.monotonic()
+            with replica.client(1) as client:
+                stage.ledger = Ledger(client, stage.ledger.prefix)
+                stage.until(
+                    lambda: time.monotonic() - began > watched_s or stage.complete(batch),
+                    "it is watched",
+                    within_s=watched_s + 60,
+                    step_s=0.5,
+                )
+                told = ending(stage, batch)
+                again = stage.vton("enqueue", str(folder / "night.csv"), "--batch", "night", check=False)
+                stage.crew.stop()
+            twice = double_of(stage).bought_twice()
+            lost = stage.logged("ledger.lost")
+            broken = [f"{len(twice)} pairs bought twice"] if twice else []
+            broken += [] if lost else ["no worker has said that the ledger is behind"]
+            if again.returncode != PERSON_NEEDED:
+                broken.append(f"vton enqueue ends with {again.returncode}")
+            return Outcome(
+                verdict=Verdict(jobs=jobs, rows=jobs, bought_twice=len(twice)),
+                faults=1,
+                ending=told,
+                broken=broken,
+                note=f"ledger.lost was logged {lost} times; {again.stderr.strip()[:120]}",
+            )
+        finally:
+            replica.kill()

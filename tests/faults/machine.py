@@ -93,15 +93,8 @@ class Machine(Scene):
         self.simulator.kill()
         for process in self.processes():
             process.kill()
-        self._end_redis()
-
-    def _end_redis(self) -> None:
-        """Kills embedded servers, whose words and environment name no folder of ours."""
-        for note in self.folder.rglob("redis/server.pid"):
-            with suppress(psutil.Error, ValueError):
-                server = psutil.Process(int(note.read_text()))
-                if "redis" in server.name() or "valkey" in server.name():
-                    server.kill()
+        for server in self.embedded():
+            server.kill()
 
     def _settings(self) -> dict[str, str]:
         setup = self.setup
@@ -208,6 +201,16 @@ class Machine(Scene):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
+        return found
+
+    def embedded(self) -> list[psutil.Process]:
+        """Embedded Redis servers of this scenario, whose words and environment need not name its folder."""
+        found = []
+        for note in self.folder.rglob("redis/server.pid"):
+            with suppress(psutil.Error, ValueError):
+                server = psutil.Process(int(note.read_text()))
+                if "redis" in server.name() or "valkey" in server.name():
+                    found.append(server)
         return found
 
     def succeeded(self, name: str) -> int:
