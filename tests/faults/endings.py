@@ -97,7 +97,7 @@ def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
         return Outcome(verdict=verdict, faults=1, ending=run.ending, broken=broken)
 
 
-@scenario(SIGNALS, "standard error and output are closed (`vton run … 2>&1 | head -2`)")
+@scenario(SIGNALS, "standard output and error are closed by their reader")
 def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
     """The work goes on, its words are dropped."""
     with Machine(folder, Setup(in_flight=5, env={"VTON_LOGS__LEVEL": "debug"})) as machine:
