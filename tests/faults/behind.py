@@ -164,7 +164,10 @@ def full_disk(folder: Path, *, jobs: int = 120, full_s: float = 10) -> Outcome:
             broken += [f"the same command ended with {code}"] if code else []
         found = _whole(machine, jobs, faults=1, broken=broken)
         return Outcome(
-            verdict=found.verdict, faults=1, ending=f"{told}; then {found.ending}", broken=found.broken
+            verdict=found.verdict,
+            faults=1,
+            ending=told if len(machine.runs) == 1 else f"{told}; then {found.ending}",
+            broken=found.broken,
         )
 
 
