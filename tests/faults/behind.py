@@ -226,7 +226,7 @@ def promoted(folder: Path, *, jobs: int = 150, lacking: int = 10, watched_s: flo
             twice = double_of(stage).bought_twice()
             lost = stage.logged("ledger.lost")
             broken = [f"{len(twice)} pairs bought twice"] if twice else []
-            broken += [] if lost else ["no worker has said that the ledger is behind"]
+            broken += [] if lost or "ledger" in told else [f"nobody says that the ledger is behind: {told}"]
             if again.returncode != PERSON_NEEDED:
                 broken.append(f"vton enqueue ends with {again.returncode}")
             return Outcome(
