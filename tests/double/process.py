@@ -41,11 +41,19 @@ class Double:
 
     def start(self) -> None:
         """Starts it and waits until it listens."""
-        argv = [sys.executable, "-m", "tests.double", "--folder", str(self.folder), "--port", str(self.port)]
+        words = ("--folder", str(self.folder), "--port", str(self.port), "--follow")
+        argv = [sys.executable, "-m", "tests.double", *words]
         env = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         with (self.folder / "double.log").open("ab") as log:
             self._process = subprocess.Popen(
-                argv, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+                argv,
+                env=env,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
             )
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()

@@ -23,14 +23,14 @@ def double(tmp_path: Path) -> Iterator[Double]:
 
 def exchange(double: Double, *requests: bytes) -> bytes:
     """Everything that comes back for requests on one connection."""
-    with socket.create_connection(("127.0.0.1", double.port), timeout=20) as connection:
-        connection.sendall(b"".join(requests))
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
+    received = b""
+    with socket.create_connection(("127.0.0.1", double.port), timeout=60) as connection:
         try:
+            connection.sendall(b"".join(requests))
+            connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
                 received += part
-        except ConnectionResetError:
+        except OSError:
             received += b"RESET"
     return received
 

@@ -75,7 +75,29 @@ def all_at_once(folder: Path, *, jobs: int = 60) -> Outcome:
         )
 
 
-@scenario(SIGNALS, "standard error and output are closed (`vton run … 2>&1 | head -2`)")
+@scenario(SIGNALS, "the machine is suspended for 20 s and wakes")
+def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
+    """Answers lie in the sockets meanwhile: every POST under way is recorded."""
+    with Machine(folder, Setup(in_flight=5, submit_delay_s=0.5, submit_timeout_s=60)) as machine:
+        run = machine.start("night", range(jobs))
+        machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
+        doubles = str(machine.simulator.folder)
+        asleep = [one for one in machine.processes() if doubles not in one.cmdline()]
+        asleep += machine.embedded()
+        for process in asleep:
+            process.suspend()
+        pause(for_s)
+        for process in asleep:
+            process.resume()
+        code = machine.wait(run)
+        broken = [f"ended with {code}: {run.last_words}"] if code else []
+        broken += tasks_made(machine, jobs)
+        with machine.reading():
+            verdict = judge(machine, NIGHT)
+        return Outcome(verdict=verdict, faults=1, ending=run.ending, broken=broken)
+
+
+@scenario(SIGNALS, "standard output and error are closed by their reader")
 def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
     """The work goes on, its words are dropped."""
     with Machine(folder, Setup(in_flight=5, env={"VTON_LOGS__LEVEL": "debug"})) as machine:

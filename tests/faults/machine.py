@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,8 @@ class Machine(Scene):
         self.simulator.kill()
         for process in self.processes():
             process.kill()
+        for server in self.embedded():
+            server.kill()
 
     def _settings(self) -> dict[str, str]:
         setup = self.setup
@@ -199,6 +201,16 @@ class Machine(Scene):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
+        return found
+
+    def embedded(self) -> list[psutil.Process]:
+        """Embedded Redis servers of this scenario, whose words and environment need not name its folder."""
+        found = []
+        for note in self.folder.rglob("redis/server.pid"):
+            with suppress(psutil.Error, ValueError):
+                server = psutil.Process(int(note.read_text()))
+                if "redis" in server.name() or "valkey" in server.name():
+                    found.append(server)
         return found
 
     def succeeded(self, name: str) -> int:
