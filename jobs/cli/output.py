@@ -22,10 +22,9 @@ class DroppingWriter(io.TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         """Writes text or drops it. Raises OSError when data cannot be stored."""
-        written = len(text)
         with self._dropping():
-            written = super().write(text)
-        return written
+            super().write(text)
+        return len(text)
 
     def flush(self) -> None:
         """Flushes or drops what is left. Raises OSError when data cannot be stored."""
