@@ -107,6 +107,17 @@ class _Bridge(logging.Handler):
         self._processors = processors
         self._writer = writer
 
+    def createLock(self) -> None:  # noqa: N802 its base's name
+        """None: a signal handler that logs must not wait for a thread that is writing."""
+        self.lock = None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Writes a record that its filters let through; safe for threads by the writer."""
+        passed = bool(self.filter(record))
+        if passed:
+            self.emit(record)
+        return passed
+
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a record; one whose arguments do not fit its text is written unformatted."""
         try:

@@ -305,7 +305,8 @@ def test_a_signal_in_the_middle_of_a_line_whose_handler_logs_hangs_nothing(log):
     assert [line["event"] for line in lines(stream)] == ["submit.busy", "Stopping worker process..."]
 
 
-def test_a_signal_while_another_thread_writes_is_not_kept_waiting_and_its_line_is_written():
+@pytest.mark.parametrize("log", [structlog.get_logger(), logging.getLogger("lib")], ids=["ours", "theirs"])
+def test_a_signal_while_another_thread_writes_is_not_kept_waiting_and_its_line_is_written(log):
     writing, go_on = threading.Event(), threading.Event()
 
     class Slow(io.StringIO):
@@ -316,10 +317,10 @@ def test_a_signal_while_another_thread_writes_is_not_kept_waiting_and_its_line_i
 
     stream = Slow()
     configure(LogSettings(format="json"), stream=stream)
-    other = threading.Thread(target=structlog.get_logger().info, args=("submit.accepted",))
+    other = threading.Thread(target=log.warning, args=("submit.accepted",))
     other.start()
     assert writing.wait(10)
-    structlog.get_logger().info("worker.stopped")
+    log.warning("worker.stopped")
     go_on.set()
     other.join(10)
     assert [line["event"] for line in lines(stream)] == ["submit.accepted", "worker.stopped"]

@@ -8,6 +8,9 @@ from jobs.ledger import Ledger
 from jobs.records import BatchId
 from jobs.settings import LimitSettings
 
+#: How long a try may take before HiDream counts as reached again, ms.
+TRY_MS = 10_000
+
 
 def shut_kind(gate: Mapping[str, str]) -> str:
     """What shuts the gate in a word: paused, the breaker's reason, not_reached or throttled; empty when it is open."""
@@ -15,9 +18,11 @@ def shut_kind(gate: Mapping[str, str]) -> str:
         return "paused"
     if "breaker" in gate:
         return gate["breaker"]
-    if float(gate.get("closed_until", 0)) / 1000 > time.time():
-        return "not_reached" if not_reached(gate) else "throttled"
-    return ""
+    shut_ms = float(gate.get("closed_until", 0)) - time.time() * 1000
+    if _not_reached(gate):
+        # Between two tries it is open for a moment, which is no news.
+        return "not_reached" if shut_ms > -TRY_MS else ""
+    return "throttled" if shut_ms > 0 else ""
 
 
 def shut_words(gate: Mapping[str, str], *, simulated: bool) -> str:
@@ -42,9 +47,10 @@ def shut_words(gate: Mapping[str, str], *, simulated: bool) -> str:
             return f"waiting, {breaker}: {why} (tried again by itself; at once: {resume})"
 
 
-def not_reached(gate: Mapping[str, str]) -> bool:
-    """Whether the gate was last closed because nothing could be sent."""
-    return gate.get("closed_by") == "unsent"
+def _not_reached(gate: Mapping[str, str]) -> bool:
+    """Whether the gate was last closed because nothing could be sent, and nothing has been accepted since."""
+    accepted, closed = (float(gate.get(name, 0)) for name in ("last_accept", "closed_at"))
+    return gate.get("closed_by") == "unsent" and accepted <= closed
 
 
 def budget_reached(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:

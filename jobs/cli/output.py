@@ -1,32 +1,48 @@
 """Standard output and standard error of a command: what cannot be written is dropped, and never ends the work."""
 
+import errno
 import io
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
+
+#: How a write fails when nobody reads any more: the pipe, the terminal or the descriptor is gone.
+_GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ECONNRESET})
 
 
 class DroppingWriter(io.TextIOWrapper):
-    """A text stream that never raises: after the first failed write (a closed pipe, a full disk) it writes to nowhere.
+    """A text stream that goes on when nobody reads it any more: what is written then is dropped.
 
-    Characters that its encoding does not have are written as escapes.
+    Characters that its encoding does not have are written as escapes. A full disk under standard output is an error all
+    the same: whoever wanted the data must know. Standard error has only words, which are dropped then too.
     """
 
     def write(self, text: str, /) -> int:
-        """Writes text or drops it."""
-        with suppress(OSError, ValueError):
-            return super().write(text)
-        self._drop()
+        """Writes text or drops it. Raises OSError when data cannot be stored."""
+        with self._dropping():
+            super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flushes or drops what is left."""
-        try:
+        """Flushes or drops what is left. Raises OSError when data cannot be stored."""
+        with self._dropping():
             super().flush()
-        except (OSError, ValueError):
+
+    @contextmanager
+    def _dropping(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            # Closed already.
             self._drop()
+        except OSError as error:
+            words = self.fileno() == 2  # noqa: PLR2004 standard error
+            self._drop()
+            if error.errno not in _GONE and not words:
+                raise
 
     @property
     def dropped(self) -> bool:

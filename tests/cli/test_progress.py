@@ -1,7 +1,10 @@
 """What a run shows of itself: tasks are tasks, downloads are downloads, and the rate is of work done now."""
 
+import time
+
 import pytest
 
+from jobs.cli.account import shut_kind
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.ledger import steps
@@ -76,3 +79,37 @@ def test_only_jobs_of_the_batch_count_and_each_once(heart):
     heart.submitted()
     assert under_way(heart.ledger, BatchId("mine")) == UnderWay(tasks=3, downloads=1, requests=2)
     assert under_way(heart.ledger, BatchId("another")) == UnderWay(tasks=1, downloads=0)
+
+
+NOW_MS = time.time() * 1000
+
+
+@pytest.mark.parametrize(
+    ("gate", "kind"),
+    [
+        ({}, ""),
+        ({"paused": "x", "breaker": "token"}, "paused"),
+        ({"breaker": "vendor"}, "vendor"),
+        ({"closed_by": "throttle", "closed_until": NOW_MS + 60_000}, "throttled"),
+        ({"closed_by": "throttle", "closed_until": NOW_MS - 1}, ""),
+        ({"closed_by": "unsent", "closed_until": NOW_MS + 60_000, "closed_at": NOW_MS}, "not_reached"),
+        (
+            {
+                "closed_by": "unsent",
+                "closed_until": NOW_MS + 60_000,
+                "closed_at": NOW_MS,
+                "last_accept": NOW_MS + 1,
+            },
+            "throttled",
+        ),
+        ({"closed_by": "unsent", "closed_until": NOW_MS - 60_000, "closed_at": NOW_MS - 61_000}, ""),
+    ],
+)
+def test_what_shuts_the_gate_is_one_word(gate, kind):
+    assert shut_kind({name: str(value) for name, value in gate.items()}) == kind
+
+
+def test_between_two_tries_of_an_address_that_is_not_reached_the_account_is_not_called_open():
+    now_ms = time.time() * 1000
+    gate = {"closed_by": "unsent", "closed_until": str(now_ms - 10), "closed_at": str(now_ms - 1000)}
+    assert shut_kind(gate) == "not_reached"

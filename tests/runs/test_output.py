@@ -55,3 +55,20 @@ def test_what_a_stream_of_ascii_cannot_say_is_said_in_escapes(shop, env):
     assert told["invalid"] == 1
     ended = shop.vton("enqueue", "night.csv", **env)
     assert (ended.code, "internal error" in ended.err) == (2, False)
+
+
+def test_data_that_cannot_be_stored_is_an_error(tmp_path):
+    line = (
+        "import sys; from jobs.cli.output import make_output_safe, print_json;"
+        "make_output_safe(); print_json({}); sys.stdout.flush()"
+    )
+    with open("/dev/full", "w") as full:  # noqa: PTH123 a device
+        done = subprocess.run(
+            [sys.executable, "-c", line], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{sys.executable}' -c '{line}' 2>&1 | true"], check=True, capture_output=True
+    )
+    assert done.stdout + done.stderr == b""
