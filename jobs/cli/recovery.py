@@ -28,8 +28,8 @@ from jobs.records import (
     Url,
 )
 
-#: Failures of paid tasks whose picture may still be had; the last one: our own store has lost it.
-STILL_THERE = PAID_LOSSES | {"picture_missing"}
+#: Failures of paid tasks whose picture may still be had; the last two: our own store has lost it.
+STILL_THERE = PAID_LOSSES | {"picture_missing", "picture_damaged"}
 
 
 def recover_batch(ledger: Ledger, folder: Path, store: Path) -> Counter[str]:
@@ -76,6 +76,7 @@ def _finding(line: Mapping[str, Any], folder: Path, store: Path) -> Finding | No
     times = line.get("timings") or {}
     fields = {
         "subs": encode(line.get("sub_task_ids") or []),
+        "past": " ".join(line.get("past_task_ids") or ()),
         "attempts": int(line.get("attempts") or 0),
         "source": line.get("source") or "",
         "queued_ms": _ms(times.get("queued_at")),
@@ -89,7 +90,7 @@ def _finding(line: Mapping[str, Any], folder: Path, store: Path) -> Finding | No
         request_id=RequestId(line["request_id"]),
         state=state,
         task_id=TaskId(task_id) if task_id else None,
-        pair=encode_pair(Pair(**{slot: _source(text) for slot, text in line["inputs"].items()})),
+        pair=encode_pair(Pair(**{slot: _source(text) for slot, text in line["inputs"].items() if text})),
         fields={name: value for name, value in fields.items() if value not in {"", None}},
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 import jobs.ledger
 from jobs.ledger import steps
+from jobs.ledger.recovery import Finding, bring_in
 from jobs.ledger.script import Call, script
 from jobs.records import BatchId, JobState, TaskId
 from tests.heart import Heart, failure, picture, rid, row
@@ -82,7 +83,30 @@ def _broken(heart: Heart) -> Call[Any]:
 
 def _admit(heart: Heart) -> Call[Any]:
     new = row(2, "y")
-    return Call(script("jobs.ledger", "admit"), ("a", new.number, new.request_id, new.row, new.pair), list)
+    args = ("a", "admit", "", new.number, new.request_id, new.row, new.pair, "", "")
+    return Call(script("jobs.ledger", "admit"), args, list)
+
+
+def _late(heart: Heart) -> Call[Any]:
+    heart.unknown()
+    return steps.keep_task(X, TASK, ["s"], ledger_id="")
+
+
+def _recovered(heart: Heart) -> Call[Any]:
+    heart.failed(retryable=True)
+    fields = {"attempts": 1}
+    finding = Finding(
+        request_id=rid("lost"),
+        state=JobState.SUBMITTED,
+        task_id=TASK,
+        pair=row(2, "lost").pair,
+        fields=fields,
+    )
+    return bring_in(finding)
+
+
+def _accepting(heart: Heart) -> Call[Any]:
+    return Call(script("jobs.ledger", "accept_ledger"), ("fresh", "another", 7), list)
 
 
 def _open(heart: Heart) -> Call[Any]:
@@ -96,6 +120,7 @@ def _seal(heart: Heart) -> Call[Any]:
 #: Script → what it is sent for.
 CASES: list[tuple[str, Callable[[Heart], Call[Any]]]] = [
     ("accept", _accept),
+    ("accept_ledger", _accepting),
     ("admit", _admit),
     ("again", _of_a_task(steps.again(X, TASK, 1_000))),
     ("cancel", lambda _: steps.cancel("a", X)),
@@ -106,9 +131,11 @@ CASES: list[tuple[str, Callable[[Heart], Call[Any]]]] = [
     ("ended", _ended),
     ("hint", _of_a_task(steps.hint(X, TASK))),
     ("hint", _adopt),
+    ("keep_task", _late),
     ("mend", _broken),
     ("open_batch", _open),
     ("reconcile", _dead),
+    ("recover", _recovered),
     ("reopen", _again_after_a_loss(anew=False)),
     ("reopen", _again_after_a_loss(anew=True)),
     ("seal", _seal),
