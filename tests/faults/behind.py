@@ -177,7 +177,7 @@ def redis_dies(folder: Path, *, deaths: int = 3, jobs: int = 90) -> Outcome:
         run = machine.start("night", range(jobs))
         for death in range(deaths):
             machine.until(
-                partial(machine.arrived, jobs * (death + 1) // (deaths + 2)), "submits go on", within_s=90
+                partial(machine.arrived, jobs * (death + 1) // (deaths + 2)), "submits go on", within_s=180
             )
             psutil.Process(int((machine.data / "redis" / "server.pid").read_text())).kill()
         code = machine.wait(run, within_s=240)
