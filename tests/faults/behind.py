@@ -130,7 +130,7 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
             VTON_DATA_DIR=str(copy),
             VTON_OUTPUT_DIR=str(folder / "out-of-the-copy"),
         )
-        copys = machine.wait(other)
+        other_code = machine.wait(other)
         code = machine.wait(run)
         ours = [task for task in machine.simulator.tasks() if "garments/100" not in task["text"]]
         broken = [f"the original ended with {code}: {run.last_words}"] if code else []
@@ -143,7 +143,7 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
             faults=1,
             ending=run.ending,
             broken=broken,
-            note=f"the copy ended with {copys}: {other.last_words}; {len(ours)} tasks of the original's",
+            note=f"the copy ended with {other_code}: {other.last_words}; {len(ours)} tasks of the original's",
         )
 
 
