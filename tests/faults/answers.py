@@ -106,7 +106,7 @@ def half_character(folder: Path, *, jobs: int = 60) -> Outcome:
         double.set_faults([rule("submit", "surrogate", when={"from": 10})])
         batch = stage.enqueue("night", range(jobs))
         opened = stage.until(
-            lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=30
+            lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=120
         )
         told = gate_words(stage)
         unknown = stage.status(batch).counts.get("unknown", 0)
@@ -147,12 +147,12 @@ def rotation(folder: Path, *, jobs: int = 100) -> Outcome:
         stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
         stage.canaries["rotated"] = f"rotated-canary-{stage.canaries['token'][-12:]}"
         double.set_account(tokens=[stage.canaries["rotated"]])
-        stage.until(lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=60)
+        stage.until(lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=180)
         told = gate_words(stage)
         file.write_text(stage.canaries["rotated"])
         since = time.time()
         stage.vton("resume")
-        going = stage.going_again(since, within_s=60)
+        going = stage.going_again(since, within_s=180)
         stage.finish(batch)
         broken = expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs)
         if [worker.starts for worker in stage.crew.workers] != starts:

@@ -33,8 +33,8 @@ def cdn_away(folder: Path, *, away_s: float = 960, jobs: int = 40, by_hand: bool
     """
     with Stage(folder, against_double(in_flight=10)) as stage:
         double = double_of(stage)
-        batch = stage.enqueue("night", range(jobs))
         double.set_faults([rule("download", "status", status=503, when={"tasks": 10})])
+        batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: struck(stage), "downloads fail")
         began = time.time()
         if by_hand:
@@ -100,7 +100,7 @@ def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: 
             worker.start(**(wrong if worker in stage.crew.of("collect") else {}))
         stage.until(stage.ready, "the workers are ready")
         batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.ledger.gate_fields().get("paused"), "buying pauses", within_s=60)
+        stage.until(lambda: stage.ledger.gate_fields().get("paused"), "buying pauses", within_s=180)
         told = gate_words(stage)
         began = time.time()
         if by_hand:
@@ -152,7 +152,7 @@ def answer_in_hand(
         stage.until(lambda: len(double.tasks()) >= 16, "tasks are made", step_s=0.02)
         stage.redis.kill()
         away = time.monotonic()
-        stage.until(lambda: len(double.told()) == len(double.tasks()), "all answers are there", within_s=30)
+        stage.until(lambda: len(double.told()) == len(double.tasks()), "all answers are there", within_s=120)
         told = double.told()
         in_hand = len(told - _asked_for(stage))
         pause(patience_s + 3)
@@ -167,7 +167,7 @@ def answer_in_hand(
             for worker in stage.crew.of("submit"):
                 worker.restarted = True
                 worker.start()
-        going = stage.going_again(back, within_s=90)
+        going = stage.going_again(back, within_s=180)
         stage.finish(batch, within_s=300)
         return Outcome(
             verdict=judge(stage, batch),

@@ -130,7 +130,7 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
             VTON_DATA_DIR=str(copy),
             VTON_OUTPUT_DIR=str(folder / "out-of-the-copy"),
         )
-        copys = machine.wait(other)
+        other_code = machine.wait(other)
         code = machine.wait(run)
         ours = [task for task in machine.simulator.tasks() if "garments/100" not in task["text"]]
         broken = [f"the original ended with {code}: {run.last_words}"] if code else []
@@ -143,7 +143,7 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
             faults=1,
             ending=run.ending,
             broken=broken,
-            note=f"the copy ended with {copys}: {other.last_words}; {len(ours)} tasks of the original's",
+            note=f"the copy ended with {other_code}: {other.last_words}; {len(ours)} tasks of the original's",
         )
 
 
@@ -177,7 +177,7 @@ def redis_dies(folder: Path, *, deaths: int = 3, jobs: int = 90) -> Outcome:
         run = machine.start("night", range(jobs))
         for death in range(deaths):
             machine.until(
-                partial(machine.arrived, jobs * (death + 1) // (deaths + 2)), "submits go on", within_s=90
+                partial(machine.arrived, jobs * (death + 1) // (deaths + 2)), "submits go on", within_s=180
             )
             psutil.Process(int((machine.data / "redis" / "server.pid").read_text())).kill()
         code = machine.wait(run, within_s=240)

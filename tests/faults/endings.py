@@ -114,7 +114,7 @@ def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
         assert piped.stdout is not None
         piped.stdout.readline()
         piped.stdout.close()
-        machine.until(lambda: piped.poll() is not None, "it ends", within_s=120)
+        machine.until(lambda: piped.poll() is not None, "it ends", within_s=240)
         broken = [f"ended with {piped.returncode}"] if piped.returncode else []
         broken += tasks_made(machine, jobs)
         if machine.succeeded(NIGHT) != jobs:
@@ -129,7 +129,7 @@ def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | N
     with Machine(folder, Setup(in_flight=5)) as machine:
         words = () if sent else ("--deadline", "6s")
         run = machine.start("night", range(rows), *words)
-        machine.until(lambda: machine.arrived(1), "submits have begun", within_s=90)
+        machine.until(lambda: machine.arrived(1), "submits have begun", within_s=180)
         began = time.monotonic()
         if sent:
             run.process.send_signal(sent)

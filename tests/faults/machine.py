@@ -26,7 +26,7 @@ from tests.faults.scene import ROOT, VTON, Scene, Setup, StuckError
 from tests.faults.servers import RedisServer, free_port
 
 #: What starting or ending a run may take on a busy machine, s.
-PATIENCE_S = 120
+PATIENCE_S = 300
 _LEDGER_DB = 1
 
 

@@ -95,7 +95,7 @@ class Scene:
     # -- what is seen ------------------------------------------------------------------------------------------
 
     def until(
-        self, true: Callable[[], Any], what: str, *, within_s: float = 60, step_s: float = 0.05
+        self, true: Callable[[], Any], what: str, *, within_s: float = 180, step_s: float = 0.05
     ) -> float:
         """Waits, keeping the workers alive; returns the seconds it took. Raises StuckError."""
         began = time.monotonic()
@@ -119,7 +119,7 @@ class Scene:
             return False
         return (self.folder / "out" / batch / "summary.json").is_file()
 
-    def finish(self, *batches: BatchId, within_s: float = 120) -> float:
+    def finish(self, *batches: BatchId, within_s: float = 300) -> float:
         """Waits for the end of batches."""
         try:
             return self.until(
@@ -179,7 +179,7 @@ class Scene:
         for name in client.scan_iter(key("exporting", "*")):
             client.delete(name)
 
-    def going_again(self, since_s: float, *, within_s: float = 60) -> float:
+    def going_again(self, since_s: float, *, within_s: float = 180) -> float:
         """Seconds from `since_s` (epoch) to the first submit after it."""
         self.until(
             lambda: any(at > since_s for at in self.simulator.arrivals()[-50:]),

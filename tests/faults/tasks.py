@@ -70,7 +70,7 @@ def one_missing(folder: Path, *, jobs: int = 40) -> Outcome:
         double = double_of(stage)
         double.set_faults([rule("poll", "status", status=404, body="envelope", when=of(2))])
         batch = stage.enqueue("night", range(jobs))
-        stage.finish(batch, within_s=120)
+        stage.finish(batch, within_s=240)
         broken = expect(stage, batch, succeeded=jobs - 1, failed=1)
         lost = stage.jobs(batch)[id_of(stage, 2)]
         if lost.failure is None or lost.failure.kind not in PAID_LOSSES or lost.task_id is None:
@@ -78,7 +78,7 @@ def one_missing(folder: Path, *, jobs: int = 40) -> Outcome:
         faults = struck(stage)
         double.set_faults([])
         other = stage.enqueue("later", range(jobs))
-        stage.finish(batch, other, within_s=60)
+        stage.finish(batch, other, within_s=180)
         broken += expect(stage, other, succeeded=jobs) + tasks_made(stage, jobs)
         return Outcome(
             verdict=judge(stage, batch, other), faults=faults, ending=ending(stage, other), broken=broken
@@ -108,7 +108,7 @@ def odd_for_a_moment(folder: Path, *, jobs: int = 60) -> Outcome:
         )
 
 
-def _finish_resumed(stage: Stage, *batches: BatchId, within_s: float = 120) -> list[str]:
+def _finish_resumed(stage: Stage, *batches: BatchId, within_s: float = 240) -> list[str]:
     """Waits for the end; a person resumes what was paused. Returns the reasons told."""
     pauses: list[str] = []
 
