@@ -27,7 +27,7 @@ def wait_for_line(process, *words: str) -> str:
 
 
 def test_a_deadline_ends_the_reading_of_a_big_manifest(shop):
-    ended = shop.vton("run", big(shop), "--deadline", "10s", VTON_LIMITS__IN_FLIGHT="1")
+    ended = shop.vton("run", big(shop), "--deadline", "20s", VTON_LIMITS__IN_FLIGHT="1")
     assert ended.code == 10
     assert "read so far" in ended.out
     assert "ended early: the deadline is reached; the same command goes on" in ended.out
