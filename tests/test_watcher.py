@@ -423,7 +423,7 @@ def test_a_refused_token_opens_the_breaker_and_loses_no_task(scene: Scene) -> No
 
 
 def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(scene: Scene) -> None:
-    scene.polls("t", raw(403, b""))
+    scene.polls("t", says({"code": 12, "message": "not yours"}, 403))
     job = scene.submitted()
     scene.aged(job.request_id, submitted_ms=HOUR_MS)
 
@@ -437,7 +437,7 @@ def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(sce
 
 
 def test_an_overdue_task_that_nobody_may_be_told_of_is_lost_when_others_are_accepted(scene: Scene) -> None:
-    scene.polls("t", raw(403, b""))
+    scene.polls("t", says({"code": 12, "message": "not yours"}, 403))
     job = scene.submitted()
     scene.aged(job.request_id, submitted_ms=HOUR_MS)
     scene.heart.gate(last_accept=10**14)
