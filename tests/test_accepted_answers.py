@@ -23,7 +23,7 @@ from jobs.records import JobState, RequestId, TaskId
 from jobs.redis_client import connect
 from jobs.settings import Credentials, HiDreamSettings, LimitSettings, RedisSettings, TaskSettings
 from tests.heart import Heart, failure, rid
-from tests.raw_server import Heard, RawServer, Wire, accepted
+from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw
 from tests.runs.shop import TOKEN, open_shop
 from tests.runs.stub import Vendor
 from worker.accepted_answers import FOLDER, AcceptedAnswer, AcceptedAnswers
@@ -38,6 +38,7 @@ from worker.policy import PollSchedule
 from worker.submission import Submission
 
 PATIENT_S = 180
+TAKEN = accepted("t-1", "s-1")
 
 
 @pytest.fixture
@@ -261,10 +262,10 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
     """A submission over a ledger, whose vendor does something and then accepts."""
     with ExitStack() as opened:
 
-        def make(ledger: Ledger, before_the_answer: Callable[[], None]) -> Submission:
+        def make(ledger: Ledger, before: Callable[[], None], then: Answer = TAKEN) -> Submission:
             def answer(wire: Wire, heard: Heard) -> None:
-                before_the_answer()
-                accepted("t-1", "s-1")(wire, heard)
+                before()
+                then(wire, heard)
 
             server = opened.enter_context(RawServer(answer))
             hidream = HiDreamSettings(base_url=server.url)
@@ -275,7 +276,6 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
             opened.callback(client.close)
             return Submission(
                 gate=Gate(ledger, LimitSettings(images_per_minute=1e9), submit_timeout_s=20),
-                ledger=ledger,
                 client=lambda: client,
                 bodies=Bodies(),
                 schedule=PollSchedule(tasks=TaskSettings()),
@@ -305,6 +305,27 @@ def test_an_accepted_answer_is_kept_and_written_when_redis_is_back(
     job = heart.job(rid("x"))
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
     assert files(tmp_path) == []
+
+
+def test_any_other_answer_is_recorded_once_when_redis_is_back(
+    heart: Heart, far: Far, desk_of: Callable[..., Submission]
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    gone = threading.Event()
+
+    def away() -> None:
+        far.cut()
+        gone.set()
+
+    thread = threading.Thread(target=desk_of(far.ledger, away, raw(500)).submit_next)
+    thread.start()
+    assert gone.wait(PATIENT_S)
+    threading.Event().wait(1)
+    assert heart.state(rid("x")) is JobState.SUBMITTING
+    far.back()
+    thread.join(PATIENT_S)
+    assert heart.state(rid("x")) is JobState.UNKNOWN
+    assert heart.gate()["streak"] == "1"
 
 
 def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(

@@ -73,7 +73,6 @@ def submit(heart: Heart, folder: Path, outcome: SubmitOutcome) -> None:
     """One turn of the real submission, its client answering so."""
     Submission(
         gate=Gate(heart.ledger, LimitSettings(in_flight=9, images_per_minute=1e9), submit_timeout_s=5),
-        ledger=heart.ledger,
         client=lambda: Vendor(outcome),
         bodies=Bodies(),
         schedule=PollSchedule(tasks=TaskSettings()),

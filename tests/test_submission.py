@@ -109,7 +109,6 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
 
         submission = Submission(
             gate=gate,
-            ledger=ledger,
             client=lambda: client,
             bodies=Bodies(),
             schedule=PollSchedule(tasks=TaskSettings()),

@@ -672,7 +672,7 @@ def test_a_refused_token_opens_the_breaker_and_loses_no_task(scene: Scene) -> No
 
 
 def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(scene: Scene) -> None:
-    scene.polls("t", raw(403, b""))
+    scene.polls("t", says({"code": 12, "message": "not yours"}, 403))
     job = scene.submitted()
     scene.aged(job.request_id, submitted_ms=HOUR_MS)
 
@@ -686,7 +686,7 @@ def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(sce
 
 
 def test_a_task_that_nobody_may_be_told_of_is_given_up_when_others_are_answered(scene: Scene) -> None:
-    scene.polls("t", raw(401, b""))
+    scene.polls("t", says({"code": 12, "message": "not yours"}, 403))
     job = scene.submitted()
     scene.aged(job.request_id, unanswered_ms=HOUR_MS)
     scene.others_are_answered()

@@ -18,6 +18,7 @@ import structlog
 
 from jobs.errors import VtonError
 from jobs.ledger import Ledger, steps
+from jobs.ledger.script import Runner
 from jobs.records import RequestId, TaskId
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class AcceptedAnswer:
     #: From now to the first poll.
     first_poll_ms: int
 
-    def record(self, ledger: Ledger) -> "Recorded":
+    def record(self, ledger: Runner) -> "Recorded":
         """Writes it into the ledger; the same answer again changes nothing. Raises RedisDownError."""
         accept = steps.accept(
             self.request_id, self.claim, self.task_id, self.sub_task_ids, first_poll_ms=self.first_poll_ms

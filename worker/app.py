@@ -101,7 +101,6 @@ class App:
         clients = SubmitClients(lambda: SubmitClient(self.settings.hidream, self.tokens, self.ssl_context))
         return Submission(
             gate=self.gate,
-            ledger=self.ledger,
             client=clients.get,
             bodies=Bodies(max_picture_bytes=self.settings.pictures.max_bytes),
             schedule=PollSchedule(tasks=self.settings.tasks),

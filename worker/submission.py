@@ -7,14 +7,14 @@ is, says worker.hidream.proof. An answer is kept until the ledger has it, howeve
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, assert_never
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
 
 import structlog
 
-from jobs.errors import ConfigError, RedisDownError, VtonError
+from jobs.errors import VtonError
 from jobs.failpoints import reach
-from jobs.ledger import Ledger, steps
+from jobs.ledger import steps
 from jobs.ledger.codec import UNREADABLE
 from jobs.records import Failure, Owner, RequestId
 from worker.accepted_answers import AcceptedAnswer, AcceptedAnswers
@@ -29,11 +29,7 @@ from worker.policy import PollSchedule
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 NotAccepted = Refused | Busy | Paused | NotSent | Unknown
-
-#: Between two tries to record an answer while Redis is away, beside the client's own patience.
-OUTAGE_S = 1.0
 #: Outcomes as metrics name them.
 OUTCOMES = {
     Accepted: "accepted",
@@ -57,7 +53,6 @@ class Submission:
     """Submits jobs, one a call; shared by the threads of a process."""
 
     gate: Gate
-    ledger: Ledger
     #: The calling thread's own client: many threads on one client contend.
     client: Callable[[], Submitter]
     bodies: Bodies
@@ -130,7 +125,7 @@ class Submission:
             if isinstance(outcome, Accepted):
                 self._accept(permit, outcome)
             else:
-                self._until_recorded(lambda: self._record(permit, outcome))
+                self._record(permit, outcome)
         except VtonError:
             raise
         except Exception as error:
@@ -146,26 +141,8 @@ class Submission:
             retryable=True,
             owner=Owner.OPS,
         )
-        self._until_recorded(lambda: self.ledger.run(steps.hold(permit.request_id, permit.claim, failure)))
+        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
         log.error("submit.unknown", reason="internal")
-
-    def _until_recorded(self, record: Callable[[], T], *, failed: Callable[[], None] = lambda: None) -> T:
-        """Repeats a step that the ledger must know of while Redis is away; without it this thread is good for nothing.
-
-        `failed`: called after the first failure.
-
-        Raises:
-            RedisDownError: the process stops, or Redis refuses us.
-        """
-        while True:
-            try:
-                return record()
-            except (RedisDownError, ConfigError) as error:
-                failed()
-                failed = _nothing
-                log.warning("redis.waiting", why=str(error))
-                if self.gate.stopping_within(OUTAGE_S):
-                    raise
 
     def _record(self, permit: Permit, outcome: NotAccepted) -> None:
         match outcome:
@@ -199,9 +176,7 @@ class Submission:
         )
         kept = self.answers.keep(answer)
         reach("replied")
-        taken = self._until_recorded(
-            lambda: answer.record(self.ledger), failed=lambda: self.answers.secure(kept)
-        )
+        taken = answer.record(replace(self.gate.patient, failed=lambda: self.answers.secure(kept)))
         reach("accepted_recorded")
         if not taken.how:
             log.error("ledger.lost", task_id=accepted.task_id, why="accepted, but this is another ledger")
@@ -223,7 +198,7 @@ class Submission:
             log.info("breaker.closed")
 
     def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
-        self.ledger.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
+        self.gate.patient.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
         log.warning(
             "submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner
         )
@@ -240,9 +215,5 @@ class Submission:
             self.gate.close_anyway(permit, unknown.reason, unknown.retry_after_s, throttled=unknown.throttled)
         enough = BARE_STREAK if unknown.bare else STREAK
         self.gate.count_bad_answer("vendor", unknown.reason, enough=enough)
-        self.ledger.run(steps.hold(permit.request_id, permit.claim, failure))
+        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
         log.error("submit.unknown", reason=unknown.reason)
-
-
-def _nothing() -> None:
-    """Has been done."""

@@ -20,6 +20,7 @@ from jobs.redis_client import translated
 from jobs.settings import LimitSettings
 from worker.gate.account import PROBE_MS, STREAK, count_bad_answer
 from worker.gate.orders import SeenOrders
+from worker.gate.patience import Patient
 from worker.gate.permits import Begin, Empty, Permit, Wait, read_permit
 from worker.gate.rest import Rest
 
@@ -70,6 +71,7 @@ class Gate:
         self.patience_s = GRACE_MS / 2000
         self._orders = SeenOrders(ledger, mark)
         self._stopping = threading.Event()
+        self._patient = Patient(runner=ledger, stopping=self._stopping)
         #: Only this process listens here, so that it can wake its own waiters when it stops.
         self._own_bell = ledger.key("bell", uuid4().hex)
         self._waiters = 0
@@ -126,12 +128,12 @@ class Gate:
 
     def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""
-        self._give_back(permit, "none", "", ms=(0, 0))
+        self._ledger.run(_give_back(permit, "none", "", ms=(0, 0)))
 
     def unsent(self, permit: Permit, why: str) -> None:
         """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
         self._rest.begin()
-        reply = self._give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS))
+        reply = self._patient.run(_give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS)))
         if reply[3]:
             log.warning("submit.refused", kind="not_sent", code=None, why=why, owner=Owner.OPS)
 
@@ -145,7 +147,8 @@ class Gate:
         Unless it is this job that is turned away while others are taken: then nobody waits, and in the end it fails.
         """
         effect = "throttle" if throttled else "close"
-        _, closed, _, failed = self._give_back(permit, effect, why, ms=(_wait_ms(wait_s), LONGEST_CLOSE_MS))
+        given = _give_back(permit, effect, why, ms=(_wait_ms(wait_s), LONGEST_CLOSE_MS))
+        _, closed, _, failed = self._patient.run(given)
         if failed:
             log.warning("submit.refused", kind="busy", code=None, why=why, owner=Owner.VENDOR)
         elif closed:
@@ -162,18 +165,18 @@ class Gate:
             RATE_WINDOW_MS,
             int(throttled),
         )
-        closed = self._ledger.run(Call(script("worker.gate", "close"), args, int))
+        closed = self._patient.run(Call(script("worker.gate", "close"), args, int))
         log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
 
     def trip(self, permit: Permit, reason: str, why: str) -> None:
         """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued."""
-        reply = self._give_back(permit, "trip", reason, ms=PROBE_MS, detail=why)
+        reply = self._patient.run(_give_back(permit, "trip", reason, ms=PROBE_MS, detail=why))
         if reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
     def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
         """One more answer that says nothing good; `enough` of them in a row open the breaker."""
-        if self._ledger.run(count_bad_answer(reason, why, enough=enough)):
+        if self._patient.run(count_bad_answer(reason, why, enough=enough)):
             log.error("breaker.opened", reason=reason, why=why)
 
     @property
@@ -181,9 +184,10 @@ class Gate:
         """The id of the ledger that permits were asked of; empty before the first."""
         return self._orders.seen.ledger
 
-    def stopping_within(self, seconds: float) -> bool:
-        """Waits, at most until the process stops: then True."""
-        return self._stopping.wait(seconds)
+    @property
+    def patient(self) -> Patient:
+        """Records what became of a POST, however long Redis is away, until the process stops."""
+        return self._patient
 
     def stop(self) -> None:
         """The process stops: its waiters wake at once and get no permit.
@@ -247,20 +251,21 @@ class Gate:
             log.warning(event, reason=wait.reason, detail=wait.detail)
         self._last_reason = wait.reason
 
-    def _give_back(
-        self, permit: Permit, effect: str, why: str, *, ms: tuple[int, int], detail: str = ""
-    ) -> list[int]:
-        args = (
-            permit.request_id,
-            uuid4().hex,
-            permit.claim,
-            effect,
-            why,
-            *ms,
-            RATE_WINDOW_MS,
-            detail,
-        )
-        return self._ledger.run(Call(script("worker.gate", "give_back"), args, list))
+
+def _give_back(
+    permit: Permit, effect: str, why: str, *, ms: tuple[int, int], detail: str = ""
+) -> Call[list[int]]:
+    args = (
+        permit.request_id,
+        uuid4().hex,
+        permit.claim,
+        effect,
+        why,
+        *ms,
+        RATE_WINDOW_MS,
+        detail,
+    )
+    return Call(script("worker.gate", "give_back"), args, list)
 
 
 def _wait_ms(wait_s: float | None) -> int:
