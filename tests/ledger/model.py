@@ -23,6 +23,10 @@ class Twin:
     attempts: int = 0
     failures: int = 0
     retryable: bool = False
+    #: It failed, and its task may still have its picture.
+    lost: bool = False
+    #: HiDream has said that its task is over.
+    over: bool = False
     shared: bool = False
     resubmitted: bool = False
     #: Which sorted sets it is in.
@@ -35,12 +39,18 @@ class Twin:
 
     def forget_task(self) -> None:
         self.claim = self.was = self.task = self.hint_task = self.paid = None
+        self.over = False
 
     def renew(self) -> None:
         """Somebody asks once more."""
         self.forget_task()
-        self.shared = self.resubmitted = False
+        self.shared = self.resubmitted = self.lost = False
         self.failures = 0
+
+    def ask_old_task(self) -> None:
+        """Nothing is bought, and whether the task takes a slot is not known yet."""
+        self.state, self.lost = "submitted", False
+        self.sets.add("due")
 
     def release(self) -> None:
         self.sets -= {"leases", "posting"}
@@ -88,7 +98,9 @@ class Model:
         known = batch in twin.refs
         twin.refs.setdefault(batch, []).extend(numbers)
         _add(self.duplicate, batch, int(known))
-        if not known and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable)):
+        if not known and twin.lost:
+            twin.ask_old_task()
+        elif not known and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable)):
             twin.renew()
             twin.state = "queued"
             return True
@@ -150,8 +162,8 @@ class Model:
         twin.release()
         twin.sets = twin.sets - {"due"} | {"unknown"}
 
-    def end(self, twin: Twin, state: str, *, retryable: bool = False) -> None:
-        twin.state, twin.retryable = state, retryable
+    def end(self, twin: Twin, state: str, *, retryable: bool = False, lost: bool = False) -> None:
+        twin.state, twin.retryable, twin.lost = state, retryable, lost
         twin.release()
         twin.sets -= {"due", "unknown"}
 
