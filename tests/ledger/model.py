@@ -23,6 +23,10 @@ class Twin:
     attempts: int = 0
     failures: int = 0
     retryable: bool = False
+    #: It failed, and its task may still have its picture.
+    lost: bool = False
+    #: HiDream has said that its task is over.
+    over: bool = False
     shared: bool = False
     resubmitted: bool = False
     #: Which sorted sets it is in.
@@ -35,12 +39,18 @@ class Twin:
 
     def forget_task(self) -> None:
         self.claim = self.was = self.task = self.hint_task = self.paid = None
+        self.over = False
 
     def renew(self) -> None:
         """Somebody asks once more."""
         self.forget_task()
-        self.shared = self.resubmitted = False
+        self.shared = self.resubmitted = self.lost = False
         self.failures = 0
+
+    def ask_old_task(self) -> None:
+        """Nothing is bought, and whether the task takes a slot is not known yet."""
+        self.state, self.lost = "submitted", False
+        self.sets.add("due")
 
     def release(self) -> None:
         self.sets -= {"leases", "posting"}
@@ -105,18 +115,20 @@ class Model:
         """Whether the job comes into the line because of it."""
         twin = self.jobs.get(name)
         known = twin is not None and batch in twin.refs
+        asked = twin is not None and not known and twin.lost
         again = (
             twin is not None
             and not known
+            and not asked
             and (twin.state == "cancelled" or (twin.state == "failed" and twin.retryable))
         )
         if batch in self.cancelled:
             # The batch takes nothing more, and changes nothing for others.
             waits = twin is not None and twin.state == "queued" and twin.claim is None
-            if twin is not None and not known and (waits or (again and twin.state == "failed")):
+            if twin is not None and not known and (waits or asked or (again and twin.state == "failed")):
                 _add(self.left, batch, len(numbers))
                 return False
-            again = False
+            asked = again = False
         _add(self.duplicate, batch, len(numbers) - 1)
         if twin is None:
             self.jobs[name] = Twin(refs={batch: numbers})
@@ -126,7 +138,9 @@ class Model:
             return True
         twin.refs.setdefault(batch, []).extend(numbers)
         _add(self.duplicate, batch, int(known))
-        if again:
+        if asked:
+            twin.ask_old_task()
+        elif again:
             twin.renew()
             twin.state = "queued"
             return True
@@ -188,8 +202,8 @@ class Model:
         twin.release()
         twin.sets = twin.sets - {"due"} | {"unknown"}
 
-    def end(self, twin: Twin, state: str, *, retryable: bool = False) -> None:
-        twin.state, twin.retryable = state, retryable
+    def end(self, twin: Twin, state: str, *, retryable: bool = False, lost: bool = False) -> None:
+        twin.state, twin.retryable, twin.lost = state, retryable, lost
         twin.release()
         twin.sets -= {"due", "unknown"}
 

@@ -258,8 +258,11 @@ class LedgerMachine(RuleBasedStateMachine):
         name = self._pick(pick, lambda twin: twin.state == "submitted")
         task = self._task(name, former)
         assert self._twice(steps.defer(rid(name), 60_000, task_id=task)) == self._has(name, task)
-        if self._has(name, task):
-            self.model.jobs[name].hinted = False
+        twin = self.model.jobs.get(name)
+        if twin is not None and self._has(name, task) and not twin.over:
+            # One that had been given up takes a slot when HiDream says that it runs.
+            self.adopted += int("leases" not in twin.sets)
+            twin.sets.add("leases")
 
     @rule(pick=picks, former=rarely, replay=flags)
     def ended(self, pick: int, former: bool, replay: bool) -> None:
@@ -268,6 +271,7 @@ class LedgerMachine(RuleBasedStateMachine):
         call = steps.ended(rid(name), task, ["u"], "poll", 12_000)
         assert (self._twice(call) if replay else self.heart.ledger.run(call)) == self._has(name, task)
         if self._has(name, task):
+            self.model.jobs[name].over = True
             self.model.jobs[name].release()
 
     @rule(pick=picks, former=rarely, replay=flags)
@@ -298,21 +302,24 @@ class LedgerMachine(RuleBasedStateMachine):
         pick=picks,
         former=rarely,
         replay=flags,
-        state=st.sampled_from(["failed", "rejected"]),
+        end=st.sampled_from([("failed", "task_failed"), ("failed", "task_lost"), ("rejected", "moderated")]),
         retryable=flags,
     )
-    def fail(self, pick: int, former: bool, replay: bool, state: str, retryable: bool) -> None:
+    def fail(self, pick: int, former: bool, replay: bool, end: tuple[str, str], retryable: bool) -> None:
         name = self._pick(pick, lambda twin: twin.state == "submitted")
-        task = self._task(name, former)
+        task, (state, kind) = self._task(name, former), end
         ours = self._has(name, task)
-        call = steps.fail(rid(name), failure(retryable=retryable), JobState(state), task_id=task)
+        failed = failure(retryable=retryable, kind=kind)
+        call = steps.fail(rid(name), failed, JobState(state), task_id=task)
         assert self._run(call, replay=replay) == ours
         if ours:
-            self.model.end(self.model.jobs[name], state, retryable=retryable)
+            lost = kind == "task_lost"
+            self.model.end(self.model.jobs[name], state, retryable=retryable, lost=lost)
 
     @rule(pick=picks, kind=st.sampled_from(["new", "own", "none"]))
     def hint(self, pick: int, kind: str) -> None:
-        name = self._pick(pick, lambda twin: twin.state in {"queued", "submitting", "submitted", "unknown"})
+        open_states = {"queued", "submitting", "submitted", "unknown"}
+        name = self._pick(pick, lambda twin: twin.lost or twin.state in open_states)
         self.serial += 1
         twin = self._twin(name)
         own = twin.task if twin is not None else None
@@ -322,6 +329,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         if twin.state == "submitting" or (twin.state == "queued" and twin.claim):
             twin.hint_task = task or twin.hint_task
+        elif twin.lost and task == own:
+            twin.ask_old_task()
         elif twin.state in {"unknown", "queued"}:
             self._adopt(name, task)
 
@@ -336,16 +345,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- persons and time --------------------------------------------------------------------------------
 
-    @rule(pick=picks, state=st.sampled_from(["failed", "rejected", "unknown", "cancelled"]))
-    def reopen(self, pick: int, state: str) -> None:
+    @rule(pick=picks, state=st.sampled_from(["failed", "rejected", "unknown", "cancelled"]), anew=flags)
+    def reopen(self, pick: int, state: str, anew: bool) -> None:
         name = self._pick(pick, lambda twin: twin.state == state)
         twin = self._twin(name)
         ours = twin is not None and twin.state == state and bool(twin.refs)
-        assert self._twice(steps.reopen(rid(name), JobState(state))) == ours
+        assert self._twice(steps.reopen(rid(name), JobState(state), anew=anew)) == ours
         assert not self.heart.ledger.run(steps.reopen(rid(name), JobState(state)))
         if twin is not None and ours:
-            twin.renew()
             self.model.cancelled -= twin.refs.keys()
+            if twin.lost and not anew:
+                twin.ask_old_task()
+                return
+            twin.renew()
             self.model.queue(twin)
             twin.sets.discard("unknown")
 
