@@ -8,7 +8,7 @@ from collections.abc import Collection
 from hashlib import sha1
 from uuid import UUID
 
-from jobs.records import BatchId, LocalFile, Pair, RequestId, Slot, Url
+from jobs.records import BatchId, Pair, RequestId, Source, Url
 from jobs.signed_addresses import unsigned
 
 #: Never change: every id ever bought hangs on it.
@@ -21,24 +21,15 @@ def request_id(pair: Pair, epoch: str = "", volatile: Collection[str] = ()) -> R
 
     `volatile`: names of parameters, in small letters, that do not tell one picture from another, beside those of signatures.
     """
-    return _request_id(
-        [
-            (slot, unsigned(source.url, volatile) if isinstance(source, Url) else source)
-            for slot, source in pair.slots()
-        ],
-        epoch,
-    )
+    return _request_id([f"{slot}={_identity(source, volatile)}" for slot, source in pair.slots()], epoch)
 
 
 def former_request_id(pair: Pair, epoch: str = "") -> RequestId:
     """The id of a pair before signatures were left out of addresses."""
-    return _request_id(
-        [(slot, source.url if isinstance(source, Url) else source) for slot, source in pair.slots()], epoch
-    )
+    return _request_id([f"{slot}={_whole(source)}" for slot, source in pair.slots()], epoch)
 
 
-def _request_id(slots: list[tuple[Slot, str | LocalFile]], epoch: str) -> RequestId:
-    parts = [f"{slot}={_identity(picture)}" for slot, picture in slots]
+def _request_id(parts: list[str], epoch: str) -> RequestId:
     if epoch:
         parts.append(f"epoch={len(epoch)}:{epoch}")
     return RequestId(uuid5_text("\n".join(parts)))
@@ -51,9 +42,17 @@ def uuid5_text(name: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
-def _identity(picture: str | LocalFile) -> str:
-    """Of an address, or of a file."""
-    return f"url:{len(picture)}:{picture}" if isinstance(picture, str) else f"sha256:{picture.sha256}"
+def _identity(source: Source, volatile: Collection[str]) -> str:
+    if isinstance(source, Url) and "?" in source.url:
+        url = unsigned(source.url, volatile)
+        return f"url:{len(url)}:{url}"
+    return _whole(source)
+
+
+def _whole(source: Source) -> str:
+    if isinstance(source, Url):
+        return f"url:{len(source.url)}:{source.url}"
+    return f"sha256:{source.sha256}"
 
 
 def batch_id(stem: str, digest: str, again: str = "") -> BatchId:

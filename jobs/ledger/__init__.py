@@ -340,6 +340,8 @@ class Ledger:
             return int(self.client.hget(self.key("spent"), day) or 0)
 
 
-def _flat(rows: Iterable[Admission]) -> Iterator[str | int]:
+def _flat(rows: Iterable[Admission]) -> list[str | int]:
+    flat: list[str | int] = []
     for row in rows:
-        yield from (row.number, row.request_id, row.row, row.pair, row.former_id, row.unsendable)
+        flat += (row.number, row.request_id, row.row, row.pair, row.former_id, row.unsendable)
+    return flat

@@ -118,8 +118,10 @@ for first = 1, #written, 1000 do
 end
 for _, number in ipairs(told) do redis.call('XADD', key('out', batch), '*', 'row', number) end
 
+-- Written at the end, in one go; what other steps write meanwhile adds up with it.
+local counted = {}
 local function count(name, by)
-  if by ~= 0 then redis.call('HINCRBY', b, name, by) end
+  counted[name] = (counted[name] or 0) + by
 end
 
 local function leave_with_batch(members)
@@ -229,6 +231,9 @@ count('n:cancelled', -back)
 count('rows', fresh)
 count('reused', reused)
 count('duplicate', duplicate)
+for name, by in pairs(counted) do
+  if by ~= 0 then redis.call('HINCRBY', b, name, by) end
+end
 if fresh + back + mended + changed > 0 then
   redis.call('HDEL', b, 'completed_ms')
   -- The line's own jobs may all have ended long ago, and a batch that was sealed is not sealed again by a retry.
