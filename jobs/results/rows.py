@@ -78,7 +78,13 @@ class BatchRows:
         rows = self._ledger.rows_at(self._batch_id, wanted)
         extra = extra_names(self._header) if self._header else None
         for number, job in wanted.items():
-            yield self._line(number, rows[number], job, left.get(number), extra)
+            row = rows[number]
+            # A row whose picture was changed is another job's by now, which has its own entry when it ends.
+            if job is not None and row.get("job") != job.request_id:
+                continue
+            if job is None and "bad" not in row and number not in left:
+                continue
+            yield self._line(number, row, job, left.get(number), extra)
 
     def _all(self) -> Iterator[ResultLine]:
         extra = extra_names(self._header) if self._header else list(self._survey[1])

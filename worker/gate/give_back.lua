@@ -20,7 +20,7 @@ local adopted = adopt(rid, found[4])
 if not adopted or found[1] == 'queued' then refund(rid) end
 -- One that is turned away again and again while others are accepted in between has a trouble of its own, for a person: after so
 -- many such tries, or so many in all. Of a rate that is too high every job has its share.
-local ENOUGH = { unsent = { 5, 30 }, close = { 5, 30 }, throttle = { 50, 500 } }
+local ENOUGH = { unsent = { 5, 12 }, close = { 5, 12 }, throttle = { 50, 500 } }
 if adopted then
   if effect == 'unsent' then effect = 'none' end
 elseif ENOUGH[effect] then
