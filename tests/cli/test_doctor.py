@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobs.cli.doctor.account import SHORTEST_KEY
-from jobs.cli.doctor.folders import FULL_BYTES, TIGHT_BYTES, check_folder
+from jobs.cli.doctor.folders import TIGHT_BYTES, check_folder
 from jobs.errors import ConfigError
 from tests.raw_server import RawServer, accepted
 from tests.runs.shop import SECRET, TOKEN
@@ -18,7 +18,7 @@ from worker.callback_address import CallbackAddresses
 OUTSIDE = {"VTON_CALLBACKS__PUBLIC_URL": "https://shop.example/hooks"}
 NAMES = [
     "configuration", "token", "redis", "durability", "ledger", "account", "data_dir", "output_dir", "hidream", "callbacks",
-    "limits", "pictures",
+    "limits", "pace", "pictures",
 ]  # fmt: skip
 
 
@@ -129,15 +129,25 @@ def test_a_ledger_that_this_folder_does_not_know_is_wrong(shop):
     assert "--accept-new-ledger" in check["todo"]
 
 
+#: Bytes.
+FLOOR = 200_000_000
+
+
 @pytest.mark.parametrize(
-    ("free", "state"), [(FULL_BYTES - 1, "wrong"), (TIGHT_BYTES - 1, "warning"), (TIGHT_BYTES, "ok")]
+    ("free", "state"), [(FLOOR - 1, "wrong"), (TIGHT_BYTES - 1, "warning"), (TIGHT_BYTES, "ok")]
 )
 def test_a_disk_with_little_room_is_told_before_it_is_full(tmp_path, monkeypatch, free, state):
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
-    check = check_folder("data_dir", tmp_path / "not" / "yet", "pictures")
+    check = check_folder("data_dir", tmp_path / "not" / "yet", "pictures", floor=FLOOR)
     assert check.state == state
     assert "not yet made" in check.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_set_by_hand_and_keeps_the_workers_below_the_limits_is_named(shop):
+    check = examined(shop, 0, VTON_LIMITS__IN_FLIGHT="10", VTON_WORKERS__SUBMIT_THREADS="2")["pace"]
+    assert check["state"] == "warning"
+    assert check["message"].startswith("workers.submit_threads is 2, the account's limits need ")
 
 
 def test_with_an_api_key_both_hosts_are_looked_at_and_the_key_goes_nowhere(shop):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.cli.doctor.account import check_callbacks, check_gate, check_limits, check_token
+from jobs.cli.doctor.account import check_callbacks, check_gate, check_limits, check_pace, check_token
 from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
@@ -33,7 +33,8 @@ def _all(settings: Settings) -> Iterator[Check]:
     credentials = read_credentials()
     yield check_token(credentials)
     yield from _redis(settings)
-    yield check_folder("data_dir", settings.data_dir, "downloaded pictures")
+    floor = settings.pictures.min_free_bytes
+    yield check_folder("data_dir", settings.data_dir, "downloaded pictures", floor=floor)
     yield check_folder("output_dir", settings.output_dir, "results")
     hidream = settings.hidream
     yield check_host("hidream", hidream.base_url, hidream.connect_timeout_s)
@@ -41,6 +42,7 @@ def _all(settings: Settings) -> Iterator[Check]:
         yield check_host("token_url", hidream.token_url, hidream.connect_timeout_s)
     yield check_callbacks(settings.callbacks)
     yield check_limits(settings.limits)
+    yield check_pace(settings)
     yield check_roots(settings.pictures.roots)
 
 

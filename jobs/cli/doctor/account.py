@@ -9,7 +9,7 @@ from jobs.cli.advice import is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 from jobs.cli.station import Station
 from jobs.records import Owner
-from jobs.settings import CallbackSettings, Credentials, LimitSettings
+from jobs.settings import CallbackSettings, Credentials, LimitSettings, Settings
 
 #: Parallel tasks that HiDream's account levels have.
 LEVELS: Final = (1, 3, 5, 7, 10)
@@ -73,6 +73,24 @@ def check_limits(limits: LimitSettings) -> Check:
             f"HiDream's account levels have {levels} parallel tasks: set limits.in_flight to yours",
         )
     return ok("limits", told)
+
+
+def check_pace(settings: Settings) -> Check:
+    """Whether anything set by hand keeps the workers below what the account allows."""
+    needs = settings.needs
+    pace = (
+        ("workers.submit_threads", settings.submit_threads, needs.submit_threads),
+        ("limits.polls_per_second", settings.polls_per_second, needs.polls_per_second),
+        ("workers.downloads", settings.downloads, needs.downloads),
+    )
+    low = [
+        f"{name} is {value:g}, the account's limits need {needed:g}"
+        for name, value, needed in pace
+        if value < needed
+    ]
+    if low:
+        return warning("pace", "; ".join(low), "take it out, or set it to 0: it follows from the limits then")
+    return ok("pace", ", ".join(f"{name} {value:g}" for name, value, _ in pace))
 
 
 def check_callbacks(callbacks: CallbackSettings) -> Check:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 
-#: Bytes below which buying would soon be paused, and below which a night's pictures may not fit.
-FULL_BYTES = 200_000_000
+#: Bytes below which a night's pictures may not fit.
 TIGHT_BYTES = 2_000_000_000
 
 
-def check_folder(name: str, folder: Path, holds: str) -> Check:
-    """Whether it can be written to, now or once it is made, and how much room there is."""
+def check_folder(name: str, folder: Path, holds: str, *, floor: int = 0) -> Check:
+    """Whether it can be written to, now or once it is made, and how much room there is.
+
+    `floor`: bytes below which nothing is bought.
+    """
     there = _nearest(folder)
     try:
         # Asking for rights is not enough: a read-only mount or a full quota shows when something is written.
@@ -32,8 +34,8 @@ def check_folder(name: str, folder: Path, holds: str) -> Check:
     told = f"{folder.absolute()}, {free / 1e9:.1f} GB free" + (
         "" if there == folder.absolute() else "; not yet made"
     )
-    if free < FULL_BYTES:
-        return wrong(name, told, "make room: nothing is bought that could not be stored")
+    if free < floor:
+        return wrong(name, told, "make room: nothing is bought below pictures.min_free_bytes")
     if free < TIGHT_BYTES:
         return warning(name, told, f"make room for a night's {holds}")
     return ok(name, told)

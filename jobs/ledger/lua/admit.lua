@@ -47,14 +47,6 @@ local function must_be_sent(rid, pair)
   return job.fate == 'new' or job.fate == 'again' or (job.waits and job.pair == pair)
 end
 
--- The job that a row has had until now; nil for a bad one.
-local function job_of(row)
-  local id = string.match(row, '^{"job":"([^"]*)"')
-  if id then return id end
-  local read, decoded = pcall(cjson.decode, row)
-  return read and decoded.job or nil
-end
-
 local numbers = {}
 for i = 4, #ARGV, 6 do numbers[#numbers + 1] = ARGV[i] end
 local before = #numbers > 0 and redis.call('HMGET', rows, unpack(numbers)) or {}

@@ -12,7 +12,7 @@ repeat
   local page = redis.call('HSCAN', key('rows', batch), cursor, 'COUNT', 1000)
   cursor = page[1]
   for i = 1, #page[2], 2 do
-    local number, rid = page[2][i], string.match(page[2][i + 1], '"job":"([^"]+)"')
+    local number, rid = page[2][i], job_of(page[2][i + 1])
     local left = redis.call('HGET', key('left', batch), number)
     if left then count(left, 1)
     elseif not rid then count('invalid', 1)

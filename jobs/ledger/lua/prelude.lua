@@ -58,6 +58,14 @@ local function each_ref(refs, visit)
   end
 end
 
+-- The job of a row as the ledger holds it; nil for a bad one. An older version wrote it behind the row's cells.
+local function job_of(row)
+  local id = string.match(row, '^{"job":"([^"]*)"')
+  if id then return id end
+  local read, decoded = pcall(cjson.decode, row)
+  return read and decoded.job or nil
+end
+
 local function ring(bell, at_most)
   redis.call('RPUSH', key(bell), '1')
   redis.call('LTRIM', key(bell), -at_most, -1)
