@@ -40,11 +40,12 @@ class Progress:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bar = Bar(
-                TextColumn("[bold]{task.description}"),
+                # No markup: the vendor's own words may have brackets in them.
+                TextColumn("{task.description}", style="bold", markup=False),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[told]}"),
+                TextColumn("{task.fields[told]}", markup=False),
                 console=self._console,
                 transient=True,
             )

@@ -28,6 +28,18 @@ def status(*, succeeded, rows=1000, reused=0, **counts):
 TASKS = UnderWay(tasks=3, downloads=0)
 
 
+def test_brackets_in_the_vendors_words_are_shown_and_end_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    gate = {"breaker": "vendor", "breaker_why": "code [/code] [m] 5"}
+    with Progress(BatchId("b"), clock=lambda: 0.0) as progress:
+        progress.show(status(succeeded=1), gate, TASKS, fed=True)
+        assert progress._bar is not None
+        progress._bar.refresh()
+    assert "[/code] [m] 5" in capsys.readouterr().err
+
+
 @pytest.fixture
 def shown(capsys):
     """Shows statuses at their seconds; returns the last line, after the rows."""

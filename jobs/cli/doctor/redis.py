@@ -43,7 +43,11 @@ def check_durability(opened: Station) -> Check:
             f"set maxmemory-policy {KEEPS_ALL}; until then nothing is taken in",
         )
     if found.gaps:
-        return warning(name, "; ".join(found.gaps), "set appendonly yes and appendfsync always")
+        todo = (
+            "CONFIG SET appendonly yes and appendfsync always on the running server, then in its redis.conf (a restart with"
+            " appendonly yes that has no such file yet begins empty)"
+        )
+        return warning(name, "; ".join(found.gaps), todo)
     if found.untold:
         return warning(
             name, f"it does not tell: {', '.join(found.untold)}", "look at them there; see docs/deploy.md"
