@@ -29,7 +29,8 @@ from jobs.cli.plan_words import print_plan
 from jobs.cli.show import print_cut, print_end, row_count
 from jobs.cli.station import command_settings, station
 from jobs.cli.stopping import Stop
-from jobs.errors import NotFoundError, UnwrittenError, UsageError
+from jobs.configuration import read_credentials
+from jobs.errors import ConfigError, NotFoundError, UsageError
 from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
 from jobs.records import shown
@@ -59,7 +60,12 @@ def run(
         raise UsageError("--faults needs --simulate")
     if faults is not None and not faults.is_file():
         raise NotFoundError(f"no such file: {faults}")
-    stop = Stop(read_deadline(deadline) if deadline else None, finish_s=longest_end_s(settings))
+    if not simulate and not read_credentials():
+        raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
+    until = read_deadline(deadline) if deadline else None
+    if until is not None:
+        sys.stderr.write(f"deadline: {until:%Y-%m-%d %H:%M}\n")
+    stop = Stop(until, finish_s=longest_end_s(settings))
     if simulate:
         settings = simulated(settings)
     if workers is not None:
@@ -83,10 +89,7 @@ def run(
     ):
         check_clients(taken.station.ledger.client, clients_of_run(settings))
         night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id, stop)
-        try:
-            end = night.run(simulation=Simulation(faults=faults) if simulate else None)
-        except UnwrittenError as error:
-            raise UnwrittenError(f"{error}{' --simulate' if simulate else ''}") from error
+        end = night.run(simulation=Simulation(faults=faults) if simulate else None)
         if not end.files:
             print_cut(end.status, end.why, simulated=simulate)
             raise typer.Exit(end.code)

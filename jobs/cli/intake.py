@@ -19,7 +19,7 @@ from jobs.manifest.addresses import unreachable
 from jobs.planning import Planner
 from jobs.producer import Producer
 from jobs.records import BatchId, shown
-from jobs.results.claim import refuse
+from jobs.results.claim import check_folder
 from jobs.settings import Settings
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ def intake(
         producer.check(manifest, batch_id, strict=strict, stop=stop)
         if output:
             folder = settings.output_dir / batch_id
-            refuse(folder, opened.ledger, batch_id, lambda: None, accept=accept_new_ledger)
+            check_folder(folder, opened.ledger, batch_id, accept=accept_new_ledger)
         doubts.tell(strict=strict)
         settle(opened, batch_id, accept_new=accept_new_ledger)
         yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)

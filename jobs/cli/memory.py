@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from jobs.cli.advice import SIMULATED
+from jobs.cli.advice import SIMULATED, is_simulated
 from jobs.cli.station import Station
 from jobs.errors import ConfigError, LedgerLostError, NotFoundError
 from jobs.high_water import HighWaterMark, Mark, older_words
@@ -25,6 +25,7 @@ WHAT_TO_DO = (
     "Restore the ledger; or bring in what the results know (vton recover --all) and then accept that the rest may be"
     " bought again: --accept-new-ledger"
 )
+ELSEWHERE = "Name another folder: --output FOLDER, or make demo ARGS='--output FOLDER'"
 
 
 def check_ledger(opened: Station, batch_id: BatchId) -> None:
@@ -33,9 +34,10 @@ def check_ledger(opened: Station, batch_id: BatchId) -> None:
     Raises:
         LedgerLostError: it is empty, another one or older; or the batch's results are another ledger's.
     """
-    why = lost_ledger(opened) or foreign_results(opened, batch_id)
-    if why:
+    if why := lost_ledger(opened):
         raise LedgerLostError(f"{why}. {WHAT_TO_DO}")
+    if why := foreign_results(opened, batch_id):
+        raise LedgerLostError(f"{why}. {ELSEWHERE if is_simulated(opened.ledger) else WHAT_TO_DO}")
 
 
 def lost_ledger(opened: Station) -> str:
@@ -78,7 +80,7 @@ def foreign_results(opened: Station, batch_id: BatchId) -> str:
         if mark is None and (not own or _knows(opened, batch_id)):
             continue
         if simulated:
-            return f"{folder} has results that were not simulated: name another folder (--output)"
+            return f"{folder} has results that were not simulated"
         whose = f"the data folder {settings.data_dir.absolute()} {'is new' if new else 'does not know them'}"
         return f"{folder} has results of another ledger and {whose}: what they tell of would be bought again"
     return ""
@@ -101,6 +103,17 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
                 mark_of(opened).replace(accepted)
             except OSError as error:
                 raise ConfigError(f"{mark_of(opened).path}: cannot be written: {error.strerror}") from None
+
+
+def other_kind(opened: Station, folder: Path) -> bool:
+    """Whether a batch folder's results are a simulated shop's and this is a real one, or the other way round."""
+    found = read_checkpoint(folder)
+    if found is None:
+        return False
+    simulated = found.prefix.endswith(f"-{SIMULATED}") or _is_simulated(
+        opened, Mark(ledger=found.ledger, orders=0)
+    )
+    return simulated != is_simulated(opened.ledger)
 
 
 def mark_of(opened: Station) -> HighWaterMark:

@@ -18,8 +18,7 @@ from jobs.cli.progress import Progress
 from jobs.cli.station import Station, make_output_dir
 from jobs.cli.stopping import Stop
 from jobs.cli.watch import Watch
-from jobs.configuration import read_credentials
-from jobs.errors import ConfigError, EndedEarlyError, RedisDownError, UsageError
+from jobs.errors import EndedEarlyError, RedisDownError, UsageError
 from jobs.exit_codes import ExitCode
 from jobs.manifest import Manifest
 from jobs.processes import Supervisor
@@ -76,11 +75,9 @@ class Night:
 
         Raises:
             ManifestError: the manifest has no valid row; nothing was recorded.
-            ConfigError: no token, or no folder for the results.
+            ConfigError: no folder for the results.
             EndedEarlyError: it was told to stop before anything was recorded.
         """
-        if simulation is None and not read_credentials():
-            raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
         make_output_dir(self._settings)
         stop_s = longest_end_s(self._settings)
         log_dir = self._settings.data_dir.absolute() / "logs"

@@ -32,8 +32,14 @@ IMAGES = "images"
 def claim(
     folder: Path, ledger: Ledger, batch_id: BatchId, renew: Renew, *, accept: bool = False
 ) -> ResultsFile:
-    """The folder's results.jsonl, ready for this ledger's rows; arguments and errors as of `refuse`."""
-    found = refuse(folder, ledger, batch_id, renew, accept=accept)
+    """The folder's results.jsonl, ready for this ledger's rows; what may go gets other names first.
+
+    `renew`: renews the exporter's lease; the other arguments and the errors are those of `check_folder`.
+    """
+    found, going = _judged(folder, ledger, batch_id, accept=accept)
+    if going:
+        keep_aside(folder, going, renew, images=found is not None and _drawn(found))
+        found = None
     ledger_id, orders = _mark(ledger)
     file = ResultsFile(folder, ledger_id, ledger.prefix, orders)
     if found is None:
@@ -44,40 +50,45 @@ def claim(
     return file
 
 
-def refuse(
-    folder: Path, ledger: Ledger, batch_id: BatchId, renew: Renew, *, accept: bool = False
-) -> Checkpoint | None:
-    """Refuses a folder with results that this ledger does not have; what may go gets other names.
+def check_folder(folder: Path, ledger: Ledger, batch_id: BatchId, *, accept: bool = False) -> None:
+    """Refuses a folder with results that this ledger does not have; changes nothing.
 
     Args:
         folder: the batch folder.
         ledger: where the rows stand.
         batch_id: the batch.
-        renew: renews the exporter's lease.
         accept: a person goes on without what the folder's own ledger knew.
 
-    Returns:
-        The folder's checkpoint; None when it has none (any more).
-
     Raises:
-        ForeignResultsError: nothing was changed.
+        ForeignResultsError: it holds them, and nobody has accepted that.
     """
+    _judged(folder, ledger, batch_id, accept=accept)
+
+
+def _judged(
+    folder: Path, ledger: Ledger, batch_id: BatchId, *, accept: bool
+) -> tuple[Checkpoint | None, str]:
+    """The folder's checkpoint, and the mark under which its files are kept when they have to go; empty: they stay."""
     found = read_checkpoint(folder)
     if found is None:
-        if (folder / RESULTS).exists() and (folder / RESULTS).stat().st_size:
-            # Torn by an earlier version, or somebody's own.
-            keep_aside(folder, "unclaimed", renew)
-        return None
+        # Torn by an earlier version, or somebody's own.
+        somebodys = (folder / RESULTS).exists() and (folder / RESULTS).stat().st_size
+        return None, "unclaimed" if somebodys else ""
     if not (why := _objection(found, ledger, batch_id)):
-        return found
-    drawn = found.prefix.endswith(SIMULATED)
-    if not (accept or drawn or _accepted(found, ledger)):
+        return found, ""
+    if not _drawn(found) and ledger.prefix.endswith(SIMULATED):
+        raise ForeignResultsError(f"{folder}: its results are not simulated; write elsewhere (-o)")
+    if not (accept or _drawn(found) or _accepted(found, ledger)):
         raise ForeignResultsError(
             f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
             " vton recover, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under other names"
         )
-    keep_aside(folder, found.ledger[:8], renew, images=drawn)
-    return None
+    return found, found.ledger[:8]
+
+
+def _drawn(found: Checkpoint) -> bool:
+    """Whether a simulated shop has made the results."""
+    return found.prefix.endswith(SIMULATED)
 
 
 def keep_aside(folder: Path, mark: str, renew: Renew, *, images: bool = False) -> None:

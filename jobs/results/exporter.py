@@ -14,6 +14,7 @@ from jobs.failpoints import reach
 from jobs.ledger import Ledger
 from jobs.records import BatchId
 from jobs.report import Thumbnails, write_report
+from jobs.results.checkpoint import SIMULATED
 from jobs.results.claim import claim
 from jobs.results.files import replacement, sweep
 from jobs.results.jsonl import ResultsFile
@@ -125,10 +126,11 @@ class Exporter:
             # Whoever takes a batch over removes our temporary files.
             if isinstance(error, FileNotFoundError) and not lease.held():
                 return None
+            option = " --simulate" if self._ledger.prefix.endswith(SIMULATED) else ""
             where = error.filename2 or error.filename or folder
             raise UnwrittenError(
                 f"{where}: {error.strerror or type(error).__name__}; everything bought is kept: put this"
-                f" right, then vton results {batch_id}"
+                f" right, then vton results {batch_id} -o {self._output_dir}{option}"
             ) from error
         finally:
             lease.drop()

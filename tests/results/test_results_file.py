@@ -157,7 +157,7 @@ def test_a_file_grows_as_rows_end_and_is_one_line_a_row_in_order_when_all_have(b
     books.exporter.export(batch)
     path = books.out / batch / "results.jsonl"
     assert len(path.read_text().splitlines()) == 3
-    control.retry(books.ledger, books.queue, batch, failed=True, unknown=False, rejected=False)
+    control.retry(books.ledger, books.queue, batch, control.Wanted(failed=True))
     books.finish(most=5)
     books.exporter.export(batch)
     growing = [json.loads(line)["row"] for line in path.read_text().splitlines()]
@@ -355,7 +355,7 @@ def test_the_checkpoint_says_how_many_orders_the_ledger_had_counted(books):
     assert found == Checkpoint(
         ledger=books.ledger.ledger_id(),
         prefix=books.ledger.prefix,
-        orders=41,
+        orders=42,
         entry=books.ledger.last_entry(batch),
         length=size,
         crc=found.crc,
@@ -373,7 +373,7 @@ def test_a_batch_that_is_exported_by_somebody_else_is_left_alone(books):
 
 
 def test_a_job_that_nobody_can_read_is_told_so_and_the_others_have_their_lines(books):
-    batch = books.feed("sku,person,dress\na,http://x/p.jpg,http://x/1.jpg\nb,http://x/p.jpg,http://x/2.jpg\n")
+    batch = books.feed("sku,person,dress\na,http://x.example/p.jpg,http://x.example/1.jpg\nb,http://x.example/p.jpg,http://x.example/2.jpg\n")
     books.finish()
     first, second = books.ledger.rows_at(batch, [1, 2]).values()
     books.ledger.client.hset(books.ledger.key("job", first["job"]), "pictures", "[")

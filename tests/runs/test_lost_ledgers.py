@@ -88,3 +88,26 @@ def test_what_was_tried_with_the_simulator_stands_in_nobodys_way(shop):
     ended = shop.vton("run", MANIFEST, "-o", "out", "--simulate")
     assert ended.code == 7
     assert "results that were not simulated" in ended.err
+
+
+def test_drawn_pictures_are_never_brought_into_the_real_ledger_and_a_refused_run_moves_nothing(shop):
+    manifest = shop.urls(2)
+    assert shop.vton("run", manifest, "--simulate", "-o", "out").code == 0
+    folder = shop.only_batch().folder
+    before = {path.name for path in folder.iterdir()}
+    refused = shop.vton("run", manifest, "-o", "out", HIDREAM_TOKEN="")
+    assert (refused.code, "no token" in refused.err) == (7, True)
+    assert {path.name for path in folder.iterdir()} == before
+    every = shop.vton("recover", "--all")
+    assert (every.code, every.out) == (0, f"{folder.name}: left out, simulated\n")
+    one = shop.vton("recover", folder.name)
+    assert (one.code, "its pictures are drawn" in one.err) == (2, True)
+    shop.run(manifest)
+    assert len(shop.vendor.submits) == 2, "both are bought"
+
+
+def test_a_simulated_run_never_writes_over_real_results(shop, bought):
+    ended = shop.vton("run", MANIFEST, "--simulate", "-o", "out")
+    assert ended.code == 7
+    assert "has results that were not simulated. Name another folder: --output FOLDER" in ended.err
+    assert "recover" not in ended.err
