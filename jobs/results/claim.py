@@ -14,8 +14,8 @@ from jobs.results.checkpoint import (
     CHECKPOINT,
     NOTHING,
     RESULTS,
-    SIMULATED,
     Checkpoint,
+    is_drawn,
     read_checkpoint,
     write_checkpoint,
 )
@@ -70,7 +70,7 @@ def refuse(
         return None
     if not (why := _objection(found, ledger, batch_id)):
         return found
-    drawn = found.prefix.endswith(SIMULATED)
+    drawn = is_drawn(found)
     if not (accept or drawn or _accepted(found, ledger)):
         raise ForeignResultsError(
             f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
