@@ -131,11 +131,15 @@ def test_the_health_of_the_containers_redis_is_asked_with_its_password(tmp_path)
     if client is None:
         pytest.skip("no redis-cli here")
     service = COMPOSE["services"]["redis"]
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD": "letters4711"}
-    conf, socket = tmp_path / "redis.conf", folder / "r.sock"
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    conf, socket, secret = tmp_path / "redis.conf", folder / "r.sock", tmp_path / "redis_password"
+    secret.write_text("letters4711")
+
+    def here(command: str) -> str:
+        return command.replace("$$", "$").replace("/run/secrets/redis_password", str(secret))
+
     script = (
-        service["command"][2]
-        .replace("$$", "$")
+        here(service["command"][2])
         .replace("/tmp/redis.conf", str(conf))
         .replace("dir /data", f"dir {tmp_path}")
     )
@@ -143,16 +147,17 @@ def test_the_health_of_the_containers_redis_is_asked_with_its_password(tmp_path)
     shim = tmp_path / "redis-cli"
     shim.write_text(f'#!/bin/sh\nexec "{client}" -s "{socket}" "$@"\n')
     shim.chmod(0o700)
-    check = ["/bin/sh", "-c", service["healthcheck"]["test"][1].replace("$$", "$")]
+    check = ["/bin/sh", "-c", here(service["healthcheck"]["test"][1])]
     assert subprocess.run(check, env=environ, check=False, capture_output=True, timeout=60).returncode != 0
     options = ["--port", "0", "--unixsocket", str(socket)]
     with subprocess.Popen([server, conf, *options], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert any("eady to accept connections" in line for line in process.stdout or ())
             assert subprocess.run(check, env=environ, check=False, timeout=60).returncode == 0
-            wrong = environ | {"REDIS_PASSWORD": "another"}
+            secret.write_text("another")
             assert (
-                subprocess.run(check, env=wrong, check=False, capture_output=True, timeout=60).returncode != 0
+                subprocess.run(check, env=environ, check=False, capture_output=True, timeout=60).returncode
+                != 0
             )
         finally:
             process.terminate()

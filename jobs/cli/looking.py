@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from jobs.cli.doctor import examine, print_checks, verdict
-from jobs.cli.memory import lost_ledger
+from jobs.cli.memory import foreign_results, lost_ledger
 from jobs.cli.options import AcceptOpt, BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
 from jobs.cli.show import print_batches, print_status, watch_status
 from jobs.cli.station import command_settings, has_simulated, make_output_dir, station
@@ -30,7 +30,8 @@ def status(
     """Show a batch, or all of them, and the account's gate."""
     settings = command_settings(config, simulate=simulate)
     with station(settings) as opened:
-        ledger, limits, lost = opened.ledger, settings.limits, lost_ledger(opened)
+        ledger, limits = opened.ledger, settings.limits
+        lost = lost_ledger(opened) or foreign_results(opened)
         if batch is not None and lost and not ledger.exists(BatchId(batch)):
             raise LedgerLostError(lost)
         if watch:

@@ -10,21 +10,18 @@ from pathlib import Path
 
 import structlog
 
-from jobs.cli.advice import SIMULATED, is_simulated
+from jobs.cli.advice import SIMULATED, command, is_simulated
 from jobs.cli.station import Station
 from jobs.errors import ConfigError, LedgerLostError, NotFoundError
 from jobs.high_water import HighWaterMark, Mark, older_words
 from jobs.records import BatchId
-from jobs.results.checkpoint import read_checkpoint
+from jobs.results.checkpoint import Checkpoint, is_drawn, read_checkpoint
 
 log = structlog.get_logger()
 
 #: How often a command that stays notes how many orders it has seen, s.
 NOTE_S = 2.0
-WHAT_TO_DO = (
-    "Restore the ledger; or bring in what the results know (vton recover --all) and then accept that the rest may be"
-    " bought again: --accept-new-ledger"
-)
+#: For a simulated run over real results.
 ELSEWHERE = "Name another folder: --output FOLDER, or make demo ARGS='--output FOLDER'"
 
 
@@ -35,14 +32,25 @@ def check_ledger(opened: Station, batch_id: BatchId) -> None:
         LedgerLostError: it is empty, another one or older; or the batch's results are another ledger's.
     """
     if why := lost_ledger(opened):
-        raise LedgerLostError(f"{why}. {WHAT_TO_DO}")
+        raise LedgerLostError(f"{why}. {what_to_do(opened)}")
     if why := foreign_results(opened, batch_id):
-        raise LedgerLostError(f"{why}. {ELSEWHERE if is_simulated(opened.ledger) else WHAT_TO_DO}")
+        # What was bought is not brought into a simulated shop.
+        raise LedgerLostError(f"{why}. {ELSEWHERE if is_simulated(opened.ledger) else what_to_do(opened)}")
+
+
+def what_to_do(opened: Station) -> str:
+    """The way out for whoever has lost a ledger."""
+    recover = command("recover --all", simulated=is_simulated(opened.ledger))
+    return (
+        f"Restore the ledger; or bring in what the results know ({recover}) and then accept that the rest may be bought"
+        " again: --accept-new-ledger"
+    )
 
 
 def lost_ledger(opened: Station) -> str:
     """Why the ledger cannot be the whole one of last time, a sentence without its full stop; empty when it may be."""
-    marks = [(folder, mark) for folder, mark in result_marks(opened.settings.output_dir) if mark is not None]
+    found = result_marks(opened.settings.output_dir)
+    marks = [(folder, mark) for folder, mark, _ in found if mark is not None]
     # Asked after what it is compared with was read: workers may be counting on.
     known, current = mark_of(opened).read(), opened.ledger.mark()
     again = "what was bought before would be bought again"
@@ -62,22 +70,23 @@ def lost_ledger(opened: Station) -> str:
     return ""
 
 
-def foreign_results(opened: Station, batch_id: BatchId) -> str:
+def foreign_results(opened: Station, batch_id: BatchId | None = None) -> str:
     """Why the results in the output folder are not this ledger's, as `lost_ledger`; empty when nothing speaks for it.
 
     With a new data folder any batch's results count: whoever stands in another folder than last time has bought them.
+    Drawn ones never do: nothing was bought for them, and they make room by themselves.
     """
     settings = opened.settings
     current = opened.ledger.mark()
     new = current is None and mark_of(opened).read() is None
     simulated = settings.data_dir.name == SIMULATED
-    for folder, mark in result_marks(settings.output_dir):
+    for folder, mark, drawn in result_marks(settings.output_dir):
         own = folder.name == batch_id
-        if not own and (simulated or not new):
+        if drawn or (not own and (simulated or not new)):
             continue
         if mark is not None and (_is_ours(opened, mark, current) or _is_simulated(opened, mark)):
             continue
-        if mark is None and (not own or _knows(opened, batch_id)):
+        if mark is None and (batch_id is None or not own or _knows(opened, batch_id)):
             continue
         if simulated:
             return f"{folder} has results that were not simulated"
@@ -90,7 +99,7 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
     """Takes over what is remembered: all of it if a person has said so, else only what a simulated shop has left."""
     known, current = mark_of(opened).read(), opened.ledger.mark()
     lost = [known] if known is not None and accept_new else []
-    for folder, mark in result_marks(opened.settings.output_dir):
+    for folder, mark, _ in result_marks(opened.settings.output_dir):
         if mark is None:
             continue
         own = folder.name == batch_id or (current is not None and mark.ledger == current.ledger)
@@ -103,17 +112,6 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
                 mark_of(opened).replace(accepted)
             except OSError as error:
                 raise ConfigError(f"{mark_of(opened).path}: cannot be written: {error.strerror}") from None
-
-
-def other_kind(opened: Station, folder: Path) -> bool:
-    """Whether a batch folder's results are a simulated shop's and this is a real one, or the other way round."""
-    found = read_checkpoint(folder)
-    if found is None:
-        return False
-    simulated = found.prefix.endswith(f"-{SIMULATED}") or _is_simulated(
-        opened, Mark(ledger=found.ledger, orders=0)
-    )
-    return simulated != is_simulated(opened.ledger)
 
 
 def mark_of(opened: Station) -> HighWaterMark:
@@ -152,12 +150,12 @@ class LedgerWatch:
         if known is not None and known.ledger != current.ledger:
             if not self._opened.ledger.replaces(known.ledger):
                 raise LedgerLostError(
-                    f"the ledger is another one than {self._mark.path} remembers. {WHAT_TO_DO}"
+                    f"the ledger is another one than {self._mark.path} remembers. {what_to_do(self._opened)}"
                 )
             self._mark.replace(current)
         for seen in (self._seen, known):
             if seen is not None and seen.ledger == current.ledger and seen.orders > current.orders:
-                raise LedgerLostError(f"{older_words(seen, current.orders)}. {WHAT_TO_DO}")
+                raise LedgerLostError(f"{older_words(seen, current.orders)}. {what_to_do(self._opened)}")
         self._seen = current
         if due:
             self._note(current)
@@ -171,18 +169,30 @@ class LedgerWatch:
             log.warning("ledger.unnoted", why=f"{self._mark.path}: {error.strerror}")
 
 
-def result_marks(output_dir: Path) -> Iterator[tuple[Path, Mark | None]]:
-    """The folders that hold results, and which ledger's they are; None: they do not say."""
+def result_marks(output_dir: Path) -> Iterator[tuple[Path, Mark | None, bool]]:
+    """The folders that hold results, which ledger's they are (None: they do not say), and whether they were drawn."""
     for results in sorted(output_dir.glob("*/results.jsonl")):
-        yield results.parent, _checkpoint(results.parent)
+        found = _checkpoint(results.parent)
+        mark = Mark(ledger=found.ledger, orders=found.orders) if found and found.ledger else None
+        yield results.parent, mark, found is not None and is_drawn(found)
 
 
-def _checkpoint(folder: Path) -> Mark | None:
+def of_other_shop(opened: Station, folder: Path) -> bool:
+    """Whether a batch folder's results were drawn though this shop buys, or the other way round; False: not known."""
+    found = _checkpoint(folder)
+    if found is None:
+        return False
+    if not found.prefix:
+        # Earlier versions did not say, but the simulated shop beside may know its own.
+        return _is_simulated(opened, Mark(ledger=found.ledger, orders=found.orders))
+    return is_drawn(found) != is_simulated(opened.ledger)
+
+
+def _checkpoint(folder: Path) -> Checkpoint | None:
     try:
-        found = read_checkpoint(folder)
+        return read_checkpoint(folder)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from None
-    return None if found is None or not found.ledger else Mark(ledger=found.ledger, orders=found.orders)
 
 
 def _is_ours(opened: Station, mark: Mark, current: Mark | None) -> bool:

@@ -7,7 +7,7 @@ import typer
 
 from jobs.cli import control
 from jobs.cli.advice import command
-from jobs.cli.memory import lost_ledger, other_kind
+from jobs.cli.memory import lost_ledger, of_other_shop
 from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
 from jobs.cli.recovery import recover_batch, recovered_words, result_folders
 from jobs.cli.show import other_retries
@@ -104,14 +104,10 @@ def recover(
     if not folders:
         raise NotFoundError(f"no results.jsonl in {settings.output_dir / (batch or '')}")
     with station(settings) as opened:
-        others = [folder for folder in folders if other_kind(opened, folder)]
-        if batch is not None and others:
-            what = "not simulated" if simulate else "simulated: its pictures are drawn"
-            raise UsageError(f"{batch}: its results are {what}; nothing was brought in")
-        for folder in others:
-            sys.stdout.write(f"{folder.name}: left out, {'not simulated' if simulate else 'simulated'}\n")
         for folder in folders:
-            if folder in others:
+            if of_other_shop(opened, folder):
+                why = "not simulated" if simulate else "simulated, nothing of it was bought"
+                sys.stdout.write(f"{folder.name}: {why}: left as it is\n")
                 continue
             counts = recover_batch(opened.ledger, folder, settings.data_dir.absolute() / "pictures")
             sys.stdout.write(f"{folder.name}: {recovered_words(counts)}\n")

@@ -40,6 +40,11 @@ class Checkpoint:
     crc: int
 
 
+def is_drawn(checkpoint: Checkpoint) -> bool:
+    """Whether a simulated shop's drawings are in the batch folder, for which nothing was bought."""
+    return checkpoint.prefix.endswith(SIMULATED)
+
+
 def read_checkpoint(folder: Path) -> Checkpoint | None:
     """A batch folder's checkpoint, whichever ledger it names; None when there is none that can be read."""
     try:

@@ -16,6 +16,7 @@ from jobs.results.checkpoint import (
     RESULTS,
     SIMULATED,
     Checkpoint,
+    is_drawn,
     read_checkpoint,
     write_checkpoint,
 )
@@ -38,7 +39,7 @@ def claim(
     """
     found, going = _judged(folder, ledger, batch_id, accept=accept)
     if going:
-        keep_aside(folder, going, renew, images=found is not None and _drawn(found))
+        keep_aside(folder, going, renew, images=found is not None and is_drawn(found))
         found = None
     ledger_id, orders = _mark(ledger)
     file = ResultsFile(folder, ledger_id, ledger.prefix, orders)
@@ -76,19 +77,14 @@ def _judged(
         return None, "unclaimed" if somebodys else ""
     if not (why := _objection(found, ledger, batch_id)):
         return found, ""
-    if not _drawn(found) and ledger.prefix.endswith(SIMULATED):
+    if not is_drawn(found) and ledger.prefix.endswith(SIMULATED):
         raise ForeignResultsError(f"{folder}: its results are not simulated; write elsewhere (-o)")
-    if not (accept or _drawn(found) or _accepted(found, ledger)):
+    if not (accept or is_drawn(found) or _accepted(found, ledger)):
         raise ForeignResultsError(
             f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
             " vton recover, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under other names"
         )
     return found, found.ledger[:8]
-
-
-def _drawn(found: Checkpoint) -> bool:
-    """Whether a simulated shop has made the results."""
-    return found.prefix.endswith(SIMULATED)
 
 
 def keep_aside(folder: Path, mark: str, renew: Renew, *, images: bool = False) -> None:

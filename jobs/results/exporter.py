@@ -12,6 +12,7 @@ import structlog
 from jobs.errors import ForeignResultsError, UnwrittenError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger
+from jobs.ledger.codec import encode_path
 from jobs.records import BatchId
 from jobs.report import Thumbnails, write_report
 from jobs.results.checkpoint import SIMULATED
@@ -201,7 +202,7 @@ class _KeepingThumbnails(Thumbnails):
 
 def output_place(output_dir: Path) -> str:
     """Where a batch's files belong, as its hash has it: this host and the folder of all batches."""
-    return f"{platform.node()}:{output_dir.resolve()}"
+    return f"{platform.node()}:{encode_path(str(output_dir.resolve()))}"
 
 
 def _passing(lines: Iterable[ResultLine], write: Callable[[str], object]) -> Iterator[ResultLine]:

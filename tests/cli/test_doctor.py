@@ -81,7 +81,12 @@ def test_limits_that_no_account_has_are_a_warning_which_stops_nobody(shop):
     check = examined(shop, 0, VTON_LIMITS__IN_FLIGHT="4", VTON_LIMITS__MAX_IMAGES_PER_DAY="900")["limits"]
     assert check["state"] == "warning"
     assert "budget: 900 pictures a day" in check["message"]
-    assert "1 warning" in shop.vton("doctor", VTON_LIMITS__IN_FLIGHT="4", VTON_WORKERS__SUBMIT_THREADS="0").out.splitlines()[-1]
+    assert (
+        "1 warning"
+        in shop.vton("doctor", VTON_LIMITS__IN_FLIGHT="4", VTON_WORKERS__SUBMIT_THREADS="0").out.splitlines()[
+            -1
+        ]
+    )
 
 
 def test_callbacks_with_a_long_secret_and_an_address_outside_are_well(shop):

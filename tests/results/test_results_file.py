@@ -373,7 +373,9 @@ def test_a_batch_that_is_exported_by_somebody_else_is_left_alone(books):
 
 
 def test_a_job_that_nobody_can_read_is_told_so_and_the_others_have_their_lines(books):
-    batch = books.feed("sku,person,dress\na,http://x.example/p.jpg,http://x.example/1.jpg\nb,http://x.example/p.jpg,http://x.example/2.jpg\n")
+    batch = books.feed(
+        "sku,person,dress\na,http://x.example/p.jpg,http://x.example/1.jpg\nb,http://x.example/p.jpg,http://x.example/2.jpg\n"
+    )
     books.finish()
     first, second = books.ledger.rows_at(batch, [1, 2]).values()
     books.ledger.client.hset(books.ledger.key("job", first["job"]), "pictures", "[")

@@ -54,6 +54,10 @@ def test_a_lost_data_folder_buys_nothing_and_leaves_the_results_as_they_are(shop
     assert planned.code == 0
     refused = shop.vton("run", MANIFEST, "-o", "out")
     assert refused.code == 7
+    looked = shop.vton("status")
+    assert looked.code == 7
+    assert "would be bought again" in looked.out
+    assert "would be bought again" in shop.vton("doctor").out
     for ended in (refused, planned):
         assert "has results of another ledger" in ended.err
         assert f"the data folder {shop.folder}/.vton is new" in ended.err
@@ -90,7 +94,7 @@ def test_what_was_tried_with_the_simulator_stands_in_nobodys_way(shop):
     assert "results that were not simulated" in ended.err
 
 
-def test_drawn_pictures_are_never_brought_into_the_real_ledger_and_a_refused_run_moves_nothing(shop):
+def test_a_refused_run_moves_no_results(shop):
     manifest = shop.urls(2)
     assert shop.vton("run", manifest, "--simulate", "-o", "out").code == 0
     folder = shop.only_batch().folder
@@ -98,12 +102,6 @@ def test_drawn_pictures_are_never_brought_into_the_real_ledger_and_a_refused_run
     refused = shop.vton("run", manifest, "-o", "out", HIDREAM_TOKEN="")
     assert (refused.code, "no token" in refused.err) == (7, True)
     assert {path.name for path in folder.iterdir()} == before
-    every = shop.vton("recover", "--all")
-    assert (every.code, every.out) == (0, f"{folder.name}: left out, simulated\n")
-    one = shop.vton("recover", folder.name)
-    assert (one.code, "its pictures are drawn" in one.err) == (2, True)
-    shop.run(manifest)
-    assert len(shop.vendor.submits) == 2, "both are bought"
 
 
 def test_a_simulated_run_never_writes_over_real_results(shop, bought):
@@ -111,3 +109,31 @@ def test_a_simulated_run_never_writes_over_real_results(shop, bought):
     assert ended.code == 7
     assert "has results that were not simulated. Name another folder: --output FOLDER" in ended.err
     assert "recover" not in ended.err
+
+
+def test_what_a_lost_simulator_has_drawn_is_never_taken_for_bought(shop):
+    ended = shop.vton("run", shop.urls(2), "-o", "out", "--simulate")
+    name = shop.batch(ended).folder.name
+    shutil.rmtree(shop.folder / ".vton")
+    assert shop.vton("status").code == 0
+    recovered = shop.vton("recover", "--all")
+    assert recovered.out == f"{name}: simulated, nothing of it was bought: left as it is\n"
+    assert shop.vton("run", MANIFEST, "-o", "out").code == 0
+    assert len(shop.vendor.submits) == 2
+    assert shop.vton("recover", name, "--simulate").out == f"{name}: not simulated: left as it is\n"
+
+
+def test_a_lost_simulator_is_begun_anew_and_its_drawings_are_kept_aside(shop):
+    ended = shop.vton("run", shop.urls(2), "-o", "out", "--simulate")
+    folder = shop.batch(ended).folder
+    shutil.rmtree(shop.folder / ".vton")
+    assert shop.vton("run", MANIFEST, "-o", "out", "--simulate").code == 0
+    assert len(list(folder.glob("results.*.jsonl"))) == 1
+
+
+def test_advice_for_a_lost_simulator_is_about_the_simulator(shop):
+    assert shop.vton("run", shop.urls(2), "-o", "out", "--simulate").code == 0
+    shutil.rmtree(shop.folder / ".vton" / "simulated" / "redis")
+    ended = shop.vton("run", MANIFEST, "-o", "out", "--simulate")
+    assert ended.code == 7
+    assert "vton recover --all --simulate" in ended.err

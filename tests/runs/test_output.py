@@ -72,3 +72,9 @@ def test_data_that_cannot_be_stored_is_an_error(tmp_path):
         ["/bin/sh", "-c", f"'{sys.executable}' -c '{line}' 2>&1 | true"], check=True, capture_output=True
     )
     assert done.stdout + done.stderr == b""
+
+
+def test_results_go_into_a_folder_of_any_name(shop):
+    out = os.fsdecode(b"sorti\xe9")
+    assert shop.vton("run", shop.urls(1), "-o", out, "--batch", "b").code == 0
+    assert (shop.folder / out / "b" / "results.csv").is_file()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from redis.exceptions import ResponseError
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
-from jobs.cli.memory import lost_ledger
+from jobs.cli.memory import foreign_results, lost_ledger
 from jobs.cli.station import Station
 from jobs.redis_client import KEEPS_ALL, ask_durability, translated
 from jobs.redis_program import OLDEST
@@ -57,7 +57,7 @@ def check_durability(opened: Station) -> Check:
 
 def check_known_ledger(opened: Station) -> Check:
     """Whether it holds the ledger that this data folder knows. Raises RedisDownError."""
-    lost = lost_ledger(opened)
+    lost = lost_ledger(opened) or foreign_results(opened)
     if lost:
         return wrong("ledger", lost, "restore it, or accept that by --accept-new-ledger at the next run")
     if opened.ledger.ledger_id() is None:
