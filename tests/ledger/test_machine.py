@@ -247,9 +247,15 @@ class LedgerMachine(RuleBasedStateMachine):
         ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
         call = steps.refuse(rid(name), claim, failure(retryable=retryable), answered=True)
         assert self._run(call, replay=replay) == ours
-        if twin is not None and ours:
-            self.model.refund(twin)
-            self.model.end(twin, "failed", retryable=retryable)
+        if twin is None or not ours:
+            return
+        unused = twin.state == "queued"
+        if self._adopt(name, twin.hint_task):
+            if unused:
+                self.model.refund(twin)
+            return
+        self.model.refund(twin)
+        self.model.end(twin, "failed", retryable=retryable)
 
     # -- the watcher and the collection ------------------------------------------------------------------
 
@@ -331,7 +337,7 @@ class LedgerMachine(RuleBasedStateMachine):
             twin.hint_task = task or twin.hint_task
         elif twin.lost and task == own:
             twin.ask_old_task()
-        elif twin.state in {"unknown", "queued"}:
+        elif twin.state in {"unknown", "queued", "cancelled"} or (twin.state == "failed" and not twin.task):
             self._adopt(name, task)
 
     @rule()
@@ -418,7 +424,10 @@ class LedgerMachine(RuleBasedStateMachine):
             twin = self.model.jobs[name]
             if twin.state == "queued":
                 twin.release()
+                adopted = self._adopt(name, twin.hint_task)
                 self.model.refund(twin)
+                if adopted:
+                    continue
                 self.model.queue(twin)
                 redriven.add(name)
                 self._renounce(name, twin.was or "")

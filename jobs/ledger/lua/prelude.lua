@@ -191,12 +191,18 @@ end
 local TROUBLE = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'fetches', 'fetch_failed_ms', 'refused_ms', 'odd',
   'incomplete', 'incomplete_ms', 'errors' }
 
+-- The id of a task that the job goes on without.
+local function keep_id(rid, task)
+  local past = redis.call('HGET', key('job', rid), 'past')
+  if past and string.find(' ' .. past .. ' ', ' ' .. task .. ' ', 1, true) then return end
+  redis.call('HSET', key('job', rid), 'past', past and past .. ' ' .. task or task)
+end
+
 -- What a former task left in its job; what it cost stays spent, and its id is kept.
 local function forget_task(rid)
-  local former = redis.call('HMGET', key('job', rid), 'task_id', 'past')
-  if former[1] then
-    redis.call('HSET', key('job', rid), 'past', former[2] and former[2] .. ' ' .. former[1] or former[1])
-  end
+  local former = redis.call('HMGET', key('job', rid), 'task_id', 'hint_task')
+  if former[1] then keep_id(rid, former[1]) end
+  if former[2] then keep_id(rid, former[2]) end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
     'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
     unpack(TROUBLE))
