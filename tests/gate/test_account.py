@@ -318,8 +318,8 @@ def test_the_last_job_of_all_is_turned_away_a_bounded_number_of_times_once_other
     heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "turned_ms", -1)
     closings = first + try_all(heart, "close", 100, others=False)
     assert heart.state(rid("x")) is JobState.FAILED
-    assert len(closings) == 30
-    assert [closed > 0 for closed in closings] == [True, True, False, *[True] * 26, False]
+    assert len(closings) == 12
+    assert [closed > 0 for closed in closings] == [True, True, False, *[True] * 8, False]
 
 
 def test_one_that_nobody_passes_is_never_given_up(heart: Heart) -> None:
