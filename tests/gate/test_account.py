@@ -267,11 +267,13 @@ def try_all(heart: Heart, effect: str, most: int, *, others: bool = True) -> lis
     `others`: a new one stands in the line whenever x has been turned away.
     """
     closings: list[int] = []
+    effect, _, why = effect.partition(" ")
     while heart.state(rid("x")) is JobState.QUEUED and len(closings) < most:
         permit = heart.submitting()
         if permit.request_id == rid("x"):
-            call = heart.give_back_call(rid("x"), permit.claim, effect, "no", (0, 60_000))
-            closings.append(heart.ledger.run(call)[1])
+            call = heart.give_back_call(rid("x"), permit.claim, effect, why or "no", (0, 60_000))
+            closed, opened = heart.ledger.run(call)[1:3]
+            closings.append(closed or opened)
             heart.gate(closed_until=0, closed_at=0)
             if others:
                 heart.admit("a", [f"other-{len(closings)}"], first=1 + len(closings))
@@ -302,6 +304,37 @@ def test_one_job_that_is_always_turned_away_fails_while_the_others_go_on(
     assert [closed > 0 for closed in closings] == [True] + [False] * 5, "the others do not wait for it"
     heart.admit("b", ["x"])
     assert heart.state(rid("x")) is JobState.QUEUED, "nothing was bought: another batch may ask again"
+
+
+@pytest.mark.parametrize("reason", ["vendor", "token"])
+def test_one_pair_alone_does_not_speak_for_the_account(heart: Heart, reason: str) -> None:
+    """HiDream's own 404 or 403, say, because of one picture's address."""
+    heart.admit("a", ["x"])
+    opened = try_all(heart, f"trip {reason}", 100)
+    job = heart.job(rid("x"))
+    assert (job.state, opened) == (JobState.FAILED, [1, 0, 0, 0, 0, 0])
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.retryable) == ("busy", True)
+    assert "breaker" not in heart.gate()
+
+
+@pytest.mark.parametrize(("reason", "tries"), [("vendor", 12), ("token", 100), ("credits", 100)])
+def test_the_last_pair_is_given_up_unless_the_account_may_be_the_cause(
+    heart: Heart, reason: str, tries: int
+) -> None:
+    heart.admit("a", ["x", "y"])
+    first = try_all(heart, f"trip {reason}", 1, others=False)
+    assert heart.submitted().request_id == rid("y")
+    heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "turned_ms", -1)
+    assert len(first + try_all(heart, f"trip {reason}", 99, others=False)) == tries
+    assert heart.state(rid("x")) is (JobState.FAILED if reason == "vendor" else JobState.QUEUED)
+
+
+@pytest.mark.parametrize("reason", ["credits", "module"])
+def test_an_account_without_credits_fails_no_job(heart: Heart, reason: str) -> None:
+    heart.admit("a", ["x"])
+    assert len(try_all(heart, f"trip {reason}", 40)) == 40
+    assert heart.state(rid("x")) is JobState.QUEUED
 
 
 def test_a_rate_that_is_too_high_is_no_jobs_own_trouble(heart: Heart) -> None:
