@@ -242,7 +242,7 @@ end
 -- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
 local function back_to_queue(rid, at_back)
   local job = key('job', rid)
-  local found = redis.call('HMGET', job, 'state', 'claim')
+  local found = redis.call('HMGET', job, 'state', 'claim', 'refs')
   if found[2] then
     -- The holder's late word is still worth hearing until somebody else takes the job.
     redis.call('HDEL', job, 'claim')
@@ -256,6 +256,13 @@ local function back_to_queue(rid, at_back)
   end
   if found[1] ~= 'queued' then move(rid, 'queued') end
   enqueue(rid, batch, not at_back)
+  -- Should that batch be over its budget, the others that want it may still have it.
+  each_ref(found[3], function(other)
+    if other ~= batch and not redis.call('HGET', key('batch', other), 'cancelled')
+        and not redis.call('LPOS', key('queued', other), rid) then
+      enqueue(rid, other)
+    end
+  end)
 end
 
 -- A callback named the task of a job that nobody can account for: HiDream is asked about it. False: the task is known.
