@@ -179,6 +179,16 @@ def test_what_is_spent_today_is_told_by_redis_clock(heart: Heart) -> None:
     assert heart.ledger.spent_today() == 1
 
 
+def test_the_day_that_is_told_is_that_of_the_gate_when_the_servers_clock_was_set_back(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    heart.time_is("2031-05-01T12:00:00+00:00")
+    heart.granted(day_budget=1)
+    assert heart.ask(day_budget=1).reason == "budget"
+    assert heart.ledger.spent_today() == 1, (
+        "else a run would wait for a budget that it does not know to be reached"
+    )
+
+
 def test_what_was_refused_may_be_spent_on_another_job(heart: Heart) -> None:
     heart.admit("a", ["x", "y"])
     permit = heart.submitting(batch_budget=1, day_budget=1)
