@@ -177,6 +177,19 @@ def test_a_permit_whose_holder_died_is_not_used_for_a_pair_whose_task_is_known(
     assert heart.members("leases").keys() == {sent_again}
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_answer_on_disk_that_comes_while_the_pair_is_sent_again_is_believed_before_a_refusal(
+    heart: Heart, sent_again: RequestId, *, begun: bool
+) -> None:
+    permit = heart.submitting() if begun else heart.granted()
+    assert heart.ledger.run(steps.keep_task(sent_again, TaskId("t"), ["s"], ledger_id="")) == "past"
+    assert heart.job(sent_again).past_task_ids == ("t",)
+    assert heart.ledger.run(heart.give_back_call(sent_again, permit.claim, "throttle", "429"))[0] == 1
+    job = heart.job(sent_again)
+    assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUBMITTED, "t", ())
+    assert heart.ask().kind == "empty"
+
+
 @pytest.mark.parametrize("how", ["callback", "answer on disk"])
 @pytest.mark.parametrize("end", ["cancelled", "refused"])
 def test_a_job_that_has_ended_meanwhile_is_not_bought_again_once_its_task_is_known(

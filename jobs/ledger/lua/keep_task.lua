@@ -16,7 +16,8 @@ if (waits or state == 'unknown' or state == 'cancelled' or (state == 'failed' an
   redis.call('HSET', job, 'subs', ARGV[3])
   return 'task'
 end
--- A permit is out for it: whoever holds that asks for this task instead of buying another one.
-if state == 'queued' then redis.call('HSET', job, 'hint_task', task) end
+-- A permit is out for it, or it is being sent again: whoever does that asks for this task instead of buying another one, unless that
+-- is bought already.
+if state == 'queued' or state == 'submitting' then redis.call('HSET', job, 'hint_task', task) end
 keep_id(rid, task)
 return 'past'

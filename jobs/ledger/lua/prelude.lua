@@ -273,6 +273,11 @@ local function adopt(rid, task)
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
   redis.call('HDEL', job, 'failure', 'finished_ms', 'hint_task')
+  local others = {}
+  for id in string.gmatch(redis.call('HGET', job, 'past') or '', '%S+') do
+    if id ~= task then others[#others + 1] = id end
+  end
+  if #others > 0 then redis.call('HSET', job, 'past', table.concat(others, ' ')) else redis.call('HDEL', job, 'past') end
   redis.call('HINCRBY', job, 'attempts', 1)
   charge(rid)
   for _, set in ipairs({ 'posting', 'unknown', 'retry' }) do redis.call('ZREM', key(set), rid) end
