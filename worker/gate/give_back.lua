@@ -21,8 +21,8 @@ local adopted = adopt(rid, found[4])
 if not adopted or found[1] == 'queued' then refund(rid) end
 -- One that is turned away again and again while others are accepted in between has a trouble of its own, for a person: after so
 -- many such tries, or so many in all. Of a rate that is too high every job has its share. Credits and a module are always the
--- account's; a token too, unless it is good enough for the others.
-local ENOUGH = { unsent = { 5, 12 }, close = { 5, 12 }, throttle = { 50, 500 }, vendor = { 5, 12 }, token = { 5, math.huge } }
+-- account's; a token that is good enough for the others is soon no longer doubted: nobody waits for that one as long as a run does.
+local ENOUGH = { unsent = { 5, 12 }, close = { 5, 12 }, throttle = { 50, 500 }, vendor = { 5, 8 }, token = { 5, 4 } }
 local trips = effect == 'trip'
 local enough = ENOUGH[trips and why or effect]
 if adopted then
