@@ -404,6 +404,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for kind, which in (("posting", dead), ("retry", ripe), ("unknown", old)):
             for name in which:
                 self.heart.score(kind, rid(name), 0)
+        # One that becomes unknown by this turn is not old.
+        old = old & self.model.members("unknown")
         found = self.heart.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
         redriven, unknown = self._bury(dead & self.model.members("posting"))
         for name in ripe & self.model.members("retry"):
@@ -440,7 +442,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for name in old:
             twin = self.model.jobs[name]
             twin.sets.discard("unknown")
-            if twin.state == "unknown" and not twin.shared and not twin.resubmitted:
+            wanted = twin.refs.keys() - self.model.cancelled
+            if twin.state == "unknown" and not twin.shared and not twin.resubmitted and wanted:
                 twin.resubmitted, twin.paid = True, None
                 self.model.queue(twin)
                 resubmitted.add(name)

@@ -45,7 +45,9 @@ if ARGV[2] == 'resubmit' then
     redis.call('ZREM', key('unknown'), rid)
     local job = key('job', rid)
     local shared = string.find(redis.call('HGET', job, 'failure') or '', 'task_shared', 1, true)
-    if redis.call('HGET', job, 'state') == 'unknown' and not shared and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
+    -- One whose batches were all cancelled remains what it is: it may have been bought.
+    if redis.call('HGET', job, 'state') == 'unknown' and not shared and home(rid)
+        and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
       redis.call('HDEL', job, 'failure', 'paid_batch', 'paid_day')
       back_to_queue(rid)
       resubmitted[#resubmitted + 1] = rid
