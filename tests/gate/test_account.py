@@ -543,3 +543,24 @@ def test_a_poll_that_is_refused_while_others_are_accepted_says_nothing_of_the_to
     assert "breaker" not in account.gate()
     assert not account.ledger.run(suspect_token("HTTP 401", None))
     assert account.gate()["breaker"] == "token"
+
+
+def test_one_refused_poll_is_forgotten_with_the_next_that_is_answered_though_nothing_is_left_to_buy(
+    heart: Heart,
+) -> None:
+    """Else the breaker would stay open, and the run end with 7 while paid tasks are under way."""
+    heart.admit("a", ["x", "y"], seal=True)
+    jobs = [heart.submitted() for _ in range(2)]
+    heart.ledger.run(suspect_token("401", None))
+    assert heart.gate()["breaker"] == "token"
+    assert heart.ledger.run(steps.defer(jobs[0].request_id, 500, answered=False))
+    assert heart.gate()["breaker"] == "token", "nobody has been answered"
+    assert heart.ledger.run(steps.defer(jobs[1].request_id, 500))
+    assert "breaker" not in heart.gate()
+
+
+def test_a_token_that_was_refused_to_a_submit_is_not_good_because_polls_are_answered(account: Heart) -> None:
+    under_way = account.submitted()
+    trip(account, account.submitting(), "token")
+    assert account.ledger.run(steps.defer(under_way.request_id, 500))
+    assert account.gate()["breaker"] == "token"

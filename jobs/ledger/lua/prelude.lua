@@ -298,7 +298,8 @@ local function to_unknown(rid)
 end
 
 local function close_breaker()
-  redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'probe', 'probe_at', 'probe_wait')
+  redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'breaker_asked', 'probe', 'probe_at',
+    'probe_wait')
   ring('bell', 64)
 end
 
@@ -317,7 +318,7 @@ local function open_breaker(reason, why, first_wait, longest_wait)
   wait = math.min(longest_wait, wait == 0 and first_wait or wait * 2)
   local opened = redis.call('HSETNX', gate, 'breaker_since', now)
   redis.call('HSET', gate, 'breaker', reason, 'breaker_why', why, 'probe_at', now + wait, 'probe_wait', wait)
-  redis.call('HDEL', gate, 'probe', 'breaker_by')
+  redis.call('HDEL', gate, 'probe', 'breaker_by', 'breaker_asked')
   return opened
 end
 
@@ -378,6 +379,8 @@ end
 local function poll_answered(rid, task, odd)
   redis.call('HSET', key('gate'), 'answered_ms', now, 'answered_by', task)
   results_come('silence')
+  -- A token that was refused to a poll alone is good again; there may be nothing left to buy that would show it.
+  if redis.call('HEXISTS', key('gate'), 'breaker_asked') == 1 then close_breaker() end
   if odd then
     redis.call('ZADD', key('odd'), now, rid)
   else
