@@ -156,7 +156,7 @@ def resume(ledger: Ledger) -> None:
     with translated():
         ledger.client.hdel(
             ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_by", "closed_why", "breaker", "breaker_why",
-            "breaker_by", "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
+            "breaker_by", "breaker_asked", "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
         )  # fmt: skip
         ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
         ledger.client.ltrim(ledger.key("bell"), -64, -1)

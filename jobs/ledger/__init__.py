@@ -333,10 +333,13 @@ class Ledger:
             return int(self.client.hget(self.key("batch", batch_id), "spent") or 0)
 
     def spent_today(self) -> int:
-        """Pictures counted against today's budget, by the UTC day of Redis' clock."""
+        """Pictures counted against today's budget, by the UTC day of the ledger's time, see prelude.lua."""
         with translated():
-            seconds, _ = self.client.time()
-            day = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
+            seconds, micros = self.client.time()
+            server_ms = seconds * 1000 + micros // 1000
+            server, ahead = self.client.hmget(self.key("clock"), "server", "ahead")
+            now_ms = max(server_ms, int(server or 0)) + int(ahead or 0)
+            day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
             return int(self.client.hget(self.key("spent"), day) or 0)
 
 

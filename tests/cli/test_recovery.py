@@ -220,3 +220,57 @@ def test_an_earlier_task_is_kept_beside_the_one_the_results_know(heart: Heart, r
     assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUCCEEDED, "t2", ("t1",))
     assert isinstance(job.pictures[0], SavedPicture)
     assert heart.counts("a") == {"succeeded": 1}
+
+
+# -- beside a ledger, or lines, that are newer ---------------------------------------------------------------
+
+
+def test_an_end_before_the_last_post_does_not_make_an_unknown_job_one_to_buy(
+    heart: Heart, results: Results
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.submitted(task="t1")
+    heart.ledger.run(steps.fail(RequestId(rid("x")), failure(), task_id=TaskId("t1")))
+    heart.admit("b", ["x"], seal=True)
+    heart.unknown()
+    assert bring(heart, results, line("x", "failed", "t1", error=lost("task_failed"))) == {"known": 1}
+    assert heart.state(rid("x")) is JobState.UNKNOWN
+    assert heart.admit("c", ["x"]).queued == ()
+
+
+@pytest.mark.parametrize(
+    "newer", [{"past_task_ids": ["t1"]}, {"timings": {"posted_at": "2026-11-27T03:00:00.000Z"}}]
+)
+def test_the_last_line_of_a_row_that_was_sent_again_counts(
+    heart: Heart, results: Results, newer: dict[str, Any]
+) -> None:
+    ended = {"timings": {"finished_at": "2026-11-27T02:00:00.000Z"}}
+    first = line("x", "failed", "t1", error=lost("task_failed"), **ended)
+    then = line("x", "unknown", error=lost("no_answer"), **newer)
+    assert bring(heart, results, first, then) == {"failed": 1, "unknown": 1}
+    assert heart.state(rid("x")) is JobState.UNKNOWN
+    assert heart.job(rid("x")).past_task_ids == ("t1",)
+    assert heart.admit("a", ["x"]).queued == ()
+    assert bring(heart, results, first, then) == {"known": 2}
+
+
+def test_a_task_that_was_bought_anew_is_not_given_up_for_the_former_one(
+    heart: Heart, results: Results
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    for task, anew in (("t1", True), ("t2", False)):
+        heart.submitted(task=task)
+        heart.ledger.run(steps.fail(RequestId(rid("x")), failure(kind="task_lost"), task_id=TaskId(task)))
+        if anew:
+            heart.ledger.run(steps.reopen(RequestId(rid("x")), JobState.FAILED, "a", anew=True))
+    assert bring(heart, results, line("x", "failed", "t1", error=lost("task_lost"))) == {"known": 1}
+    assert (heart.job(rid("x")).task_id, heart.job(rid("x")).past_task_ids) == ("t2", ("t1",))
+
+
+def test_former_tasks_of_the_ledger_and_of_the_results_are_all_kept(heart: Heart, results: Results) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.submitted(task="t1")
+    heart.ledger.run(steps.fail(RequestId(rid("x")), failure(kind="task_lost"), task_id=TaskId("t1")))
+    newer = line("x", "failed", "t3", error=lost("task_lost"), past_task_ids=["t2"])
+    assert bring(heart, results, newer) == {"submitted": 1}
+    assert (heart.job(rid("x")).task_id, heart.job(rid("x")).past_task_ids) == ("t3", ("t1", "t2"))

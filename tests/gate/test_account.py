@@ -267,11 +267,13 @@ def try_all(heart: Heart, effect: str, most: int, *, others: bool = True) -> lis
     `others`: a new one stands in the line whenever x has been turned away.
     """
     closings: list[int] = []
+    effect, _, why = effect.partition(" ")
     while heart.state(rid("x")) is JobState.QUEUED and len(closings) < most:
         permit = heart.submitting()
         if permit.request_id == rid("x"):
-            call = heart.give_back_call(rid("x"), permit.claim, effect, "no", (0, 60_000))
-            closings.append(heart.ledger.run(call)[1])
+            call = heart.give_back_call(rid("x"), permit.claim, effect, why or "no", (0, 60_000))
+            closed, opened = heart.ledger.run(call)[1:3]
+            closings.append(closed or opened)
             heart.gate(closed_until=0, closed_at=0)
             if others:
                 heart.admit("a", [f"other-{len(closings)}"], first=1 + len(closings))
@@ -304,6 +306,37 @@ def test_one_job_that_is_always_turned_away_fails_while_the_others_go_on(
     assert heart.state(rid("x")) is JobState.QUEUED, "nothing was bought: another batch may ask again"
 
 
+@pytest.mark.parametrize(("reason", "tries"), [("vendor", 6), ("token", 4)])
+def test_one_pair_alone_does_not_speak_for_the_account(heart: Heart, reason: str, tries: int) -> None:
+    """HiDream's own 404 or 403, say, because of one picture's address."""
+    heart.admit("a", ["x"])
+    opened = try_all(heart, f"trip {reason}", 100)
+    job = heart.job(rid("x"))
+    assert (job.state, opened) == (JobState.FAILED, [1] + [0] * (tries - 1))
+    assert job.failure is not None
+    assert (job.failure.kind, job.failure.retryable) == ("busy", True)
+    assert "breaker" not in heart.gate()
+
+
+@pytest.mark.parametrize(("reason", "tries"), [("vendor", 8), ("token", 4), ("credits", 100)])
+def test_the_last_pair_is_given_up_unless_the_account_may_be_the_cause(
+    heart: Heart, reason: str, tries: int
+) -> None:
+    heart.admit("a", ["x", "y"])
+    first = try_all(heart, f"trip {reason}", 1, others=False)
+    assert heart.submitted().request_id == rid("y")
+    heart.ledger.client.hincrby(heart.ledger.key("job", rid("x")), "turned_ms", -1)
+    assert len(first + try_all(heart, f"trip {reason}", 99, others=False)) == tries
+    assert heart.state(rid("x")) is (JobState.QUEUED if reason == "credits" else JobState.FAILED)
+
+
+@pytest.mark.parametrize("reason", ["credits", "module"])
+def test_an_account_without_credits_fails_no_job(heart: Heart, reason: str) -> None:
+    heart.admit("a", ["x"])
+    assert len(try_all(heart, f"trip {reason}", 40)) == 40
+    assert heart.state(rid("x")) is JobState.QUEUED
+
+
 def test_a_rate_that_is_too_high_is_no_jobs_own_trouble(heart: Heart) -> None:
     heart.admit("a", ["x"])
     closings = try_all(heart, "throttle", 10)
@@ -319,7 +352,7 @@ def test_the_last_job_of_all_is_turned_away_a_bounded_number_of_times_once_other
     closings = first + try_all(heart, "close", 100, others=False)
     assert heart.state(rid("x")) is JobState.FAILED
     assert len(closings) == 12
-    assert [closed > 0 for closed in closings] == [True, True, False, *[True] * 26, False]
+    assert [closed > 0 for closed in closings] == [True, True, False, *[True] * 8, False]
 
 
 def test_one_that_nobody_passes_is_never_given_up(heart: Heart) -> None:
@@ -509,4 +542,25 @@ def test_a_poll_that_is_refused_while_others_are_accepted_says_nothing_of_the_to
     assert account.ledger.run(suspect_token("HTTP 403", since))
     assert "breaker" not in account.gate()
     assert not account.ledger.run(suspect_token("HTTP 401", None))
+    assert account.gate()["breaker"] == "token"
+
+
+def test_one_refused_poll_is_forgotten_with_the_next_that_is_answered_though_nothing_is_left_to_buy(
+    heart: Heart,
+) -> None:
+    """Else the breaker would stay open, and the run end with 7 while paid tasks are under way."""
+    heart.admit("a", ["x", "y"], seal=True)
+    jobs = [heart.submitted() for _ in range(2)]
+    heart.ledger.run(suspect_token("401", None))
+    assert heart.gate()["breaker"] == "token"
+    assert heart.ledger.run(steps.defer(jobs[0].request_id, 500, answered=False))
+    assert heart.gate()["breaker"] == "token", "nobody has been answered"
+    assert heart.ledger.run(steps.defer(jobs[1].request_id, 500))
+    assert "breaker" not in heart.gate()
+
+
+def test_a_token_that_was_refused_to_a_submit_is_not_good_because_polls_are_answered(account: Heart) -> None:
+    under_way = account.submitted()
+    trip(account, account.submitting(), "token")
+    assert account.ledger.run(steps.defer(under_way.request_id, 500))
     assert account.gate()["breaker"] == "token"

@@ -179,6 +179,16 @@ def test_what_is_spent_today_is_told_by_redis_clock(heart: Heart) -> None:
     assert heart.ledger.spent_today() == 1
 
 
+def test_the_day_that_is_told_is_that_of_the_gate_when_the_servers_clock_was_set_back(heart: Heart) -> None:
+    heart.admit("a", ["x", "y"])
+    heart.time_is("2031-05-01T12:00:00+00:00")
+    heart.granted(day_budget=1)
+    assert heart.ask(day_budget=1).reason == "budget"
+    assert heart.ledger.spent_today() == 1, (
+        "else a run would wait for a budget that it does not know to be reached"
+    )
+
+
 def test_what_was_refused_may_be_spent_on_another_job(heart: Heart) -> None:
     heart.admit("a", ["x", "y"])
     permit = heart.submitting(batch_budget=1, day_budget=1)
@@ -294,3 +304,17 @@ def test_nothing_is_submitted_to_a_new_ledger_in_the_place_of_the_old(ledger: Le
     other = gate(ledger).acquire()
     assert other is not None
     assert heart.begin(other.request_id, other.claim) == "go"
+
+
+def test_a_job_that_comes_back_to_a_batch_without_budget_is_had_by_another_that_wants_it(
+    heart: Heart,
+) -> None:
+    heart.admit("a", ["x", "y"])
+    first = heart.submitted(batch_budget=1)
+    heart.admit("b", ["x"])
+    assert heart.ledger.run(steps.again(first.request_id, first.task_id or TaskId(""), 0))
+    heart.score("retry", first.request_id, 0)
+    heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert heart.granted(batch_budget=1).request_id == rid("x")
+    assert (heart.spent("a"), heart.spent("b")) == (1, 1)
+    assert heart.ask(batch_budget=1).reason == "budget"

@@ -120,3 +120,103 @@ def test_a_hint_about_an_earlier_post_voids_the_permit_for_another(heart: Heart,
     assert (job.state, job.task_id, heart.spent("a")) == (JobState.SUBMITTED, "t", 0)
     assert heart.members("leases").keys() == {x}
     assert heart.members("posting") == {}
+
+
+# -- a first POST nobody can account for, a person's word to send it again, then the callback of the first ---
+
+
+@pytest.fixture
+def sent_again(heart: Heart, x: RequestId) -> RequestId:
+    """A job that waits to be bought a second time."""
+    heart.unknown()
+    assert heart.ledger.run(steps.reopen(x, JobState.UNKNOWN, "a"))
+    return x
+
+
+def test_a_refusal_of_the_second_post_does_not_hide_the_task_of_the_first(
+    heart: Heart, sent_again: RequestId
+) -> None:
+    permit = heart.submitting()
+    heart.ledger.run(steps.hint(sent_again, "t"))
+    refused = steps.refuse(sent_again, permit.claim, failure(retryable=False), answered=True)
+    assert heart.ledger.run(refused)
+    job = heart.job(sent_again)
+    assert (job.state, job.task_id, job.failure) == (JobState.SUBMITTED, "t", None)
+    assert heart.members("leases").keys() == heart.members("due").keys() == {sent_again}
+    assert heart.spent("a") == 2
+
+
+def test_a_picture_that_cannot_be_sent_again_does_not_hide_the_task_of_the_first_post(
+    heart: Heart, sent_again: RequestId
+) -> None:
+    permit = heart.granted()
+    heart.ledger.run(steps.hint(sent_again, "t"))
+    assert heart.ledger.run(steps.refuse(sent_again, permit.claim, failure(), answered=False))
+    assert (heart.state(sent_again), heart.spent("a")) == (JobState.SUBMITTED, 1)
+
+
+def test_the_task_of_the_first_post_is_kept_beside_that_of_the_second(
+    heart: Heart, sent_again: RequestId
+) -> None:
+    permit = heart.submitting()
+    heart.ledger.run(steps.hint(sent_again, "t"))
+    heart.ledger.run(steps.accept(sent_again, permit.claim, TaskId("second"), [], first_poll_ms=60_000))
+    job = heart.job(sent_again)
+    assert (job.task_id, job.past_task_ids) == ("second", ("t",))
+
+
+def test_a_permit_whose_holder_died_is_not_used_for_a_pair_whose_task_is_known(
+    heart: Heart, sent_again: RequestId
+) -> None:
+    heart.granted()
+    heart.ledger.run(steps.hint(sent_again, "t"))
+    heart.score("posting", sent_again, 0)
+    assert heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1)).redriven == ()
+    assert (heart.state(sent_again), heart.job(sent_again).task_id) == (JobState.SUBMITTED, "t")
+    assert heart.spent("a") == 1
+    assert heart.members("leases").keys() == {sent_again}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_answer_on_disk_that_comes_while_the_pair_is_sent_again_is_believed_before_a_refusal(
+    heart: Heart, sent_again: RequestId, *, begun: bool
+) -> None:
+    permit = heart.submitting() if begun else heart.granted()
+    assert heart.ledger.run(steps.keep_task(sent_again, TaskId("t"), ["s"], ledger_id="")) == "past"
+    assert heart.job(sent_again).past_task_ids == ("t",)
+    assert heart.ledger.run(heart.give_back_call(sent_again, permit.claim, "throttle", "429"))[0] == 1
+    job = heart.job(sent_again)
+    assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUBMITTED, "t", ())
+    assert heart.ask().kind == "empty"
+
+
+@pytest.mark.parametrize("how", ["callback", "answer on disk"])
+@pytest.mark.parametrize("end", ["cancelled", "refused"])
+def test_a_job_that_has_ended_meanwhile_is_not_bought_again_once_its_task_is_known(
+    heart: Heart, sent_again: RequestId, end: str, how: str
+) -> None:
+    if end == "cancelled":
+        assert heart.ledger.run(steps.cancel(BatchId("a"), sent_again))
+    else:
+        permit = heart.submitting()
+        assert heart.ledger.run(steps.refuse(sent_again, permit.claim, failure(), answered=True))
+    if how == "callback":
+        heart.ledger.run(steps.hint(sent_again, "t"))
+    else:
+        assert heart.ledger.run(steps.keep_task(sent_again, TaskId("t"), ["s"], ledger_id="")) == "task"
+    assert heart.admit("b", ["x"], seal=True).queued == ()
+    assert (heart.state(sent_again), heart.job(sent_again).task_id) == (JobState.SUBMITTED, "t")
+    assert heart.counts("a") == heart.counts("b") == {"submitted": 1}
+
+
+def test_a_task_that_a_callback_named_is_not_forgotten_when_the_job_begins_anew(
+    heart: Heart, x: RequestId
+) -> None:
+    heart.admit("b", ["y"])
+    heart.submitted(task="other's")
+    heart.admit("b", ["z"], 2)
+    permit = heart.submitting()
+    heart.ledger.run(steps.hint(permit.request_id or "", "other's"))
+    heart.ledger.run(steps.refuse(permit.request_id or x, permit.claim, failure(), answered=True))
+    heart.ledger.run(steps.reopen(permit.request_id or x, JobState.FAILED))
+    assert heart.job(permit.request_id).past_task_ids == ("other's",)

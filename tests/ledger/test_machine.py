@@ -247,9 +247,15 @@ class LedgerMachine(RuleBasedStateMachine):
         ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
         call = steps.refuse(rid(name), claim, failure(retryable=retryable), answered=True)
         assert self._run(call, replay=replay) == ours
-        if twin is not None and ours:
-            self.model.refund(twin)
-            self.model.end(twin, "failed", retryable=retryable)
+        if twin is None or not ours:
+            return
+        unused = twin.state == "queued"
+        if self._adopt(name, twin.hint_task):
+            if unused:
+                self.model.refund(twin)
+            return
+        self.model.refund(twin)
+        self.model.end(twin, "failed", retryable=retryable)
 
     # -- the watcher and the collection ------------------------------------------------------------------
 
@@ -331,7 +337,7 @@ class LedgerMachine(RuleBasedStateMachine):
             twin.hint_task = task or twin.hint_task
         elif twin.lost and task == own:
             twin.ask_old_task()
-        elif twin.state in {"unknown", "queued"}:
+        elif twin.state in {"unknown", "queued", "cancelled"} or (twin.state == "failed" and not twin.task):
             self._adopt(name, task)
 
     @rule()
@@ -398,6 +404,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for kind, which in (("posting", dead), ("retry", ripe), ("unknown", old)):
             for name in which:
                 self.heart.score(kind, rid(name), 0)
+        # One that becomes unknown by this turn is not old.
+        old = old & self.model.members("unknown")
         found = self.heart.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
         redriven, unknown = self._bury(dead & self.model.members("posting"))
         for name in ripe & self.model.members("retry"):
@@ -418,7 +426,10 @@ class LedgerMachine(RuleBasedStateMachine):
             twin = self.model.jobs[name]
             if twin.state == "queued":
                 twin.release()
+                adopted = self._adopt(name, twin.hint_task)
                 self.model.refund(twin)
+                if adopted:
+                    continue
                 self.model.queue(twin)
                 redriven.add(name)
                 self._renounce(name, twin.was or "")
@@ -431,7 +442,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for name in old:
             twin = self.model.jobs[name]
             twin.sets.discard("unknown")
-            if twin.state == "unknown" and not twin.shared and not twin.resubmitted:
+            wanted = twin.refs.keys() - self.model.cancelled
+            if twin.state == "unknown" and not twin.shared and not twin.resubmitted and wanted:
                 twin.resubmitted, twin.paid = True, None
                 self.model.queue(twin)
                 resubmitted.add(name)

@@ -265,3 +265,20 @@ def test_a_retry_of_unknown_ones_says_how_many_may_be_bought_a_second_time(
 
 def _name(job: Job) -> str:
     return next(name for name in "wxyz" if rid(name) == job.request_id)
+
+
+def test_a_retry_of_one_batch_does_not_bring_back_another_that_was_cancelled(
+    heart: Heart, queue: Queue
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.failed(retryable=True)
+    heart.admit("b", ["x", "y", "z"], seal=True)
+    heart.failed(retryable=True)
+    # Whoever cancelled it was killed before its jobs were taken out of the line.
+    heart.ledger.client.hset(heart.ledger.key("batch", "b"), "cancelled", 1)
+    assert heart.ask().kind == "empty"
+    assert control.retry(heart.ledger, queue, BatchId("a"), control.Wanted(failed=True)).queued == 1
+    assert heart.succeeded().request_id == rid("x")
+    assert heart.ask().kind == "empty"
+    assert "cancelled" in heart.ledger.batch_fields(BatchId("b"))
+    assert heart.spent("b") == 1, "nothing more is bought for it"

@@ -112,3 +112,17 @@ def test_a_whole_crowd_of_dead_holders_is_found_in_two_turns(heart: Heart, jobs:
     first, second = reconcile(heart), reconcile(heart)
     assert (len(first.redriven), len(second.redriven)) == (500, 100)
     assert sorted(heart.line("a")) == sorted(first.redriven + second.redriven)
+
+
+def test_an_unknown_job_that_nobody_wants_any_more_is_not_called_cancelled_before_it_was_sent(
+    heart: Heart,
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    heart.unknown()
+    heart.ledger.client.hset(heart.ledger.key("batch", "a"), "cancelled", 1)
+    heart.score("unknown", rid("x"), 0)
+    assert heart.ledger.run(steps.reconcile(policy="resubmit", quiet_s=1)).resubmitted == ()
+    assert heart.state(rid("x")) is JobState.UNKNOWN
+    assert (heart.spent("a"), heart.raw(rid("x"))["paid_batch"]) == (1, "a"), (
+        "a late answer finds who ordered it"
+    )

@@ -169,9 +169,14 @@ class Gate:
         log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
 
     def trip(self, permit: Permit, reason: str, why: str) -> None:
-        """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued."""
+        """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued.
+
+        Unless it is this job alone that is answered so while others are taken: then it fails in the end.
+        """
         reply = self._patient.run(_give_back(permit, "trip", reason, ms=PROBE_MS, detail=why))
-        if reply[2] == 1:
+        if reply[3]:
+            log.warning("submit.refused", kind="busy", code=None, why=why, owner=Owner.VENDOR)
+        elif reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
     def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:

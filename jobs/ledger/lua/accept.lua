@@ -3,7 +3,7 @@
 -- Returns {1, now, breaker closed} | {0, state, 0} fenced | {2, other request id, 0} the task id is another job's: both are held.
 local rid, token, claim, task = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hinted', 'was')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'hinted', 'was', 'hint_task')
 local state = found[1]
 if found[2] == token then return { 1, now, 0 } end
 local mine = (state == 'submitting' or state == 'unknown') and found[3] == claim
@@ -30,6 +30,8 @@ if redis.call('HSETNX', key('tasks'), task, rid) == 0 then
     return { 2, other, 0 }
   end
 end
+-- A callback has named another one: an earlier POST's.
+if found[6] and found[6] ~= task then keep_id(rid, found[6]) end
 redis.call('HSET', job, 'task_id', task, 'subs', ARGV[5], 'submitted_ms', now, 'polls', 0)
 redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed')
 redis.call('HSET', key('gate'), 'last_accept', now)

@@ -20,7 +20,7 @@ elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]
 elseif task ~= '' and task == found[2] and paid_loss(rid) then
   ask_old_task(rid)
   once(token, done)
-elseif state == 'unknown' or state == 'queued' then
+elseif state == 'unknown' or state == 'queued' or state == 'cancelled' or (state == 'failed' and not found[2]) then
   if adopt(rid, task) then once(token, done) end
 end
 return 1

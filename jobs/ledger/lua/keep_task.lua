@@ -12,11 +12,12 @@ if found[3] == task then return 'task' end
 if string.find(' ' .. (found[4] or '') .. ' ', ' ' .. task .. ' ', 1, true) then return 'past' end
 
 local waits = state == 'queued' and not found[2]
-if (waits or state == 'unknown' or (state == 'failed' and not found[3])) and adopt(rid, task) then
+if (waits or state == 'unknown' or state == 'cancelled' or (state == 'failed' and not found[3])) and adopt(rid, task) then
   redis.call('HSET', job, 'subs', ARGV[3])
   return 'task'
 end
--- A permit is out for it: whoever holds that asks for this task instead of buying another one.
-if state == 'queued' then redis.call('HSET', job, 'hint_task', task) end
-redis.call('HSET', job, 'past', found[4] and found[4] .. ' ' .. task or task)
+-- A permit is out for it, or it is being sent again: whoever does that asks for this task instead of buying another one, unless that
+-- is bought already.
+if state == 'queued' or state == 'submitting' then redis.call('HSET', job, 'hint_task', task) end
+keep_id(rid, task)
 return 'past'

@@ -191,12 +191,18 @@ end
 local TROUBLE = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'fetches', 'fetch_failed_ms', 'refused_ms', 'odd',
   'incomplete', 'incomplete_ms', 'errors' }
 
+-- The id of a task that the job goes on without.
+local function keep_id(rid, task)
+  local past = redis.call('HGET', key('job', rid), 'past')
+  if past and string.find(' ' .. past .. ' ', ' ' .. task .. ' ', 1, true) then return end
+  redis.call('HSET', key('job', rid), 'past', past and past .. ' ' .. task or task)
+end
+
 -- What a former task left in its job; what it cost stays spent, and its id is kept.
 local function forget_task(rid)
-  local former = redis.call('HMGET', key('job', rid), 'task_id', 'past')
-  if former[1] then
-    redis.call('HSET', key('job', rid), 'past', former[2] and former[2] .. ' ' .. former[1] or former[1])
-  end
+  local former = redis.call('HMGET', key('job', rid), 'task_id', 'hint_task')
+  if former[1] then keep_id(rid, former[1]) end
+  if former[2] then keep_id(rid, former[2]) end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
     'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
     unpack(TROUBLE))
@@ -236,7 +242,7 @@ end
 -- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
 local function back_to_queue(rid, at_back)
   local job = key('job', rid)
-  local found = redis.call('HMGET', job, 'state', 'claim')
+  local found = redis.call('HMGET', job, 'state', 'claim', 'refs')
   if found[2] then
     -- The holder's late word is still worth hearing until somebody else takes the job.
     redis.call('HDEL', job, 'claim')
@@ -250,6 +256,13 @@ local function back_to_queue(rid, at_back)
   end
   if found[1] ~= 'queued' then move(rid, 'queued') end
   enqueue(rid, batch, not at_back)
+  -- Should that batch be over its budget, the others that want it may still have it.
+  each_ref(found[3], function(other)
+    if other ~= batch and not redis.call('HGET', key('batch', other), 'cancelled')
+        and not redis.call('LPOS', key('queued', other), rid) then
+      enqueue(rid, other)
+    end
+  end)
 end
 
 -- A callback named the task of a job that nobody can account for: HiDream is asked about it. False: the task is known.
@@ -260,6 +273,11 @@ local function adopt(rid, task)
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
   redis.call('HDEL', job, 'failure', 'finished_ms', 'hint_task')
+  local others = {}
+  for id in string.gmatch(redis.call('HGET', job, 'past') or '', '%S+') do
+    if id ~= task then others[#others + 1] = id end
+  end
+  if #others > 0 then redis.call('HSET', job, 'past', table.concat(others, ' ')) else redis.call('HDEL', job, 'past') end
   redis.call('HINCRBY', job, 'attempts', 1)
   charge(rid)
   for _, set in ipairs({ 'posting', 'unknown', 'retry' }) do redis.call('ZREM', key(set), rid) end
@@ -280,7 +298,8 @@ local function to_unknown(rid)
 end
 
 local function close_breaker()
-  redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'probe', 'probe_at', 'probe_wait')
+  redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'breaker_asked', 'probe', 'probe_at',
+    'probe_wait')
   ring('bell', 64)
 end
 
@@ -299,7 +318,7 @@ local function open_breaker(reason, why, first_wait, longest_wait)
   wait = math.min(longest_wait, wait == 0 and first_wait or wait * 2)
   local opened = redis.call('HSETNX', gate, 'breaker_since', now)
   redis.call('HSET', gate, 'breaker', reason, 'breaker_why', why, 'probe_at', now + wait, 'probe_wait', wait)
-  redis.call('HDEL', gate, 'probe', 'breaker_by')
+  redis.call('HDEL', gate, 'probe', 'breaker_by', 'breaker_asked')
   return opened
 end
 
@@ -360,6 +379,8 @@ end
 local function poll_answered(rid, task, odd)
   redis.call('HSET', key('gate'), 'answered_ms', now, 'answered_by', task)
   results_come('silence')
+  -- A token that was refused to a poll alone is good again; there may be nothing left to buy that would show it.
+  if redis.call('HEXISTS', key('gate'), 'breaker_asked') == 1 then close_breaker() end
   if odd then
     redis.call('ZADD', key('odd'), now, rid)
   else

@@ -9,12 +9,17 @@ local redriven, unknown, resubmitted = {}, {}, {}
 
 -- Holders that died: without intent nothing was sent, with it nobody knows.
 for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'LIMIT', 0, most)) do
-  local state = redis.call('HGET', key('job', rid), 'state')
+  local found = redis.call('HMGET', key('job', rid), 'state', 'hint_task')
+  local state = found[1]
   if state == 'queued' then
     release(rid)
+    -- Whose task a callback has named meanwhile is not bought again: HiDream is asked about that task.
+    local adopted = adopt(rid, found[2])
     refund(rid)
-    back_to_queue(rid)
-    redriven[#redriven + 1] = rid
+    if not adopted then
+      back_to_queue(rid)
+      redriven[#redriven + 1] = rid
+    end
   elseif state == 'submitting' then
     redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = true, owner = 'ops',
       message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
@@ -40,7 +45,9 @@ if ARGV[2] == 'resubmit' then
     redis.call('ZREM', key('unknown'), rid)
     local job = key('job', rid)
     local shared = string.find(redis.call('HGET', job, 'failure') or '', 'task_shared', 1, true)
-    if redis.call('HGET', job, 'state') == 'unknown' and not shared and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
+    -- One whose batches were all cancelled remains what it is: it may have been bought.
+    if redis.call('HGET', job, 'state') == 'unknown' and not shared and home(rid)
+        and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
       redis.call('HDEL', job, 'failure', 'paid_batch', 'paid_day')
       back_to_queue(rid)
       resubmitted[#resubmitted + 1] = rid

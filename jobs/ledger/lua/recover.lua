@@ -4,17 +4,24 @@
 local rid, token, known, task = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local job = key('job', rid)
 redis.call('HSETNX', key('meta'), 'id', ARGV[3])
-local found = redis.call('HMGET', job, 'state', 'op', 'task_id', 'finished_ms')
-local state = found[1]
+local found = redis.call('HMGET', job, 'state', 'op', 'task_id', 'finished_ms', 'past')
+local state, past = found[1], found[5] or ''
 if found[2] == token then return 1 end
 
 local fields = {}
 for i = 7, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 
+local function names(ids, id)
+  return string.find(' ' .. ids .. ' ', ' ' .. id .. ' ', 1, true) ~= nil
+end
+
 local function behind()
   if not state then return true end
   if state == 'succeeded' then return false end
   if known == 'succeeded' then return true end
+  -- Whose task is a former one of the other is the older of the two.
+  if task ~= '' and names(past, task) then return false end
+  if found[3] and names(fields.past or '', found[3]) then return true end
   if state == 'submitted' or state == 'rejected' then return false end
   if state == 'submitting' then
     -- A POST may be under way now; one of long ago is over.
@@ -23,7 +30,9 @@ local function behind()
   end
   if state ~= 'failed' then return known ~= state end
   if known == 'submitted' then return found[3] ~= task end
-  if known == 'unknown' then return not found[3] end
+  if known == 'unknown' then
+    return not found[3] or tonumber(fields.begun_ms or '0') > tonumber(found[4] or '0')
+  end
   return tonumber(fields.finished_ms or '0') > tonumber(found[4] or '0')
 end
 if not behind() then return 0 end
@@ -36,7 +45,13 @@ release(rid)
 for _, set in ipairs({ 'unknown', 'retry', 'due' }) do redis.call('ZREM', key(set), rid) end
 if found[3] == task then redis.call('HDEL', job, 'task_id') end
 renew(rid)
+past = redis.call('HGET', job, 'past') or ''
 redis.call('HSET', job, 'op', token, unpack(ARGV, 7))
+-- What either of them knows is kept.
+for id in string.gmatch(fields.past or '', '%S+') do
+  if not names(past, id) then past = past == '' and id or past .. ' ' .. id end
+end
+if past ~= '' then redis.call('HSET', job, 'past', past) end
 if task ~= '' then redis.call('HSET', job, 'task_id', task) end
 if known == 'submitted' then
   ask_old_task(rid)

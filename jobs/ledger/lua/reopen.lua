@@ -9,7 +9,8 @@ if found[1] ~= ARGV[3] or (found[2] or '') == '' then return 0 end
 -- A batch that has left the job moves nothing for others.
 if ARGV[4] ~= '' and not string.find(';' .. (found[2] or ''), ';' .. ARGV[4] .. '=', 1, true) then return 0 end
 redis.call('HSET', job, 'op', token)
-each_ref(found[2], uncancel)
+-- The others that were cancelled stay so: their lines may hold more than this job.
+if ARGV[4] ~= '' then uncancel(ARGV[4]) else each_ref(found[2], uncancel) end
 if ARGV[5] ~= '1' and paid_loss(rid) then
   ask_old_task(rid)
   return 1

@@ -4,7 +4,7 @@
 -- A field with the value '' is removed. Returns {1, state} when done (or done before by this token), else {0, state}.
 local rid, token, allowed, claim, to = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'task_id')
+local found = redis.call('HMGET', job, 'state', 'op', 'claim', 'task_id', 'hint_task')
 local state = found[1]
 if not state then return { 0, '' } end
 if found[2] == token then return { 1, state } end
@@ -19,6 +19,12 @@ for i = 11, #ARGV, 2 do
 end
 if to == 'unknown' then
   return { 1, to_unknown(rid) and 'unknown' or 'submitted' }
+end
+if ARGV[7] == '1' and adopt(rid, found[5]) then
+  -- A callback that named its task meanwhile is believed before the refusal, see give_back.lua.
+  if state == 'queued' then refund(rid) end
+  if ARGV[8] == '1' then account_answers() end
+  return { 1, 'submitted' }
 end
 if ARGV[6] == '1' then release(rid) end
 if ARGV[7] == '1' then refund(rid) end
