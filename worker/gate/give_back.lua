@@ -29,7 +29,8 @@ if adopted then
   if effect == 'unsent' then effect = 'none' end
 elseif enough then
   local last = tonumber(redis.call('HGET', job, 'turned_ms') or '0')
-  local others_go = last > 0 and tonumber(redis.call('HGET', gate, 'last_accept') or '0') > last
+  -- Where the account itself is in doubt, only what was begun after the refusal shows that others are taken.
+  local others_go = last > 0 and tonumber(redis.call('HGET', gate, trips and 'last_begun' or 'last_accept') or '0') > last
   local tries = redis.call('HINCRBY', job, 'turned_away', 1)
   local passed = redis.call('HINCRBY', job, 'passed', others_go and 1 or 0)
   redis.call('HSET', job, 'turned_ms', now)
