@@ -41,6 +41,10 @@ class ConfigError(VtonError):
     exit_code = 7
 
 
+class SpoiltLedgerError(ConfigError):
+    """A key of the ledger holds what no script expects: waiting mends nothing, and other jobs may be well."""
+
+
 class EndedEarlyError(VtonError):
     """The deadline or a signal, before there were files to speak of. `code`: the exit code that says which."""
 

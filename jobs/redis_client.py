@@ -17,7 +17,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError, RedisDownError, SpoiltLedgerError
 from jobs.redis_retry import AsyncPatientRetry, PatientRetry
 from jobs.settings import RedisSettings, Settings
 
@@ -140,6 +140,11 @@ def translated() -> Iterator[None]:
     except ResponseError as error:
         if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF")):
             raise RedisDownError(f"redis takes no writes: {error}") from error
+        if "WRONGTYPE" in str(error):
+            raise SpoiltLedgerError(
+                "redis: a key of redis.prefix holds something that is not ours; name another redis.prefix or another"
+                " database"
+            ) from error
         refused = _refusal(error)
         if refused:
             raise ConfigError(f"redis: {refused}") from error
@@ -156,8 +161,6 @@ def _refusal(error: ResponseError) -> str:
         )
     if isinstance(error, NoPermissionError) or "NOPERM" in said or "executing the script can't run" in said:
         return f"its user has no right to do what is needed, see docs/deploy.md: {said}"
-    if "WRONGTYPE" in said:
-        return "a key of redis.prefix holds something that is not ours; name another redis.prefix or another database"
     if "unknown command" in said.lower() or said.startswith(("CLUSTER", "MOVED", "CROSSSLOT")):
         return f"it is no server that we can use (6.2 or newer, no cluster mode): {said}"
     return ""

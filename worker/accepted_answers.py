@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import structlog
 
-from jobs.errors import VtonError
+from jobs.errors import SpoiltLedgerError, VtonError
 from jobs.ledger import Ledger, steps
 from jobs.ledger.script import Runner
 from jobs.records import RequestId, TaskId
@@ -129,9 +129,9 @@ class AcceptedAnswers:
                 continue
             try:
                 recorded = answer.record(ledger)
-            except VtonError:
-                raise
-            except Exception as error:  # noqa: BLE001 one that nobody can record must not keep the others out
+            except Exception as error:  # one that nobody can record must not keep the others out
+                if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
+                    raise
                 self._tell(path, f"it cannot be recorded: {type(error).__name__}: {error}")
                 continue
             if not recorded.how:

@@ -12,7 +12,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from jobs.errors import VtonError
+from jobs.errors import SpoiltLedgerError, VtonError
 from jobs.failpoints import reach
 from jobs.ledger import steps
 from jobs.ledger.codec import UNREADABLE
@@ -126,9 +126,9 @@ class Submission:
                 self._accept(permit, outcome)
             else:
                 self._record(permit, outcome)
-        except VtonError:
-            raise
         except Exception as error:
+            if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
+                raise
             log.exception("actor.failed", what="submit")
             self._set_aside(permit, outcome, error)
 

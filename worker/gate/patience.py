@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError, RedisDownError, SpoiltLedgerError
 from jobs.ledger.script import Call, Runner
 
 log = structlog.get_logger()
@@ -38,11 +38,14 @@ class Patient:
         Raises:
             RedisDownError: Redis does not answer, and the process stops.
             ConfigError: Redis refuses our password, and the process stops.
+            SpoiltLedgerError: waiting mends nothing.
         """
         failed = self.failed
         while True:
             try:
                 return self.runner.run(call)
+            except SpoiltLedgerError:
+                raise
             except (RedisDownError, ConfigError) as error:
                 failed()
                 failed = _nothing
