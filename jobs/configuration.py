@@ -107,6 +107,8 @@ def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
             return SecretStr(path.read_text().strip())
         except OSError as error:
             raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{name}_FILE: {path} is no text") from None
     return None
 
 
