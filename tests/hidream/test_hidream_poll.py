@@ -131,18 +131,18 @@ def test_a_task_is_not_over_before_all_its_sub_tasks_are_listed(poll):
 
 # -- answers to something else -------------------------------------------------------------------------------
 
-ANOTHERS = {"task_id": "t-2", "sub_task_results": [{"task_status": 1, "image": "p_2"}]}
+OTHER_RESULT = {"task_id": "t-2", "sub_task_results": [{"task_status": 1, "image": "p_2"}]}
 
 
 def test_an_answer_about_another_task_is_not_believed_and_ends_its_connection(poll):
-    with RawServer(says({"code": 0, "result": ANOTHERS}), DONE) as server:
+    with RawServer(says({"code": 0, "result": OTHER_RESULT}), DONE) as server:
         first, second = poll(server, 2)
     assert isinstance(first, PollFailed)
     assert second == Ended(pictures=("p_1",))
     assert [heard.connection for heard in server.heard] == [0, 1]
 
 
-MORE_BODY = json.dumps({"code": 0, "result": ANOTHERS | {"task_id": ""}}).encode()
+MORE_BODY = json.dumps({"code": 0, "result": OTHER_RESULT | {"task_id": ""}}).encode()
 MORE = f"HTTP/1.1 200 X\r\nContent-Length: {len(MORE_BODY)}\r\n\r\n".encode() + MORE_BODY
 
 
