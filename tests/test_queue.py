@@ -137,7 +137,7 @@ def test_the_actors_are_declared_under_the_names_that_are_sent(broker: RedisBrok
 
 def test_a_message_of_another_versions_actor_is_dropped_and_told(broker: RedisBroker, queue: Queue) -> None:
     done = threading.Event()
-    exporter: Any = SimpleNamespace(export=lambda _batch_id: done.set())
+    exporter: Any = SimpleNamespace(follow=lambda _batch_id: done.set())
     declare(broker, lambda: pytest.fail("not asked for"), lambda: exporter)
     queue._send(COLLECT, "poll", ["x"])
     queue.export("night-1")

@@ -102,10 +102,7 @@ class Stop:
     def _words(self, count: int) -> str:
         if count == 1:
             requests = f"{self.requests} request{'' if self.requests == 1 else 's'}"
-            what = (
-                f"finishing {requests} under way, up to {self._finish_s:g} s" if self.requests else "ending"
-            )
-            return f"{what}; tasks that HiDream has taken are fetched by the same command; Ctrl-C again stops now"
+            return f"finishing {requests} under way, up to {self._finish_s:g} s; Ctrl-C again stops now"
         if count == 2:  # noqa: PLR2004 the second signal
             return "stopping now: requests under way are cut off, their rows become unknown"
         return "ended at once: the files are as they were"

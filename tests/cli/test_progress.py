@@ -102,13 +102,13 @@ NOW_MS = time.time() * 1000
         ({}, ""),
         ({"paused": "x", "breaker": "token"}, "paused"),
         ({"breaker": "vendor"}, "vendor"),
-        ({"closed_by": "throttle", "closed_until": NOW_MS + 60_000}, "throttled"),
+        ({"closed_by": "throttle", "closed_until": NOW_MS + 86_400_000}, "throttled"),
         ({"closed_by": "throttle", "closed_until": NOW_MS - 1}, ""),
-        ({"closed_by": "unsent", "closed_until": NOW_MS + 60_000, "closed_at": NOW_MS}, "not_reached"),
+        ({"closed_by": "unsent", "closed_until": NOW_MS + 86_400_000, "closed_at": NOW_MS}, "not_reached"),
         (
             {
                 "closed_by": "unsent",
-                "closed_until": NOW_MS + 60_000,
+                "closed_until": NOW_MS + 86_400_000,
                 "closed_at": NOW_MS,
                 "last_accept": NOW_MS + 1,
             },

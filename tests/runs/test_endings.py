@@ -199,7 +199,7 @@ def test_a_folder_that_takes_no_files_is_named_after_all_was_bought_and_results_
     assert ended.code == 7
     line = ended.err.splitlines()[-1]
     assert line.startswith(f"vton: out/{batch_id}/summary.json: Is a directory; ")
-    assert line.endswith(f"vton results {batch_id}")
+    assert line.endswith(f"vton results {batch_id} -o out")
     assert len(shop.vendor.tasks) == 3
     in_the_way.rmdir()
     in_the_way.parent.rmdir()

@@ -50,7 +50,8 @@ def test_a_signal_ends_the_reading_of_a_big_manifest(shop):
 
 def test_a_deadline_while_a_manifest_is_looked_through_records_nothing(shop):
     ended = shop.vton("run", big(shop), "--strict", "--deadline", "1s")
-    assert (ended.code, ended.err) == (10, "vton: the deadline is reached; nothing was recorded\n")
+    assert ended.code == 10
+    assert ended.err.endswith("\nvton: the deadline is reached; nothing was recorded\n")
     assert shop.vton("status").out.startswith("no batch yet")
 
 
