@@ -67,7 +67,26 @@ def lost_ledger(opened: Station) -> str:
     for where, mark in marks:
         if mark.ledger == current.ledger and mark.orders > current.orders:
             return f"{older_words(mark, current.orders)} (see {where})"
-    return ""
+    return _copied(opened)
+
+
+def _copied(opened: Station) -> str:
+    """Why the data folder may be a copy, whose original buys what waits in both; empty when it is not."""
+    note = _inode_note(opened)
+    if note is None or not note.exists() or note.read_text(encoding="ascii").strip() == _inode(note.parent):
+        return ""
+    return f"{note.parent} is a copy of another data folder, or was restored: what waits in its ledger would be bought by both"
+
+
+def _inode_note(opened: Station) -> Path | None:
+    """The file that says which folder the embedded Redis' files were made in; a configured Redis has none."""
+    embedded = not opened.settings.redis.url.get_secret_value()
+    return opened.settings.data_dir / "redis" / "inode" if embedded else None
+
+
+def _inode(folder: Path) -> str:
+    """What a move within a file system keeps, and a copy does not; a device's number may change at a reboot."""
+    return str(folder.stat().st_ino)
 
 
 def foreign_results(opened: Station, batch_id: BatchId | None = None) -> str:
@@ -105,6 +124,9 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
         own = folder.name == batch_id or (current is not None and mark.ledger == current.ledger)
         if (accept_new and own) or (folder.name == batch_id and _is_simulated(opened, mark)):
             lost.append(mark)
+    note = _inode_note(opened)
+    if note is not None and (accept_new or not note.exists()):
+        note.write_text(f"{_inode(note.parent)}\n", encoding="ascii")
     if lost or accept_new:
         accepted = opened.ledger.accept(lost)
         if accept_new:

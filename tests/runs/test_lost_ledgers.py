@@ -137,3 +137,19 @@ def test_advice_for_a_lost_simulator_is_about_the_simulator(shop):
     ended = shop.vton("run", MANIFEST, "-o", "out", "--simulate")
     assert ended.code == 7
     assert "vton recover --all --simulate" in ended.err
+
+
+def test_a_copied_data_folder_buys_nothing_until_a_person_says_so(shop):
+    shop.run(shop.urls(2))
+    shutil.copytree(shop.folder / ".vton", shop.folder / "copy", ignore=shutil.ignore_patterns("*.sock"))
+    elsewhere = {"VTON_DATA_DIR": str(shop.folder / "copy")}
+    more = shop.urls(3, name="more.csv")
+    ended = shop.vton("run", more, "-o", "out-of-the-copy", **elsewhere)
+    assert ended.code == 7
+    assert "is a copy of another data folder, or was restored" in ended.err
+    assert len(shop.vendor.submits) == 2
+    accepted = shop.vton("run", more, "-o", "out-of-the-copy", "--accept-new-ledger", **elsewhere)
+    assert accepted.code == 0
+    assert shop.vton("run", more, "-o", "out-of-the-copy", **elsewhere).code == 0
+    (shop.folder / ".vton").rename(shop.folder / "moved")
+    assert shop.vton("status", VTON_DATA_DIR=str(shop.folder / "moved")).code == 0
