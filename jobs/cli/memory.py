@@ -75,7 +75,8 @@ def _copied(opened: Station) -> str:
     note = _inode_note(opened)
     if note is None or not note.exists() or note.read_text(encoding="ascii").strip() == _inode(note.parent):
         return ""
-    return f"{note.parent} is a copy of another data folder, or was restored: what waits in its ledger would be bought by both"
+    both = "what waits in its ledger would be bought by both"
+    return f"{note.parent} is a copy of another data folder, or was restored: {both}"
 
 
 def _inode_note(opened: Station) -> Path | None:
