@@ -31,5 +31,5 @@ WORKDIR /catalog
 VOLUME ["/out", "/data"]
 # What every process needs is its Redis; without an address (`vton run`, which brings its own) there is nothing to ask.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
-  CMD ["python", "-c", "import redis; from jobs.configuration import read_settings; url = read_settings().redis.url.get_secret_value(); url and redis.Redis.from_url(url, socket_timeout=5).ping()"]
+  CMD ["python", "-c", "import redis; from jobs.config.load import read_settings; url = read_settings().redis.url.get_secret_value(); url and redis.Redis.from_url(url, socket_timeout=5).ping()"]
 CMD ["vton", "--help"]

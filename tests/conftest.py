@@ -12,11 +12,11 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
-from jobs.queue import Queue
-from jobs.redis_client import connect
-from jobs.redis_server import find_server
-from jobs.settings import RedisSettings
+from jobs.local.redis_server import find_server
+from jobs.producing.queue import Queue
+from jobs.redis.client import connect
 from tests.heart import Heart
 
 # The same examples every time; a busy machine is no reason to fail.

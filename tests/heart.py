@@ -120,7 +120,7 @@ class Heart:
             grace_ms,
             seen_orders,
         )
-        return Call(script("worker.gate", "permit"), args, lambda reply: _answer(reply, token))
+        return Call(script("jobs.gate", "permit"), args, lambda reply: _answer(reply, token))
 
     def ask(self, token: str | None = None, **limits: Any) -> Answer:
         return self.ledger.run(self.ask_call(token or uuid4().hex, **limits))
@@ -137,7 +137,7 @@ class Heart:
         """The begin script; nobody is late, unless `go_ms` says so."""
         known = (self.ledger.ledger_id() or "") if ledger_id is None else ledger_id
         args = (request_id, claim, 80_000, known, go_ms, interval_us, 60_000)
-        return Call(script("worker.gate", "begin"), args, list)
+        return Call(script("jobs.gate", "begin"), args, list)
 
     def begin(self, request_id: str, claim: str, **late: float) -> str:
         """`go`, `closed`, `fenced` or `lost`."""
@@ -148,7 +148,7 @@ class Heart:
         self, request_id: str, claim: str, effect: str = "none", why: str = "", ms: tuple[int, int] = (0, 0)
     ) -> Call[list[int]]:
         args = (request_id, uuid4().hex, claim, effect, why, *ms, 60_000, "")
-        return Call(script("worker.gate", "give_back"), args, list)
+        return Call(script("jobs.gate", "give_back"), args, list)
 
     # -- a job's way
 

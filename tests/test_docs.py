@@ -9,10 +9,10 @@ import typer
 import yaml
 
 from jobs.cli.commands import cli
-from jobs.exit_codes import ExitCode
+from jobs.config.exit_codes import ExitCode
+from jobs.config.settings import Settings
 from jobs.failpoints import NAMES
 from jobs.records import JobState
-from jobs.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])

@@ -12,10 +12,10 @@ import pytest
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from jobs.config.settings import LimitSettings, RedisSettings, Settings, WorkerSettings
 from jobs.errors import LedgerLostError
-from jobs.queue import COLLECT, SUBMIT, Queue
-from jobs.redis_client import connect
-from jobs.settings import LimitSettings, RedisSettings, Settings, WorkerSettings
+from jobs.producing.queue import COLLECT, SUBMIT, Queue
+from jobs.redis.client import connect
 from worker.actors import declare
 from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
 

@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 import pytest
 
+from jobs.config.settings import LimitSettings, TaskSettings
+from jobs.gate import Gate
 from jobs.ledger import steps
+from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.records import PAID_LOSSES, JobState
-from jobs.settings import LimitSettings, TaskSettings
 from tests.heart import Heart, failure, rid
-from worker.accepted_answers import AcceptedAnswers
-from worker.bodies import Bodies
-from worker.gate import Gate
+from worker.collect.schedule import Collect, PollSchedule, TryAgain, after_task
 from worker.hidream.outcomes import (
     Accepted,
     Busy,
@@ -32,8 +32,8 @@ from worker.hidream.outcomes import (
 from worker.hidream.proof import DEATHS, FAILURES, LOSSES, POLLS, SUBMITS, Again, Death, Proof, Verdict
 from worker.hidream.wire import Body
 from worker.metrics import Metrics
-from worker.policy import Collect, PollSchedule, TryAgain, after_task
-from worker.submission import Submission
+from worker.submit.bodies import Bodies
+from worker.submit.submission import Submission
 
 ARCHITECTURE = Path(__file__).parents[1] / "docs" / "architecture.md"
 

@@ -16,7 +16,7 @@ import yaml
 from dramatiq.cli import make_argument_parser
 
 from jobs.cli.commands import cli
-from jobs.redis_server import find_server
+from jobs.local.redis_server import find_server
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -12,10 +12,10 @@ from dramatiq import ActorNotFound
 from dramatiq.brokers.redis import RedisBroker
 
 from jobs.errors import LedgerLostError
-from jobs.queue import COLLECT, EXPORT, SUBMIT
+from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
 from jobs.results import Exporter
-from worker.submission import Submission
+from worker.submit.submission import Submission
 
 log = structlog.get_logger()
 

@@ -14,27 +14,31 @@ from functools import cached_property
 import dramatiq
 import structlog
 
-from jobs import logs, redis_folder
-from jobs.configuration import read_credentials, read_settings, secrets_of
+from jobs.config.load import read_credentials, read_settings, secrets_of
+from jobs.config.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
 from jobs.errors import ConfigError, RedisDownError, VtonError
-from jobs.high_water import HighWaterMark
+from jobs.gate import Gate
 from jobs.ledger import AsyncRunner, Ledger
-from jobs.queue import COLLECT, Queue
+from jobs.ledger.accepted_answers import AcceptedAnswers
+from jobs.ledger.high_water import HighWaterMark
+from jobs.local import redis_folder
+from jobs.logging.setup import configure, redact
+from jobs.pictures.store import PictureStore
+from jobs.producing.queue import COLLECT, Queue
 from jobs.records import RequestId
-from jobs.redis_client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
+from jobs.redis.client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
 from jobs.results import Exporter
-from jobs.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
-from worker.accepted_answers import AcceptedAnswers
 from worker.actors import TicketBroker, declare
-from worker.bodies import Bodies
-from worker.callback_address import CallbackAddresses
-from worker.collection import Collection
-from worker.gate import Gate
+from worker.callbacks.address import CallbackAddresses
+from worker.collect.collection import Collection
+from worker.collect.download import Downloader
+from worker.collect.reconciler import Reconciler
+from worker.collect.schedule import PollSchedule
+from worker.collect.watcher import Watcher
 from worker.hidream.client import PollClient, SubmitClient, SubmitClients
-from worker.hidream.exchange import ApiKeyExchange
+from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import MAX_CONNECTIONS, make_ssl_context
-from worker.images import Downloader
 from worker.metrics import Metrics, serve_on_free_port
 from worker.middleware import (
     BringsIn,
@@ -45,11 +49,8 @@ from worker.middleware import (
     StopsGate,
     TellsBounds,
 )
-from worker.pictures_store import PictureStore
-from worker.policy import PollSchedule
-from worker.reconciler import Reconciler
-from worker.submission import Submission
-from worker.watcher import Watcher
+from worker.submit.bodies import Bodies
+from worker.submit.submission import Submission
 
 log = structlog.get_logger()
 
@@ -218,9 +219,9 @@ def start() -> dramatiq.Broker:
         raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY")
     # As long as this process lives, no command stops the data folder's own Redis under it.
     redis_folder.use(settings.data_dir, settings.redis.url.get_secret_value())
-    logs.configure(settings.logs)
+    configure(settings.logs)
     for secret in secrets_of(settings, credentials):
-        logs.redact(secret)
+        redact(secret)
     broker = App(settings, credentials).broker()
     dramatiq.set_broker(broker)
     log.info("worker.started")

@@ -8,7 +8,7 @@ from wsgiref.simple_server import WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
-from jobs.settings import MetricsSettings
+from jobs.config.settings import MetricsSettings
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ import dramatiq
 import structlog
 from dramatiq import Middleware
 
+from jobs.config.settings import Settings
 from jobs.errors import RedisDownError
-from jobs.queue import COLLECT, SUBMIT
-from jobs.settings import Settings
+from jobs.producing.queue import COLLECT, SUBMIT
 
 log = structlog.get_logger()
 

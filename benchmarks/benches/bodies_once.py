@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jobs.records import LocalFile, Pair
-from worker.bodies import Bodies
+from worker.submit.bodies import Bodies
 
 PICTURE_BYTES = 2_000_000
 PEOPLE = 4

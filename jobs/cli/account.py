@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 
 from jobs.cli.advice import command
+from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
 from jobs.records import BatchId
-from jobs.settings import LimitSettings
 
 #: How long a try may take before HiDream counts as reached again, ms.
 TRY_MS = 10_000

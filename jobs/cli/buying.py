@@ -11,8 +11,7 @@ import typer
 from jobs.cli import control
 from jobs.cli.deadline import read_deadline
 from jobs.cli.intake import batch_of, intake, planner_of
-from jobs.cli.memory import foreign_results, lost_ledger, remember_ledger
-from jobs.cli.night import Night, Simulation, longest_end_s, simulated
+from jobs.cli.ledger_identity import foreign_results, lost_ledger, remember_ledger
 from jobs.cli.options import (
     AcceptOpt,
     AgainOpt,
@@ -26,15 +25,16 @@ from jobs.cli.options import (
 )
 from jobs.cli.plan import plan_of
 from jobs.cli.plan_words import print_plan
+from jobs.cli.run import Night, Simulation, longest_end_s, simulated
+from jobs.cli.session import command_settings, station
 from jobs.cli.show import print_cut, print_end, row_count
-from jobs.cli.station import command_settings, station
 from jobs.cli.stopping import Stop
-from jobs.configuration import read_credentials
+from jobs.config.exit_codes import ExitCode, ended
+from jobs.config.load import read_credentials
 from jobs.errors import ConfigError, NotFoundError, UsageError
-from jobs.exit_codes import ExitCode, ended
 from jobs.manifest import open_manifest
 from jobs.records import shown
-from jobs.redis_client import check_clients, clients_of_run
+from jobs.redis.client import check_clients, clients_of_run
 from jobs.results import output_place
 
 

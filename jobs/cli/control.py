@@ -8,10 +8,10 @@ import structlog
 
 from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
-from jobs.producer import CHUNK, send_missing_tickets
-from jobs.queue import Queue
+from jobs.producing.producer import CHUNK, send_missing_tickets
+from jobs.producing.queue import Queue
 from jobs.records import BatchId, Job, JobState, RequestId, shown
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 
 log = structlog.get_logger()
 

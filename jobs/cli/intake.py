@@ -7,20 +7,20 @@ from pathlib import Path
 
 import structlog
 
-from jobs.cli.memory import check_ledger, settle
-from jobs.cli.station import Station, station
+from jobs.cli.ledger_identity import check_ledger, settle
+from jobs.cli.session import Station, station
+from jobs.config.settings import Settings
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
 from jobs.ledger.codec import decode_path
-from jobs.local_pictures import LocalPictures
 from jobs.manifest import Manifest, open_manifest
 from jobs.manifest.addresses import unreachable
-from jobs.planning import Planner
-from jobs.producer import Producer
+from jobs.pictures.check import LocalPictures
+from jobs.producing.planning import Planner
+from jobs.producing.producer import Producer
 from jobs.records import BatchId, shown
 from jobs.results.claim import check_folder
-from jobs.settings import Settings
 
 log = structlog.get_logger()
 
@@ -49,8 +49,8 @@ def intake(
 ) -> Iterator[Intake]:
     """Opens the manifest and the station that it will go into; nothing is recorded yet.
 
-    `output`: where the batch's files belong, see jobs.producer; `stop` is called before each row that is looked at and
-    raises what shall end the looking.
+    `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
+    looked at and raises what shall end the looking.
 
     Raises:
         NotFoundError: there is no such manifest.

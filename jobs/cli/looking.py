@@ -8,12 +8,12 @@ import typer
 import yaml
 
 from jobs.cli.doctor import examine, print_checks, verdict
-from jobs.cli.memory import foreign_results, lost_ledger
+from jobs.cli.ledger_identity import foreign_results, lost_ledger
 from jobs.cli.options import AcceptOpt, BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
+from jobs.cli.session import command_settings, has_simulated, make_output_dir, station
 from jobs.cli.show import print_batches, print_status, watch_status
-from jobs.cli.station import command_settings, has_simulated, make_output_dir, station
+from jobs.config.exit_codes import ExitCode
 from jobs.errors import LedgerLostError, UsageError
-from jobs.exit_codes import ExitCode
 from jobs.records import BatchId
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from jobs.config.settings import Settings
 from jobs.ledger import Ledger, RowFate
 from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
 from jobs.manifest.addresses import other_kind
-from jobs.planning import Planned, Planner, admission, in_order
-from jobs.producer import CHUNK
+from jobs.producing.planning import Planned, Planner, admission, in_order
+from jobs.producing.producer import CHUNK
 from jobs.records import BadRow, BatchId, RequestId, Url
-from jobs.settings import Settings
 
 #: Bad rows that are shown; all of them are in the results of a run.
 SHOWN = 20

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from jobs.cli.output import print_json
 from jobs.cli.plan import Plan
 from jobs.cli.show import row_count
-from jobs.producer import bad_row_line
+from jobs.producing.producer import bad_row_line
 
 
 def print_plan(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:

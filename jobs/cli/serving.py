@@ -6,7 +6,7 @@ import sys
 import typer
 
 from jobs.cli.options import ConfigOpt
-from jobs.cli.station import command_settings
+from jobs.cli.session import command_settings
 
 
 def simulate(context: typer.Context) -> None:
@@ -19,7 +19,7 @@ def serve(*, config: ConfigOpt = None) -> None:
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
     command_settings(config)
-    _become("worker.receiver")
+    _become("worker.callbacks")
 
 
 def _become(module: str, *words: str) -> None:

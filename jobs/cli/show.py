@@ -12,10 +12,10 @@ from jobs.cli.advice import command, is_simulated
 from jobs.cli.output import nobody_reads, print_json
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
+from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
 from jobs.results.lines import iso
-from jobs.settings import LimitSettings
 
 #: Between two looks of a watch, s.
 _LOOK_S = 0.5

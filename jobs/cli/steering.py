@@ -7,11 +7,11 @@ import typer
 
 from jobs.cli import control
 from jobs.cli.advice import command
-from jobs.cli.memory import lost_ledger, of_other_shop
+from jobs.cli.ledger_identity import lost_ledger, of_other_shop
 from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
 from jobs.cli.recovery import recover_batch, recovered_words, result_folders
+from jobs.cli.session import command_settings, station
 from jobs.cli.show import other_retries
-from jobs.cli.station import command_settings, station
 from jobs.errors import NotFoundError, UsageError
 from jobs.records import BatchId
 

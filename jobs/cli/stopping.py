@@ -12,8 +12,8 @@ from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from jobs.config.exit_codes import ExitCode
 from jobs.errors import EndedEarlyError
-from jobs.exit_codes import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = "interrupted; the same command goes on where it stood"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jobs.ledger import Ledger
 from jobs.ledger.codec import decode_refs
 from jobs.records import BatchId, JobState
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 
 #: Members of a set that are looked at; an account's parallel tasks are far fewer.
 _AT_MOST = 1000

@@ -9,16 +9,16 @@ import structlog
 from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import PROBE_AT_ONCE
-from jobs.cli.memory import LedgerWatch
+from jobs.cli.ledger_identity import LedgerWatch
 from jobs.cli.progress import Progress
-from jobs.cli.station import IMPATIENT_S, Station
+from jobs.cli.session import IMPATIENT_S, Station
 from jobs.cli.stopping import Stop
 from jobs.cli.under_way import UnderWay, under_way
+from jobs.config.exit_codes import ExitCode
 from jobs.errors import RedisDownError
-from jobs.exit_codes import ExitCode
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
-from jobs.redis_client import connect
+from jobs.redis.client import connect
 
 log = structlog.get_logger()
 

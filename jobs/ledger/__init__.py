@@ -31,12 +31,12 @@ from uuid import uuid4
 import redis
 
 from jobs.errors import NotFoundError
-from jobs.high_water import Mark
 from jobs.ledger import steps
 from jobs.ledger.codec import decode_job
+from jobs.ledger.high_water import Mark
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
 from jobs.records import BatchId, BatchStatus, Job, RequestId, shown
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 
 __all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "RowFate", "steps"]
 
@@ -48,7 +48,7 @@ class Admission:
     number: int
     #: Empty for a bad row.
     request_id: str
-    #: The row as JSON, see jobs.planning.
+    #: The row as JSON, see jobs.producing.planning.
     row: str
     #: The pair as JSON; empty for a bad row.
     pair: str
@@ -268,7 +268,7 @@ class Ledger:
             yield self.rows_at(batch_id, range(first, min(first + chunk, last + 1)))
 
     def rows_at(self, batch_id: BatchId, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
-        """The rows asked for, number → row, see jobs.planning; absent ones are left out."""
+        """The rows asked for, number → row, see jobs.producing.planning; absent ones are left out."""
         wanted = list(numbers)
         if not wanted:
             return {}

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from redis.exceptions import NoScriptError
 
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 
 T = TypeVar("T")
 
@@ -29,11 +29,7 @@ class Script:
 def script(package: str, name: str) -> Script:
     """The script `name`.lua of a package, with the prelude before it."""
     prelude = files("jobs.ledger").joinpath("lua", "prelude.lua").read_text(encoding="utf-8")
-    folder = files(package)
-    body = (
-        folder.joinpath("lua", name + ".lua") if package == "jobs.ledger" else folder.joinpath(name + ".lua")
-    )
-    text = prelude + body.read_text(encoding="utf-8")
+    text = prelude + files(package).joinpath("lua", name + ".lua").read_text(encoding="utf-8")
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -12,7 +12,7 @@ from jobs.manifest.content import Content, content_digest, open_content
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.kinds import Kind, kind_of_name, kind_of_text, known_suffixes, refuse_no_text, stem
 from jobs.manifest.table import Table
-from jobs.manifest.yaml_rows import YamlRows
+from jobs.manifest.yaml.rows import YamlRows
 from jobs.records import BadRow, Dialect, Row
 
 __all__ = ["Manifest", "content_digest", "open_manifest"]

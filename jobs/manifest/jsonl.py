@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.manifest.content import Content
-from jobs.manifest.entries import Names, Value
 from jobs.manifest.lines import Lines
+from jobs.manifest.mappings import Names, Value
 from jobs.records import BadRow, Dialect, Row
 
 

@@ -5,10 +5,10 @@ from itertools import islice
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import OURS, column_of
+from jobs.manifest.columns import ColumnError, Fault, Plan, doubts, plan, refuse_useless
 from jobs.manifest.content import Content
+from jobs.manifest.delimited import Record, records
 from jobs.manifest.lines import BOM, GB18030, encoding_of
-from jobs.manifest.plan import ColumnError, Fault, Plan, doubts, plan, refuse_useless
-from jobs.manifest.records import Record, records
 from jobs.records import BadRow, Dialect, Row
 
 _DELIMITERS = (",", ";", "\t")

@@ -9,7 +9,7 @@ import structlog
 from jobs.errors import ForeignResultsError
 from jobs.ledger import Ledger
 from jobs.records import BatchId
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 from jobs.results.checkpoint import (
     CHECKPOINT,
     NOTHING,

@@ -15,7 +15,7 @@ _REPLACED = PICTURE_COLUMNS | {"category"}
 
 
 def table_cells(row: Mapping[str, Any], *, header: bool) -> dict[str, str]:
-    """Column → cell of a row as the ledger holds it, see jobs.planning."""
+    """Column → cell of a row as the ledger holds it, see jobs.producing.planning."""
     fields: dict[str, str] = row["fields"]
     if header:
         return fields

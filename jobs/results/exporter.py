@@ -13,6 +13,7 @@ from jobs.errors import ForeignResultsError, UnwrittenError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger
 from jobs.ledger.codec import encode_path
+from jobs.pictures.stored import Hashes
 from jobs.records import BatchId
 from jobs.report import Thumbnails, write_report
 from jobs.results.checkpoint import SIMULATED
@@ -23,7 +24,6 @@ from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
 from jobs.results.lines import ResultLine, written
 from jobs.results.pictures import BatchPictures
 from jobs.results.rows import BatchRows
-from jobs.results.stored import Hashes
 from jobs.results.tables import summary, write_json, write_tables
 
 __all__ = ["LEASE_MS", "Exported", "Exporter"]

@@ -7,7 +7,7 @@ from uuid import uuid4
 from jobs.errors import VtonError
 from jobs.ledger import Ledger
 from jobs.records import BatchId
-from jobs.redis_client import translated
+from jobs.redis.client import translated
 
 _T = TypeVar("_T")
 

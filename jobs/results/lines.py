@@ -33,7 +33,7 @@ def result_line(
     Args:
         batch_id: the batch.
         number: the row's number.
-        row: the row as the ledger holds it, see jobs.planning.
+        row: the row as the ledger holds it, see jobs.producing.planning.
         job: its job; None for a bad row or one that left its job.
         left: the status of a row that left its job.
         created_ms: when the batch was made; what was finished before is reused.

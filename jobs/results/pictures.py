@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
+from jobs.pictures.stored import Gap, Hashes, copy_file, is_linked
 from jobs.records import Owner
 from jobs.results.files import temporary
 from jobs.results.lines import ResultLine
-from jobs.results.stored import Gap, Hashes, copy_file, is_linked
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from jobs.errors import RedisDownError
-from worker.callback_address import CallbackAddresses
-from worker.callback_server import callback_server
-from worker.callbacks import callback_app
+from worker.callbacks.address import CallbackAddresses
+from worker.callbacks.app import callback_app
+from worker.callbacks.server import callback_server
 
 NEW, OLD = "n" * 32, "o" * 32
 NOW = 1_764_000_000.0

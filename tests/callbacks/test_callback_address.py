@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import ConfigError
-from worker.callback_address import CallbackAddresses
+from worker.callbacks.address import CallbackAddresses
 
 NEW, OLD = "n" * 32, "o" * 32
 NOW = 1_764_000_000.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.callback_body import read_body
+from worker.callbacks.body import read_body
 
 RESULTS = [{"sub_task_id": "s", "task_status": 1, "image": "https://x/y.jpg"}]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
-from jobs.queue import Queue
-from jobs.settings import RedisSettings
+from jobs.producing.queue import Queue
 from tests.runs.shop import TOKEN, Shop, open_shop
 from tests.runs.stub import Vendor
 

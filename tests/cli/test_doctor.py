@@ -13,7 +13,7 @@ from jobs.cli.doctor.folders import TIGHT_BYTES, check_folder
 from jobs.errors import ConfigError
 from tests.raw_server import RawServer, accepted
 from tests.runs.shop import SECRET, TOKEN
-from worker.callback_address import CallbackAddresses
+from worker.callbacks.address import CallbackAddresses
 
 OUTSIDE = {"VTON_CALLBACKS__PUBLIC_URL": "https://shop.example/hooks"}
 NAMES = [

@@ -25,7 +25,7 @@ def _callback_setup(**env: str) -> tuple[Setup, dict[str, str]]:
 
 
 def _with_receiver(stage: Stage) -> None:
-    stage.crew.add_program("receiver", (sys.executable, "-m", "worker.receiver"))
+    stage.crew.add_program("receiver", (sys.executable, "-m", "worker.callbacks"))
     stage.crew.start()
     stage.until(stage.ready, "workers and receiver are ready")
 
@@ -146,7 +146,7 @@ def _forged(folder: Path) -> Outcome:
     """No job is touched: Redis is not told to write a byte."""
     setup, receiver = _callback_setup()
     with Stage(folder, setup) as stage:
-        stage.crew.add_program("receiver", (sys.executable, "-m", "worker.receiver")).start()
+        stage.crew.add_program("receiver", (sys.executable, "-m", "worker.callbacks")).start()
         stage.until(stage.ready, "the receiver is ready")
         batch = stage.enqueue("night", range(50))
         ids = sorted(stage.jobs(batch))

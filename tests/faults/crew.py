@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from jobs.child import Program, _leashed
+from jobs.local.child import Program, _leashed
 from tests.faults.pause import pause
 
 

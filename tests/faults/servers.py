@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import redis
 
-from jobs.redis_server import find_server
+from jobs.local.redis_server import find_server
 from tests.faults.pause import pause
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from jobs.cli import control
 from jobs.ledger.codec import UNREADABLE
-from jobs.queue import COLLECT, EXPORT, SUBMIT
+from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId, Job, JobState, RequestId
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause

@@ -6,12 +6,9 @@ import pytest
 import structlog
 
 from jobs.cli import control
-from jobs.ledger import Ledger, steps
-from jobs.records import JobState, TaskId
-from jobs.settings import LimitSettings
-from tests.heart import Answer, Heart, failure, rid
-from worker.gate import Gate, Permit
-from worker.gate.account import (
+from jobs.config.settings import LimitSettings
+from jobs.gate import Gate, Permit
+from jobs.gate.account import (
     LOST,
     PROBE_MS,
     STREAK,
@@ -21,7 +18,10 @@ from worker.gate.account import (
     suspect_token,
     unpause,
 )
-from worker.gate.rest import LONGEST_S, SHORTEST_S, Rest
+from jobs.gate.rest import LONGEST_S, SHORTEST_S, Rest
+from jobs.ledger import Ledger, steps
+from jobs.records import JobState, TaskId
+from tests.heart import Answer, Heart, failure, rid
 
 MANY = [f"p{number}" for number in range(12)]
 

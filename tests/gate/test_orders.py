@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from jobs.config.settings import LimitSettings
 from jobs.errors import LedgerLostError
-from jobs.high_water import HighWaterMark, Mark
+from jobs.gate import Gate
 from jobs.ledger import Ledger
-from jobs.settings import LimitSettings
+from jobs.ledger.high_water import HighWaterMark, Mark
 from tests.heart import Heart
-from worker.gate import Gate
 
 ENOUGH = LimitSettings(in_flight=100, images_per_minute=1e6)
 

@@ -5,12 +5,12 @@ from itertools import count
 
 import pytest
 
+from jobs.config.settings import LimitSettings
 from jobs.errors import LedgerLostError
+from jobs.gate import Gate
 from jobs.ledger import Ledger, steps
 from jobs.records import BatchId, JobState, TaskId
-from jobs.settings import LimitSettings
 from tests.heart import Heart, failure, rid
-from worker.gate import Gate
 
 ENOUGH = LimitSettings(in_flight=100, images_per_minute=1e6)
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.config.settings import LimitSettings
+from jobs.gate import RATE_SHARE, Gate
 from jobs.ledger import Ledger
-from jobs.settings import LimitSettings
 from tests.heart import Heart, rid
-from worker.gate import RATE_SHARE, Gate
 
 
 def interval_us(limit: float, window_ms: int) -> float:

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from jobs.cli import control
+from jobs.config.settings import LimitSettings
+from jobs.gate import Gate, Permit
+from jobs.gate.permits import Wait
 from jobs.ledger import Ledger, steps
 from jobs.records import TaskId
-from jobs.settings import LimitSettings
 from tests.heart import Heart, failure, picture, rid
-from worker.gate import Gate, Permit
-from worker.gate.permits import Wait
 
 LIMITS = LimitSettings(in_flight=1, images_per_minute=1e6)
 #: Whoever is not rung looks again only after `OWN_TIME_S`; who is rung, on however busy a machine, has woken by `RUNG_S`.
@@ -28,7 +28,7 @@ def _nobody_looks_in_his_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     def patient(self: Gate, wait: Wait) -> None:
         listen(self, wait if wait.reason in {"rate", "throttled"} else replace(wait, ms=OWN_TIME_S * 1000))
 
-    monkeypatch.setattr("worker.gate.LONGEST_WAIT_MS", OWN_TIME_S * 1000)
+    monkeypatch.setattr("jobs.gate.LONGEST_WAIT_MS", OWN_TIME_S * 1000)
     monkeypatch.setattr(Gate, "_listen", patient)
 
 

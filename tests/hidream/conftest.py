@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobs.settings import Credentials, HiDreamSettings
+from jobs.config.settings import Credentials, HiDreamSettings
 from worker.hidream.client import SubmitClient
-from worker.hidream.exchange import ApiKeyExchange
+from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
 from worker.hidream.transport import make_ssl_context
 

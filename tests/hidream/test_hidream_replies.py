@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from jobs.config.settings import HiDreamSettings
 from jobs.records import Owner
-from jobs.settings import HiDreamSettings
 from worker.hidream.outcomes import Accepted, Busy, Ended, Paused, PollFailed, Refused, Unknown
 from worker.hidream.replies import poll_outcome, retry_after_s, submit_outcome
 from worker.hidream.wire import Reply

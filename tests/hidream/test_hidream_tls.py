@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
+from jobs.config.settings import PictureSettings
+from jobs.pictures.store import PictureStore
 from jobs.records import Slot
-from jobs.settings import PictureSettings
 from tests.raw_server import RawServer, accepted, raw, says
+from worker.collect.download import Broken, Downloader, Transient
 from worker.hidream.client import PollClient, SubmitClient
 from worker.hidream.outcomes import Accepted, NotSent, Pending, PollFailed, Unknown
 from worker.hidream.wire import Base64, submit_body
-from worker.images import Broken, Downloader, Transient
-from worker.pictures_store import PictureStore
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
+from jobs.config.settings import Credentials
 from jobs.errors import ConfigError, RedisDownError
 from jobs.records import Slot
-from jobs.settings import Credentials
 from tests.raw_server import RawServer, raw, says
 from worker.hidream.client import SubmitClient
-from worker.hidream.exchange import ApiKeyExchange
 from worker.hidream.outcomes import Accepted, Paused
+from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import RETRY_PAUSE_S, MemoryShelf, Token, TokenSource, TokenUnavailableError
 from worker.hidream.wire import submit_body
 

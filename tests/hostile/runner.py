@@ -18,18 +18,18 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.errors import VtonError
-from jobs.local_pictures import LocalPictures
 from jobs.manifest import open_manifest
-from jobs.planning import Planner
+from jobs.pictures.check import LocalPictures
+from jobs.pictures.store import PictureStore
+from jobs.producing.planning import Planner
 from jobs.records import BadRow, SavedPicture
 from jobs.results.lines import image_path
-from jobs.settings import HiDreamSettings, PictureSettings
 from tests.hostile import manifests, pictures
 from tests.hostile.case import CASES, Case, Door
+from worker.collect.download import Downloader
 from worker.hidream.transport import make_ssl_context
-from worker.images import Downloader
-from worker.pictures_store import PictureStore
 
 #: Their registering is all that is wanted of them.
 LOADED = (manifests, pictures)

@@ -2,13 +2,13 @@
 
 import pytest
 
+from jobs.config.settings import Settings
 from jobs.ledger import steps
 from jobs.ledger.codec import UNREADABLE
-from jobs.queue import Queue
+from jobs.producing.queue import Queue
 from jobs.records import BatchId, JobState, Owner, TaskId
-from jobs.settings import Settings
 from tests.heart import Heart, failure, rid
-from worker.reconciler import Reconciler
+from worker.collect.reconciler import Reconciler
 
 
 def reconcile(heart: Heart, queue: Queue) -> None:

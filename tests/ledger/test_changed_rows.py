@@ -8,8 +8,8 @@ from jobs.cli import control
 from jobs.identity import former_request_id, request_id
 from jobs.ledger import Admission, RowFate, steps
 from jobs.ledger.codec import encode, encode_pair
-from jobs.planning import Planned, Planner, admission
-from jobs.queue import Queue
+from jobs.producing.planning import Planned, Planner, admission
+from jobs.producing.queue import Queue
 from jobs.records import BatchId, JobState, Pair, RequestId, Row, Url
 from tests.heart import Heart, failure, rid, row
 

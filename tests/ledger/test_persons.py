@@ -4,7 +4,7 @@ import pytest
 
 from jobs.cli import control
 from jobs.ledger import steps
-from jobs.queue import Queue
+from jobs.producing.queue import Queue
 from jobs.records import PAID_LOSSES, BatchId, Job, JobState, TaskId
 from tests.heart import Heart, failure, rid
 

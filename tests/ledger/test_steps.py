@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from jobs.config.settings import TaskSettings
 from jobs.ledger import steps
 from jobs.ledger.script import Call
 from jobs.records import BatchId, JobState, RequestId, TaskId
-from jobs.settings import TaskSettings
 from tests.heart import LEASE_MS, Answer, Heart, failure, picture, rid
-from worker.policy import PollSchedule
+from worker.collect.schedule import PollSchedule
 
 OTHER = "somebody-else"
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 import jobs.ledger
+from jobs.gate.account import doubt
 from jobs.ledger import steps
 from jobs.ledger.recovery import Finding, bring_in
 from jobs.ledger.script import Call, script
 from jobs.records import BatchId, JobState, TaskId
 from tests.heart import Heart, failure, picture, rid, row
-from worker.gate.account import doubt
 
 X = rid("x")
 TASK = TaskId("t")

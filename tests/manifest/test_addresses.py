@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobs.local_pictures import LocalPictures, PictureError
+from jobs.config.settings import PictureSettings
 from jobs.manifest.addresses import other_kind, picture_fault, unreachable
+from jobs.pictures.check import LocalPictures, PictureError
 from jobs.records import Url
-from jobs.settings import PictureSettings
 
 ONE, TWO = "https://cdn.example.com/u/1.jpg", "http://cdn.example.com/u/2.jpg"
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from jobs.errors import ManifestError
-from jobs.manifest import yaml_events
+from jobs.manifest.yaml import events as yaml_events
 from jobs.records import BadRow, Row
 
 PEOPLE = "people: {anna: people/anna.jpg, '0012': https://x.example/b.jpg}\n"

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from jobs.config.settings import LimitSettings, PictureSettings
+from jobs.gate import Gate
 from jobs.identity import batch_id as identify
 from jobs.ledger import Ledger, steps
-from jobs.local_pictures import LocalPictures
 from jobs.manifest import open_manifest
-from jobs.planning import Planner
-from jobs.producer import Producer
-from jobs.queue import Queue
+from jobs.pictures.check import LocalPictures
+from jobs.producing.planning import Planner
+from jobs.producing.producer import Producer
+from jobs.producing.queue import Queue
 from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
 from jobs.results import Exporter, output_place
-from jobs.settings import LimitSettings, PictureSettings
-from worker.gate import Gate
 
 _LIMITS = LimitSettings(in_flight=10_000, images_per_minute=1e9)
 

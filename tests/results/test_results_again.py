@@ -12,10 +12,10 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from jobs.local_pictures import PictureError
 from jobs.manifest import open_manifest
 from jobs.manifest.aliases import COLUMNS
-from jobs.planning import Planner, admission
+from jobs.pictures.check import PictureError
+from jobs.producing.planning import Planner, admission
 from jobs.records import BatchId, JobState, LocalFile, Url
 from jobs.results.columns import table_cells
 from jobs.results.lines import result_line

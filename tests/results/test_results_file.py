@@ -25,9 +25,9 @@ EXPORT = """
 import sys
 from pathlib import Path
 from jobs.ledger import Ledger
-from jobs.redis_client import connect
+from jobs.redis.client import connect
 from jobs.results import Exporter
-from jobs.settings import RedisSettings
+from jobs.config.settings import RedisSettings
 from pydantic import SecretStr
 url, prefix, folder, batch = sys.argv[1:]
 redis = RedisSettings(url=SecretStr(url), prefix=prefix, patience_s=5)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.pictures.stored import Hashes
 from jobs.records import SavedPicture
 from jobs.results.lines import image_path
-from jobs.results.stored import Hashes
 
 PICTURE = SavedPicture(name="ab.jpg", url="u", sha256="ab", width=1, height=1, bytes=1)
 HOSTILE = [

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.cli.under_way import UnderWay
 from jobs.cli.watch import ended_by_account
-from jobs.exit_codes import ExitCode
+from jobs.config.exit_codes import ExitCode
 from jobs.manifest import open_manifest
 from jobs.records import BatchId, BatchStatus
 from tests.runs.stub import picture

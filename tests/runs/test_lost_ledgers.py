@@ -6,7 +6,7 @@ import shutil
 import pytest
 import redis
 
-from jobs.redis_server import EmbeddedRedis
+from jobs.local.redis_server import EmbeddedRedis
 
 MANIFEST = "night.csv"
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from jobs.config.settings import TaskSettings
 from jobs.records import Latency
-from jobs.settings import TaskSettings
-from worker.policy import PollSchedule
+from worker.collect.schedule import PollSchedule
 
 
 @pytest.mark.parametrize("elapsed_ms", [0, 1, 100, 500, 1000, 1485])

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from jobs.redis_server import EmbeddedRedis
+from jobs.local.redis_server import EmbeddedRedis
 from tests.runs.shop import ROOT, SECRET
 
 

@@ -13,11 +13,11 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
+from jobs.config.settings import HiDreamSettings
 from jobs.failpoints import reach
 from jobs.records import TaskId
-from jobs.settings import HiDreamSettings
-from worker.hidream.lanes import Lanes
 from worker.hidream.outcomes import NotSent, Paused, PollFailed, PollOutcome, SubmitOutcome, Unknown
+from worker.hidream.pool import Lanes
 from worker.hidream.replies import poll_outcome, submit_outcome
 from worker.hidream.tokens import TokenSource, TokenUnavailableError
 from worker.hidream.transport import (

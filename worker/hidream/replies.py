@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from jobs.config.settings import HiDreamSettings
 from jobs.records import Failure, Owner, TaskId
-from jobs.settings import HiDreamSettings
 from worker.hidream.outcomes import (
     Accepted,
     Busy,

@@ -11,9 +11,9 @@ from typing import Protocol
 import structlog
 from pydantic import SecretStr
 
+from jobs.config.settings import Credentials
 from jobs.errors import ConfigError, RedisDownError
-from jobs.redaction import redact
-from jobs.settings import Credentials
+from jobs.logging.redaction import redact
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class TokenSource:
 
         Args:
             credentials: a token wins over an api-key.
-            exchange: api-key → token, raises `TokenUnavailableError`; see `worker.hidream.exchange`.
+            exchange: api-key → token, raises `TokenUnavailableError`; see `worker.hidream.token_exchange`.
             read: reads the credentials anew when HiDream refuses them: their files may have been changed.
             shelf: shared by the account's processes; this process' memory by default.
             now_s: epoch seconds.

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.logging.redaction import scrub
 from jobs.records import Slot
-from jobs.redaction import scrub
 
 #: Bytes given to the socket at once; small, because what a socket does not take at once is copied again.
 PIECE_BYTES = 128 * 1024

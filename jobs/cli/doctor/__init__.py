@@ -8,10 +8,10 @@ from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
-from jobs.cli.station import command_settings, station
-from jobs.configuration import read_credentials
+from jobs.cli.session import command_settings, station
+from jobs.config.load import read_credentials
+from jobs.config.settings import Settings
 from jobs.errors import ConfigError, RedisDownError
-from jobs.settings import Settings
 
 __all__ = ["Check", "State", "examine", "print_checks", "verdict"]
 

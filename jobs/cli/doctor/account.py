@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.advice import is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
-from jobs.cli.station import Station
+from jobs.cli.session import Station
+from jobs.config.settings import CallbackSettings, Credentials, LimitSettings, Settings
 from jobs.records import Owner
-from jobs.settings import CallbackSettings, Credentials, LimitSettings, Settings
 
 #: Parallel tasks that HiDream's account levels have.
 LEVELS: Final = (1, 3, 5, 7, 10)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from jobs.cli.output import print_json
-from jobs.exit_codes import ExitCode
+from jobs.config.exit_codes import ExitCode
 from jobs.records import Owner
 
 

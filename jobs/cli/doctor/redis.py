@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from redis.exceptions import ResponseError
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
-from jobs.cli.memory import foreign_results, lost_ledger
-from jobs.cli.station import Station
-from jobs.redis_client import KEEPS_ALL, ask_durability, translated
-from jobs.redis_program import OLDEST
+from jobs.cli.ledger_identity import foreign_results, lost_ledger
+from jobs.cli.session import Station
+from jobs.local.redis_program import OLDEST
+from jobs.redis.client import KEEPS_ALL, ask_durability, translated
 
 
 def check_server(opened: Station) -> Check:

@@ -1,0 +1,133 @@
+"""The station: what every command opens first — settings, a Redis (its own when none is configured), ledger and queue."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.cli.advice import SIMULATED
+from jobs.config.load import read_credentials, read_settings, secrets_of
+from jobs.config.settings import RedisSettings, Settings
+from jobs.errors import ConfigError, NotFoundError, RedisDownError
+from jobs.ledger import Ledger
+from jobs.local.redis_keeper import RedisKeeper
+from jobs.local.redis_server import EmbeddedRedis
+from jobs.logging.setup import configure, redact
+from jobs.producing.queue import Queue
+from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
+from jobs.results import Exporter
+
+#: How long a command that only looks waits for a Redis that is away, s.
+IMPATIENT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """One command's connections."""
+
+    settings: Settings
+    #: Where Redis is, ours or the configured one; may hold a password.
+    redis_url: str
+    ledger: Ledger
+    queue: Queue
+
+    @property
+    def exporter(self) -> Exporter:
+        """Writes the files of batches."""
+        store = self.settings.data_dir.absolute() / "pictures"
+        return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store)
+
+
+def command_settings(config: Path | None, *, output: Path | None = None, simulate: bool = False) -> Settings:
+    """The settings of one command, its options over them; logs are configured from here on."""
+    settings = read_settings(config)
+    update: dict[str, object] = {}
+    if output is not None:
+        update["output_dir"] = output
+    if simulate:
+        update["data_dir"] = settings.data_dir / SIMULATED
+        update["redis"] = settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-{SIMULATED}"})
+        update["pictures"] = settings.pictures.model_copy(update={"private_hosts": "allow"})
+    configure(settings.logs)
+    for secret in secrets_of(settings, read_credentials()):
+        redact(secret)
+    return settings.model_copy(update=update)
+
+
+def make_output_dir(settings: Settings) -> None:
+    """Makes the folder of all results, before anything is bought that could not be put there.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    try:
+        settings.output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{settings.output_dir}: cannot be the output folder: {error.strerror}") from None
+    if not os.access(settings.output_dir, os.W_OK | os.X_OK):
+        raise ConfigError(f"{settings.output_dir}: cannot be the output folder: not writable")
+
+
+@contextmanager
+def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
+    """Opens ledger and queue; without `redis.url` the Redis of the data folder serves, started if need be.
+
+    `buying`: outlast `redis.patience_s` of outage once it has answered, else seconds; and ask a configured Redis first
+    whether it keeps what it is told.
+
+    Raises:
+        ConfigError: the configured Redis does not answer, or would throw away what was bought; or none is configured
+            and there is no server to start.
+        NotFoundError: what was looked for inside is not there; with a hint when a simulated shop may have it.
+    """
+    with ExitStack() as stack:
+        url = settings.redis.url.get_secret_value()
+        if not url:
+            embedded = stack.enter_context(EmbeddedRedis(settings.data_dir))
+            url = embedded.url
+            if buying:
+                stack.enter_context(RedisKeeper(embedded))
+        redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
+        # Our own was told by us how to keep things.
+        _ask(redis, will_buy=buying and bool(settings.redis.url.get_secret_value()))
+        patience_s = redis.patience_s if buying else IMPATIENT_S
+        client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
+        stack.callback(client.close)
+        queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
+        stack.callback(queue_client.close)
+        opened = Station(
+            settings=settings,
+            redis_url=url,
+            ledger=Ledger(client, redis.prefix),
+            queue=Queue(queue_client, redis.prefix),
+        )
+        try:
+            yield opened
+        except NotFoundError as error:
+            if has_simulated(settings):
+                raise NotFoundError(f"{error} (a simulated one? add --simulate)") from None
+            raise
+
+
+def has_simulated(settings: Settings) -> bool:
+    """Whether a simulated shop lies inside this one's folder: whoever forgot the option finds nothing, and a hint."""
+    return (settings.data_dir / SIMULATED).is_dir()
+
+
+def _ask(redis: RedisSettings, *, will_buy: bool) -> None:
+    """Finds out at once whether Redis is there at all, and whether it is fit to remember what is bought."""
+    client = connect(redis, db=redis.ledger_db, patience_s=IMPATIENT_S)
+    try:
+        with translated():
+            client.ping()
+        told = tell_durability(client) if will_buy else None
+    except RedisDownError as error:
+        raise ConfigError(f"redis.url: {error}") from None
+    finally:
+        client.close()
+    if told is not None and told.evicts:
+        raise ConfigError(
+            f"redis.url: maxmemory-policy is {told.maxmemory_policy}: full, it would throw away what was bought, which"
+            f" would be bought again; set maxmemory-policy {KEEPS_ALL}"
+        )

@@ -1,0 +1,1 @@
+"""Configuration: the settings, how they are read, and the exit codes."""

@@ -1,0 +1,146 @@
+"""Configuration: reads `config.yaml` under the environment, once, for the composition root.
+
+Order, first wins: environment `VTON_<SECTION>__<KEY>`, the file (`--config`, `VTON_CONFIG`, `./config.yaml`), the defaults
+of jobs.config.settings. Secrets come from the environment or from a file it names, never from config.yaml.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_origin
+
+import yaml
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from jobs.config.redis_address import passwords
+from jobs.config.settings import SECRET_SETTINGS, Credentials, Settings, secret_variable
+from jobs.errors import ConfigError, NotFoundError
+from jobs.failpoints import ARMED_BY
+
+
+def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the settings.
+
+    Raises:
+        NotFoundError: the file named does not exist.
+        ConfigError: an unknown key or a bad value; one line that names it.
+    """
+    path = config or (Path(environ["VTON_CONFIG"]) if environ.get("VTON_CONFIG") else None)
+    if path is not None and not path.is_file():
+        raise NotFoundError(f"no such file: {path}")
+    path = path or Path("config.yaml")
+    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {
+        "VTON_CONFIG",
+        ARMED_BY,
+        *(f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS),
+    }
+    for name in environ:
+        if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
+            raise ConfigError(f"{name}: unknown setting")
+    try:
+        # The file's content is taken out by the sources' hook; what is given here wins over the environment.
+        return Settings(file=_file(path), **_secret_settings(environ))  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        why = (
+            "unknown setting"
+            if first["type"] == "extra_forbidden"
+            else first["msg"].replace("Value error, ", "")
+        )
+        raise ConfigError(f"{where}: {why} ({_origin(first['loc'], path, environ)})") from None
+    except SettingsError as error:
+        names = ", ".join(_no_json(environ)) or str(error).splitlines()[0]
+        raise ConfigError(f'{names}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
+
+
+def _secret_settings(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Section → key → secret, from the environment or from the file it names."""
+    found: dict[str, dict[str, str]] = {}
+    for section, key in SECRET_SETTINGS:
+        secret = _secret(secret_variable(section, key), environ)
+        if secret is not None:
+            found.setdefault(section, {})[key] = secret.get_secret_value()
+    return found
+
+
+def read_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
+    """Reads HIDREAM_TOKEN or HIDREAM_API_KEY, or the files that HIDREAM_TOKEN_FILE or HIDREAM_API_KEY_FILE name."""
+    return Credentials(token=_secret("HIDREAM_TOKEN", environ), api_key=_secret("HIDREAM_API_KEY", environ))
+
+
+def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
+    """Every secret text, for the log's redaction: token, api-key, callback keys, the Redis password."""
+    given = [each.get_secret_value() for each in (credentials.token, credentials.api_key) if each is not None]
+    keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
+    return [text for text in (*given, *keys, *passwords(settings.redis.url.get_secret_value())) if text]
+
+
+def _origin(where: Sequence[int | str], path: Path, environ: Mapping[str, str]) -> str:
+    """Where a bad setting was said: the variable, else the file."""
+    name = "VTON_" + "__".join(str(part) for part in where[:2]).upper()
+    return next((each for each in (name, f"{name}_FILE") if each in environ), str(path))
+
+
+def _no_json(environ: Mapping[str, str]) -> list[str]:
+    """Variables of lists and tables that are no JSON."""
+    found = []
+    for section, block in Settings.model_fields.items():
+        for key, field in getattr(type(block.default), "model_fields", {}).items():
+            name = f"VTON_{section}__{key}".upper()
+            if name in environ and get_origin(field.annotation) in {tuple, dict}:
+                try:
+                    json.loads(environ[name])
+                except ValueError:
+                    found.append(name)
+    return found
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
+    if environ.get(name):
+        return SecretStr(environ[name].strip())
+    if environ.get(f"{name}_FILE"):
+        path = Path(environ[f"{name}_FILE"])
+        try:
+            return SecretStr(path.read_text().strip())
+        except OSError as error:
+            raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{name}_FILE: {path} is no text") from None
+    return None
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """The file's content; an absent default file is an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{line}: not readable as YAML: {error.problem or error.context}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must be a mapping of sections")
+    for section, key in (
+        ("callbacks", "secret"),
+        ("redis", "password"),
+        ("hidream", "token"),
+        ("hidream", "api_key"),
+    ):
+        if isinstance(content.get(section), dict) and key in content[section]:
+            raise ConfigError(
+                f"{path}: {section}.{key}: secrets are given by the environment, never by a file in the tree"
+            )
+    redis = content.get("redis")
+    if isinstance(redis, dict) and passwords(str(redis.get("url") or "")):
+        raise ConfigError(
+            f"{path}: redis.url: an address with a password is given by the environment (VTON_REDIS__URL or"
+            " VTON_REDIS__URL_FILE), never by a file in the tree"
+        )
+    return content

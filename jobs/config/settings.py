@@ -1,0 +1,267 @@
+"""Settings: every section and key with its type, its bounds and its default; jobs.config.load reads them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from jobs.config.redis_address import address_fault
+
+#: Settings that may be given by a file, which the variable with `_FILE` behind its name names.
+SECRET_SETTINGS = (("callbacks", "secret"), ("redis", "url"))
+
+
+def secret_variable(section: str, key: str) -> str:
+    """The environment's name of a setting."""
+    return f"VTON_{section}__{key}".upper()
+
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Budget = Annotated[int, Field(ge=0)]
+#: 0: follows from the account's limits, see `Settings.needs`.
+Automatic = Annotated[int, Field(ge=0)]
+
+#: Bounds of what follows from the limits, for each process.
+SUBMIT_THREADS = (4, 64)
+POLLS_PER_SECOND = (50, 1000)
+DOWNLOADS = (8, 32)
+#: Seconds that a slow POST may take, its place in the rate reserved, and that a slow download takes.
+_SLOW_POST_S = 30
+_SLOW_DOWNLOAD_S = 5
+#: Polls that one picture needs at most, see worker.collect.schedule.
+_POLLS_EACH = 15
+
+
+class Section(BaseModel):
+    """One block of config.yaml; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RedisSettings(Section):
+    """The broker and the ledger: one server, two databases."""
+
+    url: SecretStr = SecretStr("")
+    queue_db: int = Field(0, ge=0)
+    ledger_db: int = Field(1, ge=0)
+    prefix: str = Field("vton", pattern=r"^[A-Za-z0-9_-]+$")
+    patience_s: Seconds = 120
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text and (fault := address_fault(text)):
+            raise ValueError(fault)
+        return url
+
+
+class HiDreamSettings(Section):
+    """Addresses, time-outs and the code table of the API."""
+
+    base_url: str = "https://hidreamai.com"
+    submit_path: str = "/api-pub/ec/v3/image/vton/async"
+    results_path: str = "/api-pub/ec/v3/image/vton/async/results"
+    token_url: str = "https://www.hidreamai.com/prod-api/user/apikey2token"  # noqa: S105 an address, no secret
+    image_prefix: str = "https://storage-cdn.hidreamai.com/image/"
+    image_hosts: tuple[str, ...] = ("hidreamai.com",)
+    connect_timeout_s: Seconds = 5
+    submit_timeout_s: Seconds = 60
+    poll_timeout_s: Seconds = 15
+    download_timeout_s: Seconds = 120
+    refresh_before_s: Seconds = 600
+    final_codes: dict[int, str] = {1051: "picture_invalid"}
+    pause_codes: dict[int, Literal["credits", "module", "token"]] = {2007: "credits", 2031: "module"}
+    busy_codes: tuple[int, ...] = (2004,)
+    safe_statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = ()
+
+    @field_validator("base_url", "token_url", "image_prefix")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http(s) address with a host")
+        return url
+
+
+class LimitSettings(Section):
+    """What the account may do, and what the shop wants to spend."""
+
+    in_flight: Count = 3
+    images_per_minute: float = Field(20, gt=0)
+    max_images_per_batch: Budget = 0
+    max_images_per_day: Budget = 0
+    max_attempts: Count = 3
+    #: Of each collect process; 0: follows from the limits above.
+    polls_per_second: float = Field(0, ge=0)
+
+
+class TaskSettings(Section):
+    """How long tasks take, and what becomes of odd ones."""
+
+    latency_s: Seconds = 12
+    give_up_s: Seconds = 1800
+    lost_after_s: Seconds = 60
+    unknown_policy: Literal["hold", "resubmit"] = "hold"
+    unknown_quiet_s: Seconds = 300
+
+
+class CallbackSettings(Section):
+    """The receiver's address inside and outside."""
+
+    public_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(8780, ge=0, le=65535)
+    valid_s: Seconds = 172800
+    #: Only from the environment: VTON_CALLBACKS__SECRET; two keys joined by a comma while they are rotated.
+    secret: SecretStr = SecretStr("")
+
+
+class PictureSettings(Section):
+    """Which pictures go out and how big the ones coming in may be."""
+
+    roots: tuple[Path, ...] = ()
+    max_bytes: Count = 10_000_000
+    max_pixels: Count = 40_000_000
+    min_side: Count = 64
+    max_download_bytes: Count = 50_000_000
+    volatile_parameters: tuple[str, ...] = ()
+    private_hosts: Literal["refuse", "allow"] = "refuse"
+    min_free_bytes: Budget = 200_000_000
+
+
+class WorkerSettings(Section):
+    """Processes of `vton run` and the periods of the collect workers."""
+
+    submit_processes: Count = 1
+    submit_threads: Automatic = 0
+    collect_processes: Count = 1
+    downloads: Automatic = 0
+    reconcile_s: Seconds = 5
+    export_s: Seconds = 2
+    patience_s: Seconds = 20
+
+
+class LogSettings(Section):
+    """How much is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What each process needs so that the account's limits are the only limits."""
+
+    submit_threads: int
+    polls_per_second: float
+    downloads: int
+
+
+class MetricsSettings(Section):
+    """Where each process tells Prometheus of itself."""
+
+    #: The first port; each process takes the next free one. 0: nowhere.
+    port: int = Field(0, ge=0, le=65535)
+    host: str = "127.0.0.1"
+
+
+class Settings(BaseSettings):
+    """Everything, read once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VTON_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    output_dir: Path = Path("out")
+    data_dir: Path = Path(".vton")
+    redis: RedisSettings = RedisSettings()
+    hidream: HiDreamSettings = HiDreamSettings()
+    limits: LimitSettings = LimitSettings()
+    tasks: TaskSettings = TaskSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    pictures: PictureSettings = PictureSettings()
+    workers: WorkerSettings = WorkerSettings()
+    logs: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @property
+    def needs(self) -> Needs:
+        """What follows from `limits.in_flight` and `limits.images_per_minute`, whatever else is set."""
+        slots, per_second = self.limits.in_flight, self.limits.images_per_minute / 60
+        # One thread for each slot, and one more that waits at the gate for the next slot to be free.
+        threads = min(slots + 1, per_second * _SLOW_POST_S)
+        return Needs(
+            submit_threads=_within(SUBMIT_THREADS, threads, self.workers.submit_processes),
+            polls_per_second=_within(
+                POLLS_PER_SECOND, per_second * _POLLS_EACH, self.workers.collect_processes
+            ),
+            downloads=_within(DOWNLOADS, per_second * _SLOW_DOWNLOAD_S, self.workers.collect_processes),
+        )
+
+    @property
+    def submit_threads(self) -> int:
+        """Threads of each submit process."""
+        return self.workers.submit_threads or self.needs.submit_threads
+
+    @property
+    def polls_per_second(self) -> float:
+        """Questions for results, of each collect process."""
+        return self.limits.polls_per_second or self.needs.polls_per_second
+
+    @property
+    def downloads(self) -> int:
+        """Downloads at once, of each collect process."""
+        return self.workers.downloads or self.needs.downloads
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 pydantic-settings' own hook
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            # They name files that `read_settings` reads; they are no settings themselves.
+            files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
+            env_settings.env_vars = {
+                name: value for name, value in env_settings.env_vars.items() if name.upper() not in files
+            }
+        file = (
+            init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
+        )
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file)
+
+
+def _within(bounds: tuple[int, int], needed: float, processes: int) -> int:
+    return int(min(bounds[1], max(bounds[0], math.ceil(needed / processes))))
+
+
+class Credentials(BaseModel):
+    """What the account is entered with; one of the two, or neither."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr | None = None
+    api_key: SecretStr | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.token or self.api_key)

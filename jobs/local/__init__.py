@@ -1,0 +1,1 @@
+"""What `vton run` starts on one machine: a Redis of its own and the worker processes."""

@@ -1,0 +1,1 @@
+"""Structured logs: their form, the catalogue of events, and what must never stand in them."""

@@ -1,0 +1,1 @@
+"""YAML manifests: a guarded stream of events, the form, then the rows."""

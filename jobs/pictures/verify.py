@@ -1,0 +1,110 @@
+"""Proves that a downloaded file is a whole picture: by decoding all of it, or by its structure when that is too heavy."""
+
+import errno
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from PIL import Image
+
+from jobs.pictures.weight import (
+    MAX_SCANS,
+    TAIL_BYTES,
+    JpegStructure,
+    bound_texts,
+    ends_whole,
+    is_light,
+    jpeg_structure,
+)
+
+#: Pillow's name of a format → our file extension.
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+
+
+class BrokenPictureError(Exception):
+    """The file is no whole picture of a format we take; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What decoding told."""
+
+    extension: str
+    #: Pixels.
+    width: int
+    height: int
+
+
+def prove(path: Path, *, max_pixels: int) -> Proof:
+    """Looks at all of a file, in about 64 MB at most; one at a time per process.
+
+    Raises:
+        BrokenPictureError: no JPEG, PNG or WEBP, more pixels than `max_pixels`, truncated or corrupt.
+        OSError: the file cannot be read, or there is no memory for it; that says nothing about the picture.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise BrokenPictureError("an empty file")
+    bound_texts()
+    try:
+        with Image.open(path, formats=tuple(EXTENSIONS)) as picture:
+            kind, (width, height) = _known(picture.format), picture.size
+            _within(width, height, max_pixels)
+            _look_through(path, picture, kind)
+    except BrokenPictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BrokenPictureError(f"more than {max_pixels:,} pixels") from error
+    except MemoryError as error:
+        raise OSError(errno.ENOMEM, "no memory to decode it") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # The system's, not Pillow's: its own have no number.
+            raise
+        # Bytes from outside make Pillow raise nearly everything.
+        raise BrokenPictureError(f"not a whole picture: {type(error).__name__}") from error
+    # Decoders forgive a missing end once all pixels have come.
+    if kind != "JPEG" and not ends_whole(kind, size, *_ends(path, size)):
+        raise BrokenPictureError(f"the end of the {kind} is missing")
+    return Proof(extension=EXTENSIONS[kind], width=width, height=height)
+
+
+def _look_through(path: Path, picture: Image.Image, kind: str) -> None:
+    scans = 0
+    if kind == "JPEG":
+        structure = _structure(path)
+        scans = structure.scans
+        if scans > MAX_SCANS:
+            raise BrokenPictureError(f"a JPEG of more than {MAX_SCANS} scans, which no camera writes")
+        if not structure.whole:
+            raise BrokenPictureError("the end of the JPEG is missing")
+    if is_light(picture, scans):
+        if kind == "JPEG":
+            # An eighth of the size: every coded byte is still read, with a sixty-fourth of the memory.
+            picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))
+        picture.load()
+    elif kind == "PNG":
+        # Every chunk's checksum.
+        picture.verify()
+
+
+def _known(kind: str | None) -> str:
+    # Pillow gives a JPEG with a second picture behind the first another name.
+    return "JPEG" if kind == "MPO" else kind or ""
+
+
+def _within(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise BrokenPictureError(f"{width}x{height} pixels are more than {max_pixels:,}")
+
+
+def _structure(path: Path) -> JpegStructure:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return jpeg_structure(content)
+
+
+def _ends(path: Path, size: int) -> tuple[bytes, bytes]:
+    with path.open("rb") as file:
+        head = file.read(16)
+        file.seek(max(0, size - TAIL_BYTES))
+        return head, file.read()

@@ -1,0 +1,398 @@
+"""What HiDream has sold us and the ledger does not have yet: kept on disk, written when Redis is back, never twice."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from jobs.config.settings import Credentials, HiDreamSettings, LimitSettings, RedisSettings, TaskSettings
+from jobs.errors import RedisDownError
+from jobs.gate import Gate
+from jobs.ledger import Ledger, steps
+from jobs.ledger.accepted_answers import FOLDER, AcceptedAnswer, AcceptedAnswers
+from jobs.records import JobState, RequestId, TaskId
+from jobs.redis.client import connect
+from tests.heart import Heart, failure, rid
+from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw
+from tests.runs.shop import TOKEN, open_shop
+from tests.runs.stub import Vendor
+from worker.collect.schedule import PollSchedule
+from worker.hidream.client import SubmitClient
+from worker.hidream.token_exchange import ApiKeyExchange
+from worker.hidream.tokens import TokenSource
+from worker.hidream.transport import make_ssl_context
+from worker.metrics import Metrics
+from worker.submit.bodies import Bodies
+from worker.submit.submission import Submission
+
+PATIENT_S = 180
+TAKEN = accepted("t-1", "s-1")
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> AcceptedAnswers:
+    return AcceptedAnswers(tmp_path)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted((folder / FOLDER).glob("*"))
+
+
+def answer_to(heart: Heart, permit: Any, task: str = "t-1", **other: Any) -> AcceptedAnswer:
+    fields = {
+        "ledger_id": heart.ledger.ledger_id() or "",
+        "request_id": permit.request_id,
+        "claim": permit.claim,
+        "task_id": TaskId(task),
+        "sub_task_ids": ("s-1",),
+        "first_poll_ms": 60_000,
+    }
+    return AcceptedAnswer(**(fields | other))
+
+
+def wait_until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENT_S
+    while not true():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
+
+
+# -- the folder ----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_a_file_of_its_owner_alone(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x"])
+    kept = answers.keep(answer_to(heart, heart.submitting()))
+    answers.secure(kept)
+    [path] = files(tmp_path)
+    assert str(path) == kept
+    assert path.name.startswith(rid("x"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    answers.forget(kept)
+    assert files(tmp_path) == []
+    answers.forget(kept)
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(heart: Heart, tmp_path: Path) -> None:
+    heart.admit("a", ["x"])
+    (tmp_path / FOLDER).write_text("a file where the folder should be")
+    answers = AcceptedAnswers(tmp_path)
+    with structlog.testing.capture_logs() as events:
+        path = answers.keep(answer_to(heart, heart.submitting()))
+        answers.secure(path)
+        answers.forget(path)
+    assert path is None
+    assert [each["event"] for each in events] == ["answer.unsaved"]
+    assert events[0]["task_id"] == "t-1", "the log is the last place that knows it"
+
+
+# -- bringing in ---------------------------------------------------------------------------------------------
+
+
+def bring(heart: Heart, answers: AcceptedAnswers, answer: AcceptedAnswer) -> int:
+    answers.keep(answer)
+    return answers.bring_in(heart.ledger)
+
+
+def test_an_answer_whose_worker_died_is_recorded_as_if_it_lived(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.submitting()
+    assert bring(heart, answers, answer_to(heart, permit)) == 1
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id, job.sub_task_ids) == (JobState.SUBMITTED, "t-1", ("s-1",))
+    assert heart.spent("a") == 1
+    assert files(tmp_path) == []
+    assert answers.bring_in(heart.ledger) == 0
+
+
+def unknown(heart: Heart, permit: Any) -> None:
+    assert heart.ledger.run(steps.hold(permit.request_id, permit.claim, failure(kind="no_answer")))
+
+
+def asked_again_by_a_person(heart: Heart, permit: Any) -> None:
+    unknown(heart, permit)
+    assert heart.ledger.run(steps.reopen(permit.request_id, JobState.UNKNOWN))
+
+
+def given_up_as_unsent(heart: Heart, permit: Any) -> None:
+    assert heart.ledger.run(steps.refuse(permit.request_id, permit.claim, failure(), answered=False))
+
+
+@pytest.mark.parametrize("meanwhile", [unknown, asked_again_by_a_person, given_up_as_unsent])
+def test_an_answer_that_comes_late_has_its_task_asked_for(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, meanwhile: Callable[[Heart, Any], None]
+) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.submitting()
+    meanwhile(heart, permit)
+    assert bring(heart, answers, answer_to(heart, permit)) == 1
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
+    assert heart.ask().kind == "empty", "it is not bought again"
+    assert list(heart.members("due")) == [rid("x")]
+    assert files(tmp_path) == []
+
+
+def test_whoever_is_about_to_buy_it_again_asks_for_the_task_instead(
+    heart: Heart, answers: AcceptedAnswers
+) -> None:
+    heart.admit("a", ["x"])
+    first = heart.submitting()
+    asked_again_by_a_person(heart, first)
+    second = heart.granted()
+    assert bring(heart, answers, answer_to(heart, first)) == 1
+    assert heart.begin(second.request_id or "", second.claim) == "fenced"
+    assert heart.job(rid("x")).task_id == "t-1"
+    assert heart.spent("a") == 1
+
+
+def test_the_id_of_a_task_whose_job_went_another_way_is_kept(heart: Heart, answers: AcceptedAnswers) -> None:
+    heart.admit("a", ["x"])
+    first = heart.submitting()
+    asked_again_by_a_person(heart, first)
+    heart.submitted(task="t-2")
+    for _ in range(2):
+        assert bring(heart, answers, answer_to(heart, first)) == 1
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUBMITTED, "t-2", ("t-1",))
+
+
+def test_an_answer_that_the_ledger_has_already_changes_nothing(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.submitting()
+    answer = answer_to(heart, permit)
+    answer.record(heart.ledger)
+    before = heart.snapshot()
+    assert bring(heart, answers, answer) == 1
+    assert heart.snapshot() == before
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("other", [{"ledger_id": "another"}, {"request_id": RequestId("nobody's")}])
+def test_an_answer_of_another_ledger_stays_where_it_is_and_is_told_once(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    heart.admit("a", ["x"])
+    permit = heart.submitting()
+    before = heart.snapshot()
+    kept = answers.keep(answer_to(heart, permit, **({"claim": "none"} | other)))
+    with structlog.testing.capture_logs() as events:
+        assert [answers.bring_in(heart.ledger) for _ in range(3)] == [0, 0, 0]
+    assert [each["event"] for each in events] == ["answer.unsaved"]
+    assert heart.snapshot() == before
+    assert [str(path) for path in files(tmp_path)] == [kept]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"task_id": "t"}', b"\xff"])
+def test_what_cannot_be_read_stays_and_is_told_once(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, content: bytes
+) -> None:
+    heart.admit("a", ["x"])
+    answers.keep(answer_to(heart, heart.submitting()))
+    files(tmp_path)[0].with_name("broken.json").write_bytes(content)
+    with structlog.testing.capture_logs() as events:
+        assert [answers.bring_in(heart.ledger) for _ in range(2)] == [1, 0], "the others are brought in"
+    assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
+    assert [path.name for path in files(tmp_path)] == ["broken.json"]
+
+
+# -- Redis is away -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Far:
+    """The ledger over an address that can be taken away."""
+
+    ledger: Ledger
+    near: Any
+    link: Path
+    socket: Path
+
+    def cut(self) -> None:
+        """Redis is away for whoever goes over this address."""
+        self.link.unlink()
+        for each in self.near.client_list():
+            if each["name"] == self.link.name:
+                self.near.client_kill_filter(_id=each["id"])
+
+    def back(self) -> None:
+        self.link.symlink_to(self.socket)
+
+    def refuse_writes(self) -> None:
+        self.near.config_set("maxmemory", "1")
+
+    def take_writes(self) -> None:
+        self.near.config_set("maxmemory", "0")
+
+
+@pytest.fixture
+def far(redis_settings: RedisSettings, redis_socket: Path, heart: Heart, tmp_path: Path) -> Iterator[Far]:
+    link = redis_socket.parent / f"{tmp_path.name[-20:]}.sock"
+    link.symlink_to(redis_socket)
+    settings = redis_settings.model_copy(update={"url": SecretStr(f"unix://{link}")})
+    client = connect(settings, db=settings.ledger_db, patience_s=0.2)
+    client.client_setname(link.name)
+    yield Far(Ledger(client, heart.ledger.prefix), heart.ledger.client, link, redis_socket)
+    client.close()
+    link.unlink(missing_ok=True)
+    heart.ledger.client.config_set("maxmemory", "0")
+
+
+@pytest.fixture
+def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
+    """A submission over a ledger, whose vendor does something and then accepts."""
+    with ExitStack() as opened:
+
+        def make(ledger: Ledger, before: Callable[[], None], then: Answer = TAKEN) -> Submission:
+            def answer(wire: Wire, heard: Heard) -> None:
+                before()
+                then(wire, heard)
+
+            server = opened.enter_context(RawServer(answer))
+            hidream = HiDreamSettings(base_url=server.url)
+            context = make_ssl_context()
+            exchange = ApiKeyExchange(settings=hidream, ssl_context=context)
+            given = Credentials.model_validate({"token": "sk-desk"})
+            client = SubmitClient(hidream, TokenSource(credentials=given, exchange=exchange), context)
+            opened.callback(client.close)
+            return Submission(
+                gate=Gate(ledger, LimitSettings(images_per_minute=1e9), submit_timeout_s=20),
+                client=lambda: client,
+                bodies=Bodies(),
+                schedule=PollSchedule(tasks=TaskSettings()),
+                metrics=Metrics(),
+                answers=AcceptedAnswers(tmp_path),
+                notify_url=lambda _request_id: None,
+            )
+
+        yield make
+
+
+@pytest.mark.parametrize(("away", "back"), [(Far.cut, Far.back), (Far.refuse_writes, Far.take_writes)])
+def test_an_accepted_answer_is_kept_and_written_when_redis_is_back(
+    far: Far, tmp_path: Path, desk_of: Callable[..., Submission], away: Any, back: Any
+) -> None:
+    heart = Heart(Ledger(far.near, far.ledger.prefix))
+    heart.admit("a", ["x"], seal=True)
+    thread = threading.Thread(target=desk_of(far.ledger, lambda: away(far)).submit_next)
+    thread.start()
+    wait_until(lambda: files(tmp_path))
+    threading.Event().wait(1)
+    assert heart.state(rid("x")) is JobState.SUBMITTING
+    assert json.loads(files(tmp_path)[0].read_bytes())["task_id"] == "t-1"
+    back(far)
+    thread.join(PATIENT_S)
+    assert not thread.is_alive()
+    job = heart.job(rid("x"))
+    assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
+    assert files(tmp_path) == []
+
+
+def test_any_other_answer_is_recorded_once_when_redis_is_back(
+    heart: Heart, far: Far, desk_of: Callable[..., Submission]
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    gone = threading.Event()
+
+    def away() -> None:
+        far.cut()
+        gone.set()
+
+    thread = threading.Thread(target=desk_of(far.ledger, away, raw(500)).submit_next)
+    thread.start()
+    assert gone.wait(PATIENT_S)
+    threading.Event().wait(1)
+    assert heart.state(rid("x")) is JobState.SUBMITTING
+    far.back()
+    thread.join(PATIENT_S)
+    assert heart.state(rid("x")) is JobState.UNKNOWN
+    assert heart.gate()["streak"] == "1"
+
+
+def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
+    heart: Heart, far: Far, tmp_path: Path, desk_of: Callable[..., Submission]
+) -> None:
+    heart.admit("a", ["x"], seal=True)
+    desk = desk_of(far.ledger, far.cut)
+    failed: list[type] = []
+
+    def work() -> None:
+        try:
+            desk.submit_next()
+        except RedisDownError as error:
+            failed.append(type(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: files(tmp_path))
+    with pytest.raises(RedisDownError):
+        desk.gate.stop()
+    thread.join(PATIENT_S)
+    assert failed == [RedisDownError]
+    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
+    assert heart.job(rid("x")).task_id == "t-1"
+
+
+# -- a real worker -------------------------------------------------------------------------------------------
+
+
+def test_a_worker_killed_between_answer_and_record_has_bought_it_once_and_for_all(
+    tmp_path: Path, redis_socket: Path
+) -> None:
+    vendor = Vendor()
+    vendor.token = TOKEN
+    shop = open_shop(tmp_path, vendor)
+    shop.env |= {
+        "VTON_REDIS__URL": f"unix://{redis_socket}",
+        "VTON_REDIS__PREFIX": "killed-after-the-answer",
+        "VTON_OUTPUT_DIR": str(tmp_path / "out"),
+        "VTON_DATA_DIR": str(tmp_path / ".vton"),
+    }
+
+    def worker(queue: str, **env: str) -> "subprocess.Popen[bytes]":
+        argv = [sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", "1"]
+        with (tmp_path / f"{queue}.log").open("ab") as out:
+            return subprocess.Popen(argv, cwd=tmp_path, env=shop.env | env, stdout=out, stderr=out)
+
+    batch = shop.vton("enqueue", shop.urls(3)).out.partition(":")[0]
+    killed = worker("submit", VTON_FAILPOINT="replied:2")
+    try:
+        killed.wait(PATIENT_S)
+        assert len(files(tmp_path / ".vton")) == 1
+    finally:
+        killed.kill()
+    workers = [worker("submit"), worker("collect")]
+    try:
+        assert shop.vton("status", batch, "--watch").code == 0
+    finally:
+        for each in workers:
+            each.send_signal(signal.SIGTERM)
+        for each in workers:
+            each.wait(PATIENT_S)
+        vendor.close()
+    assert json.loads(shop.vton("status", batch, "--json").out)["counts"] == {"succeeded": 3}
+    assert set(vendor.bought().values()) == {1}
+    assert len(vendor.submits) == 3
+    assert files(tmp_path / ".vton") == []
+    said = "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    assert "answer.adopted" in said
+    assert "Traceback" not in said

@@ -1,0 +1,1 @@
+"""Callbacks: the address that HiDream calls, its receiver, and what a body says."""

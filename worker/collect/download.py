@@ -1,0 +1,229 @@
+"""Fetches result pictures: from allowed hosts, bounded in bytes and time, proven whole, kept for good."""
+
+import asyncio
+import contextlib
+import errno
+import re
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ParamSpec, TypeVar
+
+import httpx
+
+from jobs.config.settings import HiDreamSettings, PictureSettings
+from jobs.pictures.store import PictureStore, Spool, StoreFullError
+from jobs.pictures.verify import BrokenPictureError, Proof, prove
+from jobs.records import SavedPicture
+from worker.collect.allowed_hosts import CheckedTransport, ForbiddenAddressError, Hosts
+from worker.hidream.pool import Lanes
+from worker.hidream.transport import (
+    MAX_CONNECTIONS,
+    make_request,
+    quiet_http_logs,
+    refuses,
+    sent,
+    stream_of,
+)
+
+#: Bytes gathered before a thread writes them; most pictures are written, proven and kept in one go.
+_GATHER_BYTES = 1_000_000
+#: Errors after which the store takes nothing more either, until somebody has looked.
+ILL_STORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+_BARE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_PICTURE_NAME = re.compile(r"(?i).+\.(jpe?g|png|webp)")
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The address is no good (403, 404, another 4xx): ask for the result again, it brings a new one."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transient:
+    """The network or the host failed: the same address again, later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """We do not fetch this: a host, a redirect or a size that is not allowed."""
+
+    reason: str
+    #: A setting would allow it.
+    mendable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Something came that is not a whole picture."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFull:
+    """The picture store takes no more: stop buying until a person has looked."""
+
+    reason: str
+
+
+NotFetched = Gone | Transient | Refused | Broken | DiskFull
+Fetched = SavedPicture | NotFetched
+
+
+class Downloader:
+    """Fetches into a store; made and used inside one event loop."""
+
+    def __init__(
+        self,
+        *,
+        hidream: HiDreamSettings,
+        pictures: PictureSettings,
+        store: PictureStore,
+        ssl_context: ssl.SSLContext,
+        connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        quiet_http_logs()
+        self._hosts = Hosts.of(hidream)
+        self._prefix = hidream.image_prefix
+        self._deadline_s = hidream.download_timeout_s
+        self._max_bytes = pictures.max_download_bytes
+        self._max_pixels = pictures.max_pixels
+        self._store = store
+        # Decoded pixels are the memory of this process: one picture at a time.
+        self._decoding = threading.Lock()
+        self._connect_s = hidream.connect_timeout_s
+        self._ssl_context = ssl_context
+        self._lanes = Lanes(self._open, connections)
+
+    async def fetch(self, address: str) -> Fetched:
+        """Fetches one picture, `download_timeout_s` at most for each address tried.
+
+        Args:
+            address: an http(s) address, or a bare id that is joined with `image_prefix`, as .jpg, then .png.
+        """
+        outcome: Fetched = Refused(reason="neither an address nor a picture's id")
+        for url in self._candidates(address):
+            outcome = await self._fetch(url)
+            if not isinstance(outcome, Gone):
+                break
+        return outcome
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._lanes.aclose()
+
+    def _open(self) -> httpx.AsyncHTTPTransport:
+        return CheckedTransport(self._hosts, self._ssl_context)
+
+    def _candidates(self, address: str) -> list[str]:
+        if "://" in address:
+            return [address]
+        if not _BARE_ID.fullmatch(address):
+            return []
+        base = self._prefix + address
+        return [base] if _PICTURE_NAME.fullmatch(address) else [f"{base}.jpg", f"{base}.png"]
+
+    async def _fetch(self, address: str) -> Fetched:
+        try:
+            url = httpx.URL(address)
+        except (httpx.InvalidURL, ValueError):
+            return Refused(reason="not an address")
+        if objection := self._hosts.objection(url):
+            return Refused(reason=objection, mendable=True)
+        try:
+            with self._store.spool() as spool:
+                end = await self._stream(url, spool)
+                return await self._keep(address, spool, end) if isinstance(end, bytes) else end
+        except StoreFullError as error:
+            return DiskFull(reason=str(error))
+        except BrokenPictureError as error:
+            return Broken(reason=str(error))
+        except OSError as error:
+            # Ours, while what came was looked at: it says nothing about the picture.
+            why = f"the picture store: {error.strerror or type(error).__name__}"
+            return DiskFull(reason=why) if error.errno in ILL_STORE else Transient(reason=why)
+
+    async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | bytes:
+        """Reads the whole picture into the spool, but for its end, which is returned."""
+        try:
+            async with (
+                asyncio.timeout(self._deadline_s),
+                self._lanes.lane() as transport,
+                sent(transport, make_request("GET", url, connect_s=self._connect_s)) as response,
+            ):
+                return _objection(response, self._max_bytes) or await self._pour(response, spool)
+        except TimeoutError:
+            return Transient(reason=f"not fetched within {self._deadline_s:g} s")
+        except httpx.ConnectError as error:
+            if isinstance(error.__cause__, ForbiddenAddressError):
+                return Refused(reason=str(error), mendable=True)
+            return Transient(reason=f"{type(error).__name__}: {error}")
+        except (httpx.TransportError, OSError) as error:
+            return Transient(reason=f"{type(error).__name__}: {error}")
+
+    async def _pour(self, response: httpx.Response, spool: Spool) -> NotFetched | bytes:
+        gathered = bytearray()
+        async for part in stream_of(response):
+            gathered += part
+            if spool.bytes + len(gathered) > self._max_bytes:
+                return Refused(reason=f"more than {self._max_bytes:,} bytes", mendable=True)
+            if len(gathered) >= _GATHER_BYTES:
+                await in_thread(spool.write, bytes(gathered))
+                gathered.clear()
+        return bytes(gathered)
+
+    async def _keep(self, address: str, spool: Spool, end: bytes) -> SavedPicture:
+        proof, name = await in_thread(self._prove_and_keep, spool, end)
+        return SavedPicture(
+            name=name,
+            url=address,
+            sha256=spool.sha256,
+            width=proof.width,
+            height=proof.height,
+            bytes=spool.bytes,
+        )
+
+    def _prove_and_keep(self, spool: Spool, end: bytes) -> tuple[Proof, str]:
+        """What touches the disk and the pixels, in one thread's turn."""
+        spool.write(end)
+        with self._decoding:
+            proof = prove(spool.path, max_pixels=self._max_pixels)
+        return proof, spool.keep(proof.extension)
+
+
+async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """`asyncio.to_thread` that a cancellation does not leave running with a file we are about to remove."""
+    task = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        # Looked at, so that nobody logs it as forgotten.
+        task.exception()
+        raise
+
+
+def _objection(response: httpx.Response, max_bytes: int) -> NotFetched | None:
+    """What the status and the headers have against the body."""
+    status = response.status_code
+    if status == HTTPStatus.OK:
+        refusal = refuses(response.headers, max_bytes)
+        return Refused(reason=refusal) if refusal else None
+    said = f"HTTP {status}"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Refused(reason=f"{said}: redirects are not followed")
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
+        return Gone(reason=said)
+    return Transient(reason=said)

@@ -1,0 +1,1 @@
+"""Buying: permit, body, intent, POST, and what the answer means."""

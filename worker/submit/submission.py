@@ -1,0 +1,219 @@
+"""Submission: permit → body → intent → POST → what the answer means. One call submits one job.
+
+The intent is durable before the first byte is sent; a worker that dies after it leaves the job `unknown`, never a
+blind second POST. Whatever is surely not bought gives its permit back and waits again with the same request id: what that
+is, says worker.hidream.proof. An answer is kept until the ledger has it, however long Redis is away.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+import structlog
+
+from jobs.errors import SpoiltLedgerError, VtonError
+from jobs.failpoints import reach
+from jobs.gate import Gate, Permit
+from jobs.gate.account import BARE_STREAK, STREAK
+from jobs.ledger import steps
+from jobs.ledger.accepted_answers import AcceptedAnswer, AcceptedAnswers
+from jobs.ledger.codec import UNREADABLE
+from jobs.records import Failure, Owner, RequestId
+from worker.collect.schedule import PollSchedule
+from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
+from worker.hidream.replies import UNLISTED
+from worker.hidream.wire import Body
+from worker.metrics import Metrics
+from worker.submit.bodies import Bodies, PictureUnusableError
+
+log = structlog.get_logger()
+
+NotAccepted = Refused | Busy | Paused | NotSent | Unknown
+#: Outcomes as metrics name them.
+OUTCOMES = {
+    Accepted: "accepted",
+    Refused: "refused",
+    Busy: "busy",
+    Paused: "paused",
+    NotSent: "not_sent",
+    Unknown: "unknown",
+}
+
+
+class Submitter(Protocol):
+    """What submission needs of the HiDream client."""
+
+    def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
+        """Sends one body and says what became of it; never raises for what the network does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Submits jobs, one a call; shared by the threads of a process."""
+
+    gate: Gate
+    #: The calling thread's own client: many threads on one client contend.
+    client: Callable[[], Submitter]
+    bodies: Bodies
+    schedule: PollSchedule
+    metrics: Metrics
+    #: What was accepted and is not in the ledger yet.
+    answers: AcceptedAnswers
+    #: The callback address of a job; None: polling only.
+    notify_url: Callable[[RequestId], str | None]
+
+    def submit_next(self) -> bool:
+        """Submits the job whose turn it is; False when none waits or the process stops.
+
+        Raises:
+            RedisDownError: the ledger does not answer; nothing was sent, or the reconciler will find the intent.
+            LedgerLostError: the ledger is another one.
+        """
+        # A permit names a moment: whatever takes time the first time is done before one is asked for.
+        client = self.client()
+        with self.metrics.gate_wait_seconds.time():
+            permit = self.gate.acquire()
+        if permit is None:
+            return False
+        # Until the message is done, so that whoever tells of an error of ours can name the job.
+        structlog.contextvars.bind_contextvars(request_id=permit.request_id)
+        if permit.probe:
+            log.info("breaker.probing")
+        self._submit(permit, client)
+        return True
+
+    def _submit(self, permit: Permit, client: Submitter) -> None:
+        reach("claimed")
+        if permit.job.failure is not None and permit.job.failure.kind == UNREADABLE:
+            self._refuse(permit, permit.job.failure, answered=False)
+            return
+        try:
+            body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
+        except PictureUnusableError as error:
+            self._refuse(permit, error.failure, answered=False)
+            return
+        if not self.gate.sleep_until_go(permit):
+            self.gate.give_back(permit)
+            return
+        begun = time.monotonic()
+        match self.gate.begin(permit):
+            case "go" if time.monotonic() - begun > self.gate.patience_s:
+                # This process stood still meanwhile; others may believe it dead. Nothing was sent.
+                self.gate.give_back(permit)
+                return
+            case "go":
+                reach("intent_written")
+            case "closed":
+                self.gate.give_back(permit)
+                return
+            case "fenced":
+                log.warning("lease.lost", why="the permit went to another worker before it was used")
+                return
+            case never:
+                assert_never(never)
+        self._send(permit, client, body)
+
+    def _send(self, permit: Permit, client: Submitter, body: Body) -> None:
+        with self.metrics.submit_seconds.time():
+            outcome = client.submit(body, permit.request_id)
+        reach("answered")
+        if not isinstance(outcome, NotSent):
+            self.gate.reached()
+        self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
+        try:
+            if isinstance(outcome, Accepted):
+                self._accept(permit, outcome)
+            else:
+                self._record(permit, outcome)
+        except Exception as error:
+            if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
+                raise
+            log.exception("actor.failed", what="submit")
+            self._set_aside(permit, outcome, error)
+
+    def _set_aside(self, permit: Permit, outcome: SubmitOutcome, error: Exception) -> None:
+        """An error of our own after HiDream's answer: the job is a person's, its slot is free as soon as no task can run."""
+        task = f"; HiDream named the task {outcome.task_id}" if isinstance(outcome, Accepted) else ""
+        failure = Failure(
+            kind="no_answer",
+            message=f"An error of our own ({type(error).__name__}) after HiDream's answer{task}; it may have been bought",
+            retryable=True,
+            owner=Owner.OPS,
+        )
+        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
+        log.error("submit.unknown", reason="internal")
+
+    def _record(self, permit: Permit, outcome: NotAccepted) -> None:
+        match outcome:
+            case Refused(failure=failure):
+                self._refuse(permit, failure, answered=failure.kind != UNLISTED)
+                if failure.kind == UNLISTED:
+                    # One may be the job's own fault; a run of them is the account's.
+                    self.gate.count_bad_answer("vendor", failure.message)
+            case Busy(reason=reason, retry_after_s=wait_s, throttled=throttled):
+                log.info("submit.busy", reason=reason, retry_after_s=wait_s)
+                self.gate.close(permit, reason, wait_s, throttled=throttled)
+            case Paused(reason=reason, message=message):
+                self.gate.trip(permit, reason, message)
+            case NotSent(reason=reason):
+                log.warning("submit.not_sent", reason=reason)
+                self.gate.unsent(permit, reason)
+            case Unknown():
+                self._hold(permit, outcome)
+            case never:
+                assert_never(never)
+
+    def _accept(self, permit: Permit, accepted: Accepted) -> None:
+        callbacks = self.notify_url(permit.request_id) is not None
+        answer = AcceptedAnswer(
+            ledger_id=self.gate.ledger_id,
+            request_id=permit.request_id,
+            claim=permit.claim,
+            task_id=accepted.task_id,
+            sub_task_ids=accepted.sub_task_ids,
+            first_poll_ms=self.schedule.first_ms(permit.latency, callbacks=callbacks),
+        )
+        kept = self.answers.keep(answer)
+        reach("replied")
+        taken = answer.record(replace(self.gate.patient, failed=lambda: self.answers.secure(kept)))
+        reach("accepted_recorded")
+        if not taken.how:
+            log.error("ledger.lost", task_id=accepted.task_id, why="accepted, but this is another ledger")
+            return
+        self.answers.forget(kept)
+        if taken.how == "task":
+            log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
+        elif taken.shared_with:
+            log.error(
+                "submit.unknown", task_id=accepted.task_id, reason="task_shared", other=taken.shared_with
+            )
+        else:
+            log.error(
+                "lease.lost",
+                task_id=accepted.task_id,
+                why="accepted, but the job went to another worker meanwhile; the task id is kept",
+            )
+        if taken.breaker_closed:
+            log.info("breaker.closed")
+
+    def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
+        self.gate.patient.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
+        log.warning(
+            "submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner
+        )
+
+    def _hold(self, permit: Permit, unknown: Unknown) -> None:
+        failure = Failure(
+            kind="no_answer",
+            message=f"HiDream did not answer clearly ({unknown.reason}); it may have been bought",
+            retryable=True,
+            owner=Owner.OPS,
+        )
+        # The account first: as soon as the job is set aside, an open breaker would let the next one try.
+        if unknown.throttled or unknown.retry_after_s:
+            self.gate.close_anyway(permit, unknown.reason, unknown.retry_after_s, throttled=unknown.throttled)
+        enough = BARE_STREAK if unknown.bare else STREAK
+        self.gate.count_bad_answer("vendor", unknown.reason, enough=enough)
+        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
+        log.error("submit.unknown", reason=unknown.reason)
