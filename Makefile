@@ -45,7 +45,7 @@ lint: .venv/.dev  ## ruff (format and rules), deptry, codespell
 	@$(BIN)/codespell && echo 'no misspelling'
 
 .PHONY: fmt
-fmt: .venv/.dev  ## format and mend what ruff can mend
+fmt: .venv/.dev  ## format, and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 

@@ -43,7 +43,7 @@ def main(requirements: str) -> int:
     for package in vulnerable:
         for vulnerability in package["vulns"]:
             fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
-            print(f"{package['name']} {package['version']}: {vulnerability['id']}, mended in {fixed}")
+            print(f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}")
     print(f"{len(audited)} of {len(packages)} packages looked up, {len(vulnerable)} known to be vulnerable")
     return 1 if vulnerable else 0
 

@@ -42,7 +42,7 @@ class ConfigError(VtonError):
 
 
 class SpoiltLedgerError(ConfigError):
-    """A key of the ledger holds what no script expects: waiting mends nothing, and other jobs may be well."""
+    """A key of the ledger holds what no script expects: waiting fixes nothing, and other jobs may be well."""
 
 
 class EndedEarlyError(VtonError):

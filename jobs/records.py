@@ -136,7 +136,7 @@ ENDED_STATES = FINAL_STATES | {JobState.UNKNOWN}
 
 
 class Owner(StrEnum):
-    """Who can mend a failure."""
+    """Who can fix a failure."""
 
     MERCH = "merch"
     OPS = "ops"
@@ -258,12 +258,12 @@ class Latency:
     #: Tasks it was learnt from.
     samples: int
     #: Share of the recent ends that a callback was the first to tell, 0 to 1.
-    told: float = 0.0
-    #: How far off the ends were that a task's own progress foretold: mean and variance of ln(true ÷ foretold).
+    callback_share: float = 0.0
+    #: How far off the ends were that a task's own progress predicted: mean and variance of ln(true ÷ predicted).
     off_mean: float = 0.0
     off_variance: float = 0.0
-    #: Tasks whose progress foretold their end.
-    foretold: int = 0
+    #: Tasks whose progress predicted their end.
+    predicted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The actors: decode, one call, done. A message is a ticket; the ledger knows what is to be done."""
+"""The actors: decode, one call, done. A message only wakes a worker up; the ledger knows what is to be done."""
 
 import os
 import signal
@@ -19,19 +19,19 @@ from worker.submit.submission import Submission
 
 log = structlog.get_logger()
 
-#: Takes the tickets of actors that only another version has.
+#: Takes the wake-up messages of actors that only another version has.
 STRANGER = "stranger"
 
 
-class TicketBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped for us
-    """Dramatiq's broker, for which the ticket of another version's actor is one too many, not a dead letter."""
+class TolerantBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped for us
+    """Dramatiq's broker, for which the wake-up message of another version's actor is one too many, not a dead letter."""
 
     def get_actor(self, actor_name: str) -> Any:
         """The actor of this name, or the one that drops what nobody knows: the reconciler sends what is missing."""
         try:
             return super().get_actor(actor_name)
         except ActorNotFound:
-            log.warning("ticket.unknown", actor=actor_name)
+            log.warning("message.unknown", actor=actor_name)
             return super().get_actor(STRANGER)
 
 
@@ -65,7 +65,7 @@ def declare(
         exporter().follow(BatchId(batch_id))
 
     def stranger(*args: object, **kwargs: object) -> None:
-        """Drops a ticket whose actor this version does not have."""
+        """Drops a wake-up message whose actor this version does not have."""
         del args, kwargs
 
     dramatiq.actor(submit, broker=broker, queue_name=SUBMIT, actor_name=SUBMIT)

@@ -28,7 +28,7 @@ from jobs.producing.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis.client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
 from jobs.results import Exporter
-from worker.actors import TicketBroker, declare
+from worker.actors import TolerantBroker, declare
 from worker.callbacks.address import CallbackAddresses
 from worker.collect.collection import Collection
 from worker.collect.download import Downloader
@@ -80,7 +80,7 @@ class App:
 
     @cached_property
     def queue(self) -> Queue:
-        """The queue, for tickets that are sent again."""
+        """The queue, for wake-up messages that are sent again."""
         redis = self.settings.redis
         client = connect(redis, db=redis.queue_db, connections=QUEUE_CLIENTS, patience_s=redis.patience_s)
         return Queue(client, redis.prefix)
@@ -189,7 +189,7 @@ class App:
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
-        broker = TicketBroker(
+        broker = TolerantBroker(
             client=client,
             namespace=redis.prefix,
             middleware=middleware,
@@ -231,6 +231,6 @@ def start() -> dramatiq.Broker:
 try:
     broker = start()
 except VtonError as error:
-    # In one line, and with the code that tells a service manager that only a person can mend it.
+    # In one line, and with the code that tells a service manager that only a person can fix it.
     sys.stderr.write(f"vton: {error}\n")
     sys.exit(error.exit_code)

@@ -89,7 +89,7 @@ class StopsGate(Middleware):  # type: ignore[misc]
         self._stop = stop
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Stops the gate before the threads are joined; Redis, which rings its waiters, may be away."""
+        """Stops the gate before the threads are joined; Redis, which notifies its waiters, may be away."""
         del broker, worker
         threading.Thread(target=self._stop, name="stop-gate", daemon=True).start()
         log.info("worker.stopped")

@@ -48,6 +48,6 @@ def main() -> None:
 
 
 def _fail(where: str, cause: str) -> NoReturn:
-    """Ends for a cause outside that a person can mend: no room, no rights, a server that refuses."""
+    """Ends for a cause outside that a person can fix: no room, no rights, a server that refuses."""
     sys.stderr.write(f"vton: {where}{cause}\n")
     sys.exit(ConfigError.exit_code)

@@ -25,8 +25,8 @@ from jobs.cli.options import (
 )
 from jobs.cli.plan import plan_of
 from jobs.cli.plan_words import print_plan
-from jobs.cli.run import Night, Simulation, longest_end_s, simulated
-from jobs.cli.session import command_settings, station
+from jobs.cli.run import BatchRun, Simulation, longest_end_s, simulated
+from jobs.cli.session import command_settings, open_session
 from jobs.cli.show import print_cut, print_end, row_count
 from jobs.cli.stopping import Stop
 from jobs.config.exit_codes import ExitCode, ended
@@ -87,9 +87,9 @@ def run(
             stop=stop.check,
         ) as taken,
     ):
-        check_clients(taken.station.ledger.client, clients_of_run(settings))
-        night = Night(taken.station, taken.manifest, taken.producer, taken.batch_id, stop)
-        end = night.run(simulation=Simulation(faults=faults) if simulate else None)
+        check_clients(taken.session.ledger.client, clients_of_run(settings))
+        batch_run = BatchRun(taken.session, taken.manifest, taken.producer, taken.batch_id, stop)
+        end = batch_run.run(simulation=Simulation(faults=faults) if simulate else None)
         if not end.files:
             print_cut(end.status, end.why, simulated=simulate)
             raise typer.Exit(end.code)
@@ -114,7 +114,7 @@ def enqueue(
     with intake(
         settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
     ) as taken:
-        opened, batch_id = taken.station, taken.batch_id
+        opened, batch_id = taken.session, taken.batch_id
         produced = taken.producer.feed(taken.manifest, batch_id)
         retried = control.retry_failed(opened.ledger, opened.queue, batch_id) if produced.resumed else 0
         remember_ledger(opened)
@@ -143,7 +143,7 @@ def plan(
     settings = simulated(settings) if simulate else settings
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         batch_id = batch_of(source, batch, again)
         planner = planner_of(opened, manifest, source, again)
         counted = plan_of(source, batch_id, planner, opened.ledger, settings)

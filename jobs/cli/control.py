@@ -8,7 +8,7 @@ import structlog
 
 from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
-from jobs.producing.producer import CHUNK, send_missing_tickets
+from jobs.producing.producer import CHUNK, send_missing_messages
 from jobs.producing.queue import Queue
 from jobs.records import BatchId, Job, JobState, RequestId, shown
 from jobs.redis.client import translated
@@ -96,7 +96,7 @@ def retry(ledger: Ledger, queue: Queue, batch_id: BatchId, wanted: Wanted) -> Re
         queued += anew
         asked += not anew
         pictures += anew * max(1, len(job.sub_task_ids))
-    send_missing_tickets(ledger, queue)
+    send_missing_messages(ledger, queue)
     if queued + asked:
         log.info("batch.retried", batch=batch_id, jobs=queued + asked, asked=asked, **asdict(wanted))
     return Retried(queued=queued, asked=asked, pictures=pictures)
@@ -152,18 +152,18 @@ def pause(ledger: Ledger, why: str) -> None:
 
 
 def resume(ledger: Ledger) -> None:
-    """Opens the gate, forgets an open breaker and what is left of a Retry-After; waiters are rung."""
+    """Opens the gate, forgets an open breaker and what is left of a Retry-After; waiters are notified."""
     with translated():
         ledger.client.hdel(
             ledger.key("gate"), "paused", "closed_until", "closed_at", "closed_by", "closed_why", "breaker", "breaker_why",
             "breaker_by", "breaker_asked", "breaker_since", "probe", "probe_at", "probe_wait", "streak", "busy",
         )  # fmt: skip
-        ledger.client.rpush(ledger.key("bell"), *("1" for _ in range(32)))
-        ledger.client.ltrim(ledger.key("bell"), -64, -1)
+        ledger.client.rpush(ledger.key("wakeups"), *("1" for _ in range(32)))
+        ledger.client.ltrim(ledger.key("wakeups"), -64, -1)
 
 
 def probe_at_once(ledger: Ledger) -> None:
-    """Somebody has come and may have mended the account: an open breaker lets its next probe go now."""
+    """Somebody has come and may have fixed the account: an open breaker lets its next probe go now."""
     with translated():
         if ledger.client.hexists(ledger.key("gate"), "breaker"):
             ledger.client.hset(ledger.key("gate"), "probe_at", PROBE_AT_ONCE)

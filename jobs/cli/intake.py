@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from jobs.cli.ledger_identity import check_ledger, settle
-from jobs.cli.session import Station, station
+from jobs.cli.session import Session, open_session
 from jobs.config.settings import Settings
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 class Intake:
     """A manifest with a valid row, and whoever will feed it into the ledger."""
 
-    station: Station
+    session: Session
     manifest: Manifest
     producer: Producer
     batch_id: BatchId
@@ -47,7 +47,7 @@ def intake(
     output: str = "",
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
-    """Opens the manifest and the station that it will go into; nothing is recorded yet.
+    """Opens the manifest and the session that it will go into; nothing is recorded yet.
 
     `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
     looked at and raises what shall end the looking.
@@ -61,8 +61,8 @@ def intake(
     """
     manifest = open_manifest(path)
     name = shown(Path(path).name)
-    doubts = _Doubts(manifest, name)
-    with station(settings, buying=True) as opened:
+    suspected_typos = _SuspectedTypos(manifest, name)
+    with open_session(settings, buying=True) as opened:
         batch_id = batch_of(manifest, batch, again)
         if not accept_new_ledger:
             check_ledger(opened, batch_id)
@@ -72,14 +72,14 @@ def intake(
         if output:
             folder = settings.output_dir / batch_id
             check_folder(folder, opened.ledger, batch_id, accept=accept_new_ledger)
-        doubts.tell(strict=strict)
+        suspected_typos.tell(strict=strict)
         settle(opened, batch_id, accept_new=accept_new_ledger)
-        yield Intake(station=opened, manifest=manifest, producer=producer, batch_id=batch_id)
-        doubts.tell()
+        yield Intake(session=opened, manifest=manifest, producer=producer, batch_id=batch_id)
+        suspected_typos.tell()
 
 
-class _Doubts:
-    """What a manifest's names leave in doubt: a table's are known at once, others' while their rows are read."""
+class _SuspectedTypos:
+    """Names of a manifest that look misspelt: a table's are known at once, others' while their rows are read."""
 
     def __init__(self, manifest: Manifest, name: str) -> None:
         self._manifest = manifest
@@ -88,15 +88,15 @@ class _Doubts:
 
     def tell(self, *, strict: bool = False) -> None:
         """Logs the new ones; with `strict` raises ManifestError."""
-        new = self._manifest.doubts[self._told :]
+        new = self._manifest.suspected_typos[self._told :]
         if strict and new:
             raise ManifestError(f"{self._name}: {new[0]}")
         self._told += len(new)
-        for doubt in new:
-            log.warning("column.doubtful", manifest=self._name, why=doubt)
+        for typo in new:
+            log.warning("column.suspected_typo", manifest=self._name, why=typo)
 
 
-def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Planner:
+def planner_of(opened: Session, path: str, manifest: Manifest, again: str) -> Planner:
     """Plans the rows of a manifest, whose pictures are looked for beside it."""
     folder = _origin(opened, path) or manifest.folder
     pictures = opened.settings.pictures
@@ -107,7 +107,7 @@ def planner_of(opened: Station, path: str, manifest: Manifest, again: str) -> Pl
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
 
-def _origin(opened: Station, path: str) -> Path | None:
+def _origin(opened: Session, path: str) -> Path | None:
     """The folder of the manifest that a batch's failed.csv was made from: its pictures are still there."""
     file = Path(path).absolute()
     if file.parent.parent != opened.settings.output_dir.absolute():

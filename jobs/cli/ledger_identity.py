@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from jobs.cli.advice import SIMULATED, command, is_simulated
-from jobs.cli.session import Station
+from jobs.cli.session import Session
 from jobs.errors import ConfigError, LedgerLostError, NotFoundError
 from jobs.ledger.high_water import HighWaterMark, Mark, older_words
 from jobs.records import BatchId
@@ -25,7 +25,7 @@ NOTE_S = 2.0
 ELSEWHERE = "Name another folder: --output FOLDER, or make demo ARGS='--output FOLDER'"
 
 
-def check_ledger(opened: Station, batch_id: BatchId) -> None:
+def check_ledger(opened: Session, batch_id: BatchId) -> None:
     """Compares the ledger with what is remembered of it; call before anything is enqueued.
 
     Raises:
@@ -38,7 +38,7 @@ def check_ledger(opened: Station, batch_id: BatchId) -> None:
         raise LedgerLostError(f"{why}. {ELSEWHERE if is_simulated(opened.ledger) else what_to_do(opened)}")
 
 
-def what_to_do(opened: Station) -> str:
+def what_to_do(opened: Session) -> str:
     """The way out for whoever has lost a ledger."""
     recover = command("recover --all", simulated=is_simulated(opened.ledger))
     return (
@@ -47,7 +47,7 @@ def what_to_do(opened: Station) -> str:
     )
 
 
-def lost_ledger(opened: Station) -> str:
+def lost_ledger(opened: Session) -> str:
     """Why the ledger cannot be the whole one of last time, a sentence without its full stop; empty when it may be."""
     found = result_marks(opened.settings.output_dir)
     marks = [(folder, mark) for folder, mark, _ in found if mark is not None]
@@ -70,7 +70,7 @@ def lost_ledger(opened: Station) -> str:
     return _copied(opened)
 
 
-def _copied(opened: Station) -> str:
+def _copied(opened: Session) -> str:
     """Why the data folder may be a copy, whose original buys what waits in both; empty when it is not."""
     note = _inode_note(opened)
     if note is None or not note.exists() or note.read_text(encoding="ascii").strip() == _inode(note.parent):
@@ -79,7 +79,7 @@ def _copied(opened: Station) -> str:
     return f"{note.parent} is a copy of another data folder, or was restored: {both}"
 
 
-def _inode_note(opened: Station) -> Path | None:
+def _inode_note(opened: Session) -> Path | None:
     """The file that says which folder the embedded Redis' files were made in; a configured Redis has none."""
     embedded = not opened.settings.redis.url.get_secret_value()
     return opened.settings.data_dir / "redis" / "inode" if embedded else None
@@ -90,7 +90,7 @@ def _inode(folder: Path) -> str:
     return str(folder.stat().st_ino)
 
 
-def foreign_results(opened: Station, batch_id: BatchId | None = None) -> str:
+def foreign_results(opened: Session, batch_id: BatchId | None = None) -> str:
     """Why the results in the output folder are not this ledger's, as `lost_ledger`; empty when nothing speaks for it.
 
     With a new data folder any batch's results count: whoever stands in another folder than last time has bought them.
@@ -115,7 +115,7 @@ def foreign_results(opened: Station, batch_id: BatchId | None = None) -> str:
     return ""
 
 
-def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
+def settle(opened: Session, batch_id: BatchId, *, accept_new: bool) -> None:
     """Takes over what is remembered: all of it if a person has said so, else only what a simulated shop has left."""
     known, current = mark_of(opened).read(), opened.ledger.mark()
     lost = [known] if known is not None and accept_new else []
@@ -137,12 +137,12 @@ def settle(opened: Station, batch_id: BatchId, *, accept_new: bool) -> None:
                 raise ConfigError(f"{mark_of(opened).path}: cannot be written: {error.strerror}") from None
 
 
-def mark_of(opened: Station) -> HighWaterMark:
+def mark_of(opened: Session) -> HighWaterMark:
     """The data folder's mark."""
     return HighWaterMark(opened.settings.data_dir, opened.settings.redis.prefix)
 
 
-def remember_ledger(opened: Station) -> None:
+def remember_ledger(opened: Session) -> None:
     """Notes the ledger and its orders; call once a batch is open."""
     LedgerWatch(opened).look()
 
@@ -150,7 +150,7 @@ def remember_ledger(opened: Station) -> None:
 class LedgerWatch:
     """Looks after the ledger as long as a command stays."""
 
-    def __init__(self, opened: Station) -> None:
+    def __init__(self, opened: Session) -> None:
         self._opened = opened
         self._mark = mark_of(opened)
         self._seen: Mark | None = None
@@ -200,7 +200,7 @@ def result_marks(output_dir: Path) -> Iterator[tuple[Path, Mark | None, bool]]:
         yield results.parent, mark, found is not None and is_drawn(found)
 
 
-def of_other_shop(opened: Station, folder: Path) -> bool:
+def of_other_shop(opened: Session, folder: Path) -> bool:
     """Whether a batch folder's results were drawn though this shop buys, or the other way round; False: not known."""
     found = _checkpoint(folder)
     if found is None:
@@ -218,11 +218,11 @@ def _checkpoint(folder: Path) -> Checkpoint | None:
         raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
-def _is_ours(opened: Station, mark: Mark, current: Mark | None) -> bool:
+def _is_ours(opened: Session, mark: Mark, current: Mark | None) -> bool:
     return current is not None and (mark.ledger == current.ledger or opened.ledger.replaces(mark.ledger))
 
 
-def _is_simulated(opened: Station, mark: Mark) -> bool:
+def _is_simulated(opened: Session, mark: Mark) -> bool:
     """Whether the simulated shop of this one's data folder has made it: nothing was bought for it."""
     settings = opened.settings
     if settings.data_dir.name == SIMULATED:
@@ -231,7 +231,7 @@ def _is_simulated(opened: Station, mark: Mark) -> bool:
     return simulated is not None and simulated.ledger == mark.ledger
 
 
-def _knows(opened: Station, batch_id: BatchId) -> bool:
+def _knows(opened: Session, batch_id: BatchId) -> bool:
     try:
         return bool(opened.ledger.batch_fields(batch_id))
     except NotFoundError:

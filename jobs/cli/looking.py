@@ -10,7 +10,7 @@ import yaml
 from jobs.cli.doctor import examine, print_checks, verdict
 from jobs.cli.ledger_identity import foreign_results, lost_ledger
 from jobs.cli.options import AcceptOpt, BatchArg, ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
-from jobs.cli.session import command_settings, has_simulated, make_output_dir, station
+from jobs.cli.session import command_settings, has_simulated, make_output_dir, open_session
 from jobs.cli.show import print_batches, print_status, watch_status
 from jobs.config.exit_codes import ExitCode
 from jobs.errors import LedgerLostError, UsageError
@@ -29,7 +29,7 @@ def status(
 ) -> None:
     """Show a batch, or all of them, and the account's gate."""
     settings = command_settings(config, simulate=simulate)
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         ledger, limits = opened.ledger, settings.limits
         lost = lost_ledger(opened) or foreign_results(opened)
         if batch is not None and lost and not ledger.exists(BatchId(batch)):
@@ -56,7 +56,7 @@ def results(
     """Write a batch's files anew from the ledger."""
     settings = command_settings(config, output=output, simulate=simulate)
     make_output_dir(settings)
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         # Whoever looks does not put the batch to rest: its own files may lie elsewhere.
         exported = opened.exporter.export(BatchId(batch), tables=True, rest=False, accept=accept_new_ledger)
     if exported is None:

@@ -21,7 +21,7 @@ SHOWN = 20
 #: Fates of rows whose pair goes to HiDream.
 TO_SEND = frozenset({RowFate.NEW, RowFate.AGAIN, RowFate.WAITING})
 #: What the gate's hash has learnt of latency, in the order of `learnt()` in prelude.lua.
-LEARNT = ("lat_mean", "lat_var", "lat_n", "told", "off_mean", "off_var", "off_n")
+LEARNT = ("lat_mean", "lat_var", "lat_n", "callback_share", "off_mean", "off_var", "off_n")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Plan:
     other_kinds: dict[str, int] = field(default_factory=dict)
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
-    doubts: tuple[str, ...] = ()
+    suspected_typos: tuple[str, ...] = ()
 
 
 def plan_of(
@@ -83,7 +83,7 @@ def plan_of(
             for planned, fate in zip(chunk, fates, strict=True)
             if isinstance(planned, Planned) and fate is not RowFate.INVALID
         }
-    plan.doubts = manifest.doubts
+    plan.suspected_typos = manifest.suspected_typos
     plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
     plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
     return plan

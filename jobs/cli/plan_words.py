@@ -41,8 +41,8 @@ def _counts(plan: Plan, name: str) -> Iterator[str]:
 
 
 def _rows(plan: Plan, name: str) -> Iterator[str]:
-    for doubt in plan.doubts:
-        yield f"  {name}: {doubt}"
+    for typo in plan.suspected_typos:
+        yield f"  {name}: {typo}"
     for suffix, count in sorted(plan.other_kinds.items()):
         what = "address ends" if count == 1 else "addresses end"
         yield f"  {name}: {count} {what} in {suffix}; HiDream is known to take JPEG, PNG and WEBP"

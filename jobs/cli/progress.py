@@ -45,11 +45,11 @@ class Progress:
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[told]}", markup=False),
+                TextColumn("{task.fields[text]}", markup=False),
                 console=self._console,
                 transient=True,
             )
-            self._bar.add_task(self._batch_id, total=None, told="")
+            self._bar.add_task(self._batch_id, total=None, text="")
             self._bar.start()
         return self
 
@@ -70,13 +70,13 @@ class Progress:
         self._seen.append((now, ended - status.reused - status.counts.get("invalid", 0)))
         while self._seen[0][0] < now - WINDOW_S:
             self._seen.popleft()
-        told = " · ".join(self._told(status, gate, under_way, fed=fed))
+        text = " · ".join(self._told(status, gate, under_way, fed=fed))
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=ended, total=status.rows, told=told)
+            self._bar.update(self._bar.task_ids[0], completed=ended, total=status.rows, text=text)
         elif now - self._last_line >= LINE_S or (fed and status.complete):
             self._last_line = now
             clock = time.strftime("%H:%M:%S")
-            sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {told}\n")
+            sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {text}\n")
             sys.stderr.flush()
 
     def _told(

@@ -14,7 +14,7 @@ from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import probe_at_once
 from jobs.cli.ports import alone, free_ports, simulator_port
 from jobs.cli.progress import Progress
-from jobs.cli.session import Station, make_output_dir
+from jobs.cli.session import Session, make_output_dir
 from jobs.cli.stopping import Stop
 from jobs.cli.watch import Watch
 from jobs.config.exit_codes import ExitCode
@@ -42,7 +42,7 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NightEnd:
+class RunEnd:
     """How a night ended."""
 
     status: BatchStatus
@@ -53,24 +53,24 @@ class NightEnd:
     files: bool = True
 
 
-class Night:
+class BatchRun:
     """One `vton run`; use `run()` once."""
 
     def __init__(
-        self, station: Station, manifest: Manifest, producer: Producer, batch_id: BatchId, stop: Stop
+        self, session: Session, manifest: Manifest, producer: Producer, batch_id: BatchId, stop: Stop
     ) -> None:
-        self._station = station
-        self._settings = station.settings
+        self._session = session
+        self._settings = session.settings
         self._manifest = manifest
         self._producer = producer
         self._batch_id = batch_id
         self._stop = stop
-        self._watch = Watch(station, batch_id)
+        self._watch = Watch(session, batch_id)
         self._fed = threading.Event()
         self._read_whole = False
         self._feeding_failed: BaseException | None = None
 
-    def run(self, *, simulation: Simulation | None) -> NightEnd:
+    def run(self, *, simulation: Simulation | None) -> RunEnd:
         """Runs until every row has ended, until only a person can go on, or until it is told to stop.
 
         Raises:
@@ -90,7 +90,7 @@ class Night:
             environment = self._environment()
             if simulation is not None:
                 environment |= self._start_simulator(world, simulation, environment)
-            probe_at_once(self._station.ledger)
+            probe_at_once(self._session.ledger)
             self._stop.hold()
             self._start_workers(supervisor, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
@@ -111,40 +111,40 @@ class Night:
                 return found
             time.sleep(LOOK_S)
 
-    def _end(self, code: ExitCode, why: str) -> NightEnd:
+    def _end(self, code: ExitCode, why: str) -> RunEnd:
         """Writes the files as they must be in the morning."""
         if not self._stop():
-            return self._written(self._station, code, why)
+            return self._written(self._session, code, why)
         # It ends with the chunk it is at; one that hangs is left behind.
         whole = self._fed.wait(LOOK_S * 20) and self._read_whole
-        station = replace(self._station, ledger=self._watch.ledger)
+        session = replace(self._session, ledger=self._watch.ledger)
         try:
-            if not station.ledger.exists(self._batch_id):
+            if not session.ledger.exists(self._batch_id):
                 raise EndedEarlyError(f"{why.partition(';')[0]}; nothing was recorded", code)
             if whole and not self._stop.hurried():
-                return self._written(station, code, why)
+                return self._written(session, code, why)
             # The tables of all that was read would take longer than whoever has said stop wants to wait.
-            return NightEnd(status=station.ledger.status(self._batch_id), code=code, why=why, files=False)
+            return RunEnd(status=session.ledger.status(self._batch_id), code=code, why=why, files=False)
         except RedisDownError as error:
             raise EndedEarlyError(
                 f"{why}; the files are not written ({error}): {self._advice()}", code
             ) from None
 
-    def _written(self, station: Station, code: ExitCode, why: str) -> NightEnd:
+    def _written(self, session: Session, code: ExitCode, why: str) -> RunEnd:
         folder = self._settings.output_dir / self._batch_id
         made = all((folder / name).exists() for name in ("summary.json", "report.html", "results.jsonl"))
-        if not made or self._batch_id in station.ledger.active_batches():
+        if not made or self._batch_id in session.ledger.active_batches():
             # Unless a collect worker has just written them so.
-            self._export(station)
-        status = station.ledger.status(self._batch_id)
+            self._export(session)
+        status = session.ledger.status(self._batch_id)
         if status.complete and code is not ExitCode.INTERRUPTED:
             # What was under way when it was stopped has ended well.
             code, why = ExitCode.OK, ""
-        return NightEnd(status=status, code=code, why=why)
+        return RunEnd(status=status, code=code, why=why)
 
-    def _export(self, station: Station) -> None:
+    def _export(self, session: Session) -> None:
         deadline = time.monotonic() + LEASE_MS / 1000 + 5
-        while station.exporter.export(self._batch_id, tables=True) is None:
+        while session.exporter.export(self._batch_id, tables=True) is None:
             # A worker that was killed while it wrote leaves its lease behind for a moment.
             if time.monotonic() > deadline:
                 raise UsageError(
@@ -153,7 +153,7 @@ class Night:
             time.sleep(LOOK_S)
 
     def _advice(self) -> str:
-        simulated = is_simulated(self._station.ledger)
+        simulated = is_simulated(self._session.ledger)
         return command(f"results {self._batch_id}", simulated=simulated)
 
     def _feed(self) -> None:
@@ -161,7 +161,7 @@ class Night:
             produced = self._producer.feed(self._manifest, self._batch_id, stop=self._stop)
             self._read_whole = produced.whole
             if produced.resumed and produced.whole:
-                control.retry_failed(self._station.ledger, self._station.queue, self._batch_id)
+                control.retry_failed(self._session.ledger, self._session.queue, self._batch_id)
         except BaseException as error:  # noqa: BLE001 told by the thread that waits
             self._feeding_failed = error
         finally:
@@ -177,7 +177,7 @@ class Night:
             dict(os.environ)
             | limits
             | {
-                "VTON_REDIS__URL": self._station.redis_url,
+                "VTON_REDIS__URL": self._session.redis_url,
                 "VTON_REDIS__PREFIX": settings.redis.prefix,
                 "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
                 "VTON_DATA_DIR": str(settings.data_dir.absolute()),

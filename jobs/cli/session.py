@@ -1,4 +1,4 @@
-"""The station: what every command opens first — settings, a Redis (its own when none is configured), ledger and queue."""
+"""The session: what every command opens first — settings, a Redis (its own when none is configured), ledger and queue."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ IMPATIENT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
+class Session:
     """One command's connections."""
 
     settings: Settings
@@ -70,7 +70,7 @@ def make_output_dir(settings: Settings) -> None:
 
 
 @contextmanager
-def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
+def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Session]:
     """Opens ledger and queue; without `redis.url` the Redis of the data folder serves, started if need be.
 
     `buying`: outlast `redis.patience_s` of outage once it has answered, else seconds; and ask a configured Redis first
@@ -96,7 +96,7 @@ def station(settings: Settings, *, buying: bool = False) -> Iterator[Station]:
         stack.callback(client.close)
         queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
         stack.callback(queue_client.close)
-        opened = Station(
+        opened = Session(
             settings=settings,
             redis_url=url,
             ledger=Ledger(client, redis.prefix),

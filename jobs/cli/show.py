@@ -47,7 +47,7 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
             f"{count} for {OWNERS[owner]}" for owner, count in summary["gaps_by_owner"].items()
         )
         reasons = ", ".join(f"{name} {count}" for name, count in summary["gaps_by_class"].items())
-        out(f"  to mend: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
+        out(f"  to fix: {owners} ({reasons}); see {folder / 'failed.csv'}\n")
     if status.get("unknown"):
         again = f"vton retry {summary['batch']} --unknown{option}"
         out(

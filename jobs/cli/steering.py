@@ -10,7 +10,7 @@ from jobs.cli.advice import command
 from jobs.cli.ledger_identity import lost_ledger, of_other_shop
 from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
 from jobs.cli.recovery import recover_batch, recovered_words, result_folders
-from jobs.cli.session import command_settings, station
+from jobs.cli.session import command_settings, open_session
 from jobs.cli.show import other_retries
 from jobs.errors import NotFoundError, UsageError
 from jobs.records import BatchId
@@ -38,7 +38,7 @@ def retry(
     wanted = control.Wanted(
         failed=failed or not (unknown or rejected or lost), unknown=unknown, rejected=rejected, lost=lost
     )
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         batch_id = BatchId(batch)
         if lost or unknown:
             _tell_price(control.foresee_retry(opened.ledger, batch_id, wanted), wanted, yes=yes)
@@ -83,7 +83,7 @@ def cancel(
 ) -> None:
     """Take a batch's waiting jobs out of the line; what is under way is finished, what others want stays."""
     settings = command_settings(config, simulate=simulate)
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         count = control.cancel(opened.ledger, opened.queue, BatchId(batch))
     sys.stdout.write(f"{batch}: {count} jobs cancelled\n")
 
@@ -103,7 +103,7 @@ def recover(
     folders = [folder for folder in result_folders(settings.output_dir) if every or folder.name == batch]
     if not folders:
         raise NotFoundError(f"no results.jsonl in {settings.output_dir / (batch or '')}")
-    with station(settings) as opened:
+    with open_session(settings) as opened:
         for folder in folders:
             if of_other_shop(opened, folder):
                 why = "not simulated" if simulate else "simulated, nothing of it was bought"
@@ -126,13 +126,13 @@ def pause(
     simulate: SimulateOpt = False,
 ) -> None:
     """Stop submitting for the whole account; tasks under way are still collected."""
-    with station(command_settings(config, simulate=simulate)) as opened:
+    with open_session(command_settings(config, simulate=simulate)) as opened:
         control.pause(opened.ledger, why)
     sys.stdout.write("paused\n")
 
 
 def resume(*, config: ConfigOpt = None, simulate: SimulateOpt = False) -> None:
     """Go on submitting; also closes an open breaker, e.g. after credits were bought."""
-    with station(command_settings(config, simulate=simulate)) as opened:
+    with open_session(command_settings(config, simulate=simulate)) as opened:
         control.resume(opened.ledger)
     sys.stdout.write("resumed\n")

@@ -11,7 +11,7 @@ from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import PROBE_AT_ONCE
 from jobs.cli.ledger_identity import LedgerWatch
 from jobs.cli.progress import Progress
-from jobs.cli.session import IMPATIENT_S, Station
+from jobs.cli.session import IMPATIENT_S, Session
 from jobs.cli.stopping import Stop
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.config.exit_codes import ExitCode
@@ -22,7 +22,7 @@ from jobs.redis.client import connect
 
 log = structlog.get_logger()
 
-#: Reasons of a breaker that only a person can mend; anything else passes, or is waited out.
+#: Reasons of a breaker that only a person can fix; anything else passes, or is waited out.
 PERSONS = frozenset({"token", "credits", "module"})
 #: Pauses that were made because a person has to look, by how they begin.
 LOOK_FIRST = ("no results", "a picture was refused", "ledger:")
@@ -35,16 +35,16 @@ End = tuple[ExitCode, str]
 class Watch:
     """Looks at one batch; Redis may be away for `redis.patience_s` meanwhile."""
 
-    def __init__(self, station: Station, batch_id: BatchId) -> None:
-        self._station = station
-        self._settings = station.settings
+    def __init__(self, session: Session, batch_id: BatchId) -> None:
+        self._session = session
+        self._settings = session.settings
         self._batch_id = batch_id
-        redis = station.settings.redis
-        redis = redis.model_copy(update={"url": type(redis.url)(station.redis_url)})
+        redis = session.settings.redis
+        redis = redis.model_copy(update={"url": type(redis.url)(session.redis_url)})
         # Impatient: whoever is told to end must not be waiting for Redis; the patience is kept here.
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
         self.ledger = Ledger(self._client, redis.prefix)
-        self._orders = LedgerWatch(replace(station, ledger=self.ledger))
+        self._orders = LedgerWatch(replace(session, ledger=self.ledger))
         self._away_since: float | None = None
         #: Exit code, rows open, and since when the two have been what they are.
         self._stuck: tuple[ExitCode, int, float] | None = None
@@ -111,7 +111,7 @@ class Watch:
         return None
 
     def _ended_by(self, status: BatchStatus, gate: dict[str, str], now: UnderWay) -> End | None:
-        """What only a person can mend, or a budget that is spent; everything else is waited out."""
+        """What only a person can fix, or a budget that is spent; everything else is waited out."""
         if found := ended_by_account(status, gate, now, simulated=is_simulated(self.ledger)):
             return found
         if _under_way(status):
@@ -123,7 +123,7 @@ class Watch:
 def ended_by_account(
     status: BatchStatus, gate: Mapping[str, str], now: UnderWay, *, simulated: bool = False
 ) -> End | None:
-    """What of the account only a person can mend, once nothing is under way that could still end. `gate`: its hash."""
+    """What of the account only a person can fix, once nothing is under way that could still end. `gate`: its hash."""
     tried = gate.get("probe_at") != PROBE_AT_ONCE
     if gate.get("breaker") == "token" and tried:
         # Without a token nothing under way can be asked for either.

@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     #: Ended; running it again (or `vton retry`) may bring more: retryable failures or `unknown` left.
     RETRYABLE = 5
-    #: Ended; only a person can mend what is left.
+    #: Ended; only a person can fix what is left.
     FINAL_FAILURES = 6
     CONFIG = 7
     BUDGET = 8

@@ -13,10 +13,10 @@ import structlog
 from jobs.config.settings import LimitSettings
 from jobs.errors import LedgerLostError
 from jobs.gate.account import PROBE_MS, STREAK, count_bad_answer
+from jobs.gate.local_backoff import LocalBackoff
 from jobs.gate.orders import SeenOrders
 from jobs.gate.patience import Patient
 from jobs.gate.permits import Begin, Empty, Permit, Wait, read_permit
-from jobs.gate.rest import Rest
 from jobs.ledger import Ledger
 from jobs.ledger.high_water import HighWaterMark
 from jobs.ledger.script import Call, script
@@ -35,7 +35,7 @@ RATE_WINDOW_MS = 60_000
 LONGEST_RESERVATION_MS = 1_500
 #: A permit that was not used by then belonged to a worker that died, ms.
 GRACE_MS = 20_000
-#: Waiters look again after this long even when nobody rings, ms.
+#: Waiters look again after this long even when nobody notifies, ms.
 LONGEST_WAIT_MS = 5_000
 #: Longest closing when the vendor does not say how long, ms.
 LONGEST_CLOSE_MS = 60_000
@@ -50,7 +50,7 @@ class Gate:
         limits: LimitSettings,
         *,
         submit_timeout_s: float,
-        rest: Rest | None = None,
+        rest: LocalBackoff | None = None,
         mark: HighWaterMark | None = None,
     ) -> None:
         """Of one process.
@@ -63,7 +63,7 @@ class Gate:
             mark: the data folder's; None: what was seen is forgotten with the process.
         """
         self._ledger = ledger
-        self._rest = rest or Rest()
+        self._rest = rest or LocalBackoff()
         self._limits = limits
         self._interval_us = f"{RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE):.3f}"
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
@@ -73,7 +73,7 @@ class Gate:
         self._stopping = threading.Event()
         self._patient = Patient(runner=ledger, stopping=self._stopping)
         #: Only this process listens here, so that it can wake its own waiters when it stops.
-        self._own_bell = ledger.key("bell", uuid4().hex)
+        self._own_wakeups = ledger.key("wakeups", uuid4().hex)
         self._waiters = 0
         self._last_reason = ""
 
@@ -198,14 +198,14 @@ class Gate:
         """The process stops: its waiters wake at once and get no permit.
 
         Raises:
-            RedisDownError: they have not been rung; each wakes when its own wait is over.
+            RedisDownError: they have not been notified; each wakes when its own wait is over.
         """
         self._stopping.set()
         self._orders.stop()
         with translated():
             pipeline = self._ledger.client.pipeline()
-            pipeline.rpush(self._own_bell, *("1" for _ in range(self._waiters + 1)))
-            pipeline.pexpire(self._own_bell, 60_000)
+            pipeline.rpush(self._own_wakeups, *("1" for _ in range(self._waiters + 1)))
+            pipeline.pexpire(self._own_wakeups, 60_000)
             pipeline.execute()
 
     def _ask(self, token: str) -> Permit | Wait | Empty:
@@ -231,7 +231,7 @@ class Gate:
         )
 
     def _listen(self, wait: Wait) -> None:
-        """Blocks until a slot's bell rings, the process stops, or the time has come."""
+        """Blocks until a free slot is notified, the process stops, or the time has come."""
         timeout_ms = min(wait.ms, LONGEST_WAIT_MS)
         if wait.reason in {"rate", "throttled"}:
             # Only time helps; a freed slot does not.
@@ -240,11 +240,11 @@ class Gate:
         self._waiters += 1
         try:
             if self._stopping.is_set():
-                # It stopped before we were counted: the bell has not rung for us.
+                # It stopped before we were counted: no wake-up is for us.
                 return
             with translated():
                 self._ledger.client.blpop(
-                    [self._own_bell, self._ledger.key("bell")], timeout=max(0.01, timeout_ms / 1000)
+                    [self._own_wakeups, self._ledger.key("wakeups")], timeout=max(0.01, timeout_ms / 1000)
                 )
         finally:
             self._waiters -= 1

@@ -38,7 +38,7 @@ class Patient:
         Raises:
             RedisDownError: Redis does not answer, and the process stops.
             ConfigError: Redis refuses our password, and the process stops.
-            SpoiltLedgerError: waiting mends nothing.
+            SpoiltLedgerError: waiting fixes nothing.
         """
         failed = self.failed
         while True:

@@ -15,7 +15,7 @@ aliases         request id → the id that an older version gave the same pair, 
 odd             tasks with a status that nobody has documented, by when they last said it
 broken          jobs that were found to be gone, or not to know who wants them
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
-bell, watch     waiters for a slot and watchers are rung here
+wakeups, watch  waiters for a slot and watchers are notified here
 once, permit    what a step and the gate have answered: told again when the reply was lost
 clock           the server's clock as last seen, and how far ours is ahead of it
 """
@@ -247,9 +247,9 @@ class Ledger:
         """
         return self.run(Call(script("jobs.ledger", "deactivate"), (batch_id, exported), bool))
 
-    def mend(self, batch_id: BatchId) -> list[RequestId]:
-        """Puts a batch right whose rows lead to broken jobs, see mend.lua; returns those that are gone for good."""
-        return self.run(Call(script("jobs.ledger", "mend"), (batch_id,), list))
+    def fix(self, batch_id: BatchId) -> list[RequestId]:
+        """Puts a batch right whose rows lead to broken jobs, see fix.lua; returns those that are gone for good."""
+        return self.run(Call(script("jobs.ledger", "fix"), (batch_id,), list))
 
     def has_broken_jobs(self) -> bool:
         """Whether a job was found that is gone, or does not know who wants it."""

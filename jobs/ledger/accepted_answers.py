@@ -1,17 +1,20 @@
 """Accepted answers on disk: what HiDream has sold us is written down before the ledger is asked to record it.
 
-One file an answer, `<data_dir>/accepted/<request id>-<8 hex>.json`, mode 0600, there for as long as the ledger does not have
-it. It outlives the process; once Redis has failed to take the answer it is synced, and outlives the machine too. Whatever is
-found there later is brought in by `bring_in`: at the start of a submit worker, and by the reconciler of the same folder.
+Each process appends to a journal of its own, `<data_dir>/accepted/<16 hex>.jsonl`, mode 0600: a line for each answer, and
+one that says so when the ledger has it. It outlives the process; once Redis has failed to take an answer it is synced, and
+outlives the machine too. What is found there without its second line is brought in by `bring_in`: at the start of a submit
+worker, and by the reconciler of the same folder.
 """
 
+import fcntl
 import json
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
@@ -24,6 +27,8 @@ from jobs.records import RequestId, TaskId
 log = structlog.get_logger()
 
 FOLDER = "accepted"
+#: A journal that has grown past this is left for a new one once the ledger has all of it, bytes.
+JOURNAL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,47 +77,59 @@ class AcceptedAnswers:
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / FOLDER
-        #: Files that were told of once.
+        self._lock = threading.Lock()
+        #: This process's own, once it has kept an answer.
+        self._journal: _Journal | None = None
+        #: What was told of once.
         self._told: set[str] = set()
 
     def keep(self, answer: AcceptedAnswer) -> str | None:
-        """Writes the answer so that it outlives the process; None when the disk does not take it."""
-        # Text, not Path: this is on the way of every job.
-        path = f"{self._folder}/{answer.request_id}-{uuid4().hex[:8]}.json"
+        """Writes the answer so that it outlives the process; None when the disk does not take it.
+
+        Returns:
+            Its key, for `secure` and `forget`.
+        """
+        key = f"{answer.request_id}-{uuid4().hex[:8]}"
         try:
-            descriptor = self._open(path)
-            try:
-                whole = os.write(descriptor, content := _encode(answer)) == len(content)
-            finally:
-                os.close(descriptor)
+            with self._lock:
+                whole = self._current().append(_encode(key, answer))
+                if whole and self._journal:
+                    self._journal.kept.add(key)
         except OSError as error:
-            log.error("answer.unsaved", task_id=answer.task_id, why=f"{path}: {error.strerror}")  # noqa: TRY400
+            log.error(  # noqa: TRY400
+                "answer.unsaved", task_id=answer.task_id, why=f"{self._folder}: {error.strerror}"
+            )
             return None
         if not whole:
             log.error(
-                "answer.unsaved", task_id=answer.task_id, why=f"{path}: the disk takes only a part of it"
+                "answer.unsaved",
+                task_id=answer.task_id,
+                why=f"{self._folder}: the disk takes only a part of it",
             )
-        return path
+        return key
 
-    def secure(self, path: str | None) -> None:
+    def secure(self, key: str | None) -> None:
         """Makes the answer outlive the machine."""
-        if path is None:
+        if key is None or self._journal is None:
             return
         try:
-            for each in (path, str(self._folder)):
-                descriptor = os.open(each, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+            os.fsync(self._journal.descriptor)
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except OSError as error:
-            log.error("answer.unsaved", why=f"{path}: {error.strerror}")  # noqa: TRY400
+            log.error("answer.unsaved", why=f"{self._folder}: {error.strerror}")  # noqa: TRY400
 
-    def forget(self, path: str | None) -> None:
+    def forget(self, key: str | None) -> None:
         """The ledger has it."""
-        if path is not None:
+        with self._lock:
+            if key is None or self._journal is None or key not in self._journal.kept:
+                return
+            self._journal.kept.remove(key)
             with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108
+                self._journal.append(_recorded(key))
 
     def bring_in(self, ledger: Ledger) -> int:
         """Records what lies in the folder; returns how many the ledger has taken.
@@ -122,57 +139,139 @@ class AcceptedAnswers:
         Raises:
             RedisDownError: nothing is lost, it is tried again at the next call.
         """
-        brought = 0
-        for path, answer in self._kept():
+        return sum(self._bring_in(ledger, path) for path in sorted(self._folder.glob("*.json*")))
+
+    def _bring_in(self, ledger: Ledger, path: Path) -> int:
+        brought, stays = 0, False
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            # Its own worker, or another reconciler, was quicker.
+            return 0
+        except OSError:
+            self._tell(path, "", "it cannot be read")
+            return 0
+        for key, answer in _outstanding(path.name, content):
             if answer is None:
-                self._tell(path, "it cannot be read")
+                stays = True
+                self._tell(path, key, "it cannot be read")
                 continue
             try:
                 recorded = answer.record(ledger)
             except Exception as error:  # one that nobody can record must not keep the others out
                 if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
                     raise
-                self._tell(path, f"it cannot be recorded: {type(error).__name__}: {error}")
+                stays = True
+                self._tell(path, key, f"it cannot be recorded: {type(error).__name__}: {error}")
                 continue
             if not recorded.how:
-                self._tell(path, "it belongs to another ledger")
+                stays = True
+                self._tell(path, key, "it belongs to another ledger")
                 continue
             log.warning("answer.adopted", request_id=answer.request_id, task_id=answer.task_id)
-            self.forget(str(path))
+            with suppress(OSError), _opened(path, os.O_WRONLY | os.O_APPEND) as descriptor:
+                os.write(descriptor, _recorded(key))
             brought += 1
+        if not stays:
+            _remove(path)
         return brought
 
-    def _open(self, path: str) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            return os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return os.open(path, flags, 0o600)
+    def _current(self) -> "_Journal":
+        """This process's journal; a new one when there is none, it was removed, or it is long and done with."""
+        if self._journal is not None:
+            done = not self._journal.kept and self._journal.length > JOURNAL_BYTES
+            if not done and os.fstat(self._journal.descriptor).st_nlink:
+                return self._journal
+            if done:
+                self._journal.path.unlink(missing_ok=True)
+            os.close(self._journal.descriptor)
+            self._journal = None
+        self._journal = self._new()
+        return self._journal
 
-    def _kept(self) -> Iterator[tuple[Path, AcceptedAnswer | None]]:
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                yield path, _decode(path.read_bytes())
-            except FileNotFoundError:
-                # Its own worker was quicker.
-                continue
-            except (OSError, ValueError, TypeError, KeyError):
-                yield path, None
+    def _new(self) -> "_Journal":
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            path = self._folder / f"{uuid4().hex[:16]}.jsonl"
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            # As long as its process lives nobody removes it; a reconciler may have done so just before.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if os.fstat(descriptor).st_nlink:
+                return _Journal(path=path, descriptor=descriptor)
+            os.close(descriptor)
 
-    def _tell(self, path: Path, why: str) -> None:
-        if path.name not in self._told:
-            self._told.add(path.name)
+    def _tell(self, path: Path, key: str, why: str) -> None:
+        if (what := f"{path.name} {key}") not in self._told:
+            self._told.add(what)
             log.error("answer.unsaved", why=f"{path}: {why}; it stays where it is")
 
 
-def _encode(answer: AcceptedAnswer) -> bytes:
-    return json.dumps({name: getattr(answer, name) for name in AcceptedAnswer.__slots__}).encode()
+@dataclass(slots=True, kw_only=True)
+class _Journal:
+    """The open file of one process."""
+
+    path: Path
+    descriptor: int
+    #: Keys of the answers that the ledger does not have yet.
+    kept: set[str] = field(default_factory=set)
+    #: Its length, bytes.
+    length: int = 0
+
+    def append(self, line: bytes) -> bool:
+        """False when the disk took only a part of it. Raises OSError."""
+        written = os.write(self.descriptor, line)
+        self.length += written
+        return written == len(line)
 
 
-def _decode(content: bytes) -> AcceptedAnswer:
+def _remove(path: Path) -> None:
+    """Removes a journal whose process has ended and whose answers the ledger has, all of them."""
+    with suppress(OSError), _opened(path, os.O_RDONLY) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its process may have written on until it ended.
+        if not list(_outstanding(path.name, path.read_bytes())):
+            path.unlink()
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _encode(key: str, answer: AcceptedAnswer) -> bytes:
+    # The line break comes first: what a full disk has cut off must not spoil the next line.
+    fields = {name: getattr(answer, name) for name in AcceptedAnswer.__slots__}
+    return b"\n" + json.dumps({"key": key, **fields}).encode()
+
+
+def _recorded(key: str) -> bytes:
+    return b"\n" + json.dumps({"recorded": key}).encode()
+
+
+def _outstanding(name: str, content: bytes) -> Iterator[tuple[str, AcceptedAnswer | None]]:
+    """The answers of a journal that the ledger may not have, by key; None for a line that cannot be read."""
+    found: dict[str, AcceptedAnswer | None] = {}
+    for number, line in enumerate(content.split(b"\n")):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            if "recorded" in entry:
+                found.pop(entry["recorded"], None)
+            else:
+                # A version before this one wrote a file for each answer, without a key.
+                found[str(entry.get("key", name))] = _decode(entry)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            found[f"line {number}"] = None
+    yield from found.items()
+
+
+def _decode(found: dict[str, Any]) -> AcceptedAnswer:
     """Raises ValueError, TypeError or KeyError when it is none of ours."""
-    found = json.loads(content)
     return AcceptedAnswer(
         ledger_id=str(found["ledger_id"]),
         request_id=RequestId(str(found["request_id"])),

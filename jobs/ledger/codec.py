@@ -100,7 +100,7 @@ def encode_pictures(pictures: Iterable[SavedPicture]) -> str:
 def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
     """A job from its hash; for one that nobody can read, one without content and a failure of kind UNREADABLE stands in.
 
-    A hash mended by hand, or written by a newer version: whoever meets it leaves it alone and goes on with the others.
+    A hash fixed by hand, or written by a newer version: whoever meets it leaves it alone and goes on with the others.
     """
     try:
         return _decode_job(request_id, fields)
@@ -175,17 +175,17 @@ def _ms(fields: Mapping[str, str], name: str) -> int | None:
 
 def decode_latency(reply: Sequence[str | None]) -> Latency | None:
     """What the gate's hash has learnt, in the order of `learnt()` in prelude.lua."""
-    mean, variance, samples, told, off_mean, off_variance, foretold = reply
+    mean, variance, samples, callback_share, off_mean, off_variance, predicted = reply
     if mean is None or variance is None or samples is None:
         return None
     return Latency(
         mean=float(mean),
         variance=float(variance),
         samples=int(samples),
-        told=float(told or 0),
+        callback_share=float(callback_share or 0),
         off_mean=float(off_mean or 0),
         off_variance=float(off_variance or 0),
-        foretold=int(foretold or 0),
+        predicted=int(predicted or 0),
     )
 
 

@@ -100,7 +100,7 @@ def defer(
     *,
     answered: bool = True,
     task_id: TaskId | None = None,
-    foretold_ms: float | None = None,
+    predicted_ms: float | None = None,
     odd: str = "",
     incomplete: str = "",
     missing_since_ms: int | None = None,
@@ -113,13 +113,13 @@ def defer(
         wait_ms: until it is due again.
         answered: HiDream has answered; else `missing_since_ms` says since when it has not known the task.
         task_id: fences who speaks of another task.
-        foretold_ms: the task's whole time as its progress foretells it; compared with its true time in the end.
+        predicted_ms: the task's whole time as its progress predicts it; compared with its true time in the end.
         odd: a status that nobody has documented.
         incomplete: what the result lists, when it lists fewer sub-tasks than were bought.
         missing_since_ms: see `Job.missing_ms`; None: HiDream has not said that it does not know the task.
         runs: as far as anybody knows.
     """
-    foretold = "" if foretold_ms is None else f"{foretold_ms:.0f}"
+    predicted = "" if predicted_ms is None else f"{predicted_ms:.0f}"
     missing = "" if missing_since_ms is None else missing_since_ms
     args = (
         request_id,
@@ -128,7 +128,7 @@ def defer(
         LEASE_MS if runs else 0,
         task_id or "",
         int(answered),
-        foretold,
+        predicted,
         odd,
         incomplete,
         missing,

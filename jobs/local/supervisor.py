@@ -78,7 +78,7 @@ class Supervisor:
 
         Raises:
             ChildDiedError: one died young too often; the sentence ends with its last log line.
-            ConfigError: one has said by its exit code that only a person can mend it.
+            ConfigError: one has said by its exit code that only a person can fix it.
         """
         self._left = {group for group in self._left if _signal_group(group, 0)}
         for child in self._children.values():

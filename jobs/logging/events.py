@@ -25,7 +25,7 @@ def _event(level: Level, meaning: str) -> Event:
 #: Name (`noun.verb`) → entry, in the order of a batch's life.
 EVENTS: Mapping[str, Event] = MappingProxyType(
     {
-        "column.doubtful": _event(
+        "column.suspected_typo": _event(
             "warning", "A column is not read, though its name looks like a misspelt one of ours."
         ),
         "row.invalid": _event("warning", "A manifest row cannot become a job; the others go on."),
@@ -122,14 +122,14 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "info", "A new token is in use: exchanged for the api-key, or read again from its file."
         ),
         "token.failed": _event("error", "The api-key could not be exchanged for a token."),
-        "ticket.unknown": _event(
+        "message.unknown": _event(
             "warning", "A message of another version's actor was dropped; the ledger brings its job back."
         ),
         "redis.ended": _event("warning", "Our own Redis has ended by itself; `why` is its last word."),
         "redis.restarted": _event("warning", "Our own Redis runs again."),
         "redis.down": _event("error", "Our own Redis does not start; it is tried again."),
         "redis.evicts": _event("error", "Redis would throw keys away when it is full: nothing is taken in."),
-        "redis.forgetful": _event(
+        "redis.not_durable": _event(
             "warning", "A restart or a crash of Redis would lose what it was told; `why` says how much."
         ),
         "redis.untold": _event(

@@ -28,7 +28,7 @@ class _Reader(Protocol):
     def dialect(self) -> Dialect: ...
 
     @property
-    def doubts(self) -> tuple[str, ...]: ...
+    def suspected_typos(self) -> tuple[str, ...]: ...
 
     def rows(self) -> Iterator[Row | BadRow]: ...
 
@@ -55,9 +55,9 @@ class Manifest:
         return self._reader.dialect
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def suspected_typos(self) -> tuple[str, ...]:
         """Columns that are not read though they look misspelt, a sentence each; of YAML and JSONL, keys met so far."""
-        return self._reader.doubts
+        return self._reader.suspected_typos
 
     @property
     def digest(self) -> str:

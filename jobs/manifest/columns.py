@@ -7,7 +7,7 @@ from jobs.manifest.addresses import picture_fault
 from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, misspelt, sku_rank, slot_of
 from jobs.records import Slot
 
-#: Columns whose spelling is looked at; nobody reads doubts about more, and each costs 40 microseconds and up.
+#: Columns whose spelling is looked at; nobody reads about more of them, and each costs 40 microseconds and up.
 _LOOKED_AT = 100
 #: Characters of a column's name.
 _NAME_CHARS = 200
@@ -132,13 +132,13 @@ def refuse_useless(made: Plan, first: str, doubtful: Sequence[str]) -> None:
     Args:
         made: the plan of its columns.
         first: what messages call the line of the names.
-        doubtful: its doubts, see `doubts`.
+        doubtful: its misspelt names, see `suspected_typos`.
 
     Raises:
         ColumnError: no column is known, or there is none for the person or for a garment.
     """
     known = [column_of(heading) for heading in made.columns]
-    near = "".join(f"; {doubt}" for doubt in doubtful)
+    near = "".join(f"; {typo}" for typo in doubtful)
     if not any(known):
         raise ColumnError(
             f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress{near}"
@@ -149,7 +149,7 @@ def refuse_useless(made: Plan, first: str, doubtful: Sequence[str]) -> None:
         raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
 
 
-def doubts(made: Plan) -> tuple[str, ...]:
+def suspected_typos(made: Plan) -> tuple[str, ...]:
     """Columns that only pass through, though their names look like misspelt ones that nothing else is named as.
 
     A misspelt garment would not be missed: the rest of its row is bought without it.

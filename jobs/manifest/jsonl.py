@@ -25,9 +25,9 @@ class JsonLines:
         self._names = Names()
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def suspected_typos(self) -> tuple[str, ...]:
         """Keys of the rows read so far that look like misspelt ones, a sentence each."""
-        return self._names.doubts
+        return self._names.suspected_typos
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order, bad ones among them; blank lines are left out."""

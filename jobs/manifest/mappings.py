@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import chain
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
-from jobs.manifest.columns import ColumnError, Fault, Plan, doubts, plan
+from jobs.manifest.columns import ColumnError, Fault, Plan, plan, suspected_typos
 from jobs.records import BadRow, Row
 
 #: A value as read: text, or a list or a mapping of values.
@@ -46,7 +46,7 @@ class Names:
     looked_at: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def suspected_typos(self) -> tuple[str, ...]:
         """Keys met so far that look misspelt, a sentence each, in order."""
         return tuple(dict.fromkeys(chain.from_iterable(self.looked_at.values())))
 
@@ -67,7 +67,7 @@ class Names:
     def _look_at(self, keys: tuple[str, ...]) -> None:
         if keys not in self.looked_at and len(self.looked_at) < _KEY_SETS:
             with suppress(ColumnError):
-                self.looked_at[keys] = doubts(_plan_of(keys))
+                self.looked_at[keys] = suspected_typos(_plan_of(keys))
 
     def _looked_up(self, fields: dict[str, str]) -> tuple[dict[str, str], Fault | None]:
         """The cells to check: pictures for names. What the names bring along is added to `fields`."""

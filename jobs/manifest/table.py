@@ -5,7 +5,7 @@ from itertools import islice
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import OURS, column_of
-from jobs.manifest.columns import ColumnError, Fault, Plan, doubts, plan, refuse_useless
+from jobs.manifest.columns import ColumnError, Fault, Plan, plan, refuse_useless, suspected_typos
 from jobs.manifest.content import Content
 from jobs.manifest.delimited import Record, records
 from jobs.manifest.lines import BOM, GB18030, encoding_of
@@ -46,8 +46,8 @@ class Table:
             self._plan = plan(tuple(names))
             self._ours = tuple(name for name in names if name.startswith(OURS))
             #: Columns that look like misspelt ones, a sentence each.
-            self.doubts = doubts(self._plan)
-            refuse_useless(self._plan, "the first line", self.doubts)
+            self.suspected_typos = suspected_typos(self._plan)
+            refuse_useless(self._plan, "the first line", self.suspected_typos)
         except ColumnError as error:
             raise ManifestError(f"{content.name}:{line}: {error}") from None
 

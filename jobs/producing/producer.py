@@ -57,7 +57,7 @@ class Produced:
     duplicate: int
     #: Rows of a batch that was there whose picture is another one now.
     changed: int
-    #: Tickets sent again because some were missing.
+    #: Wake-up messages sent again because some were missing.
     resent: int
     #: The manifest was read to its end: the batch is sealed.
     whole: bool
@@ -73,7 +73,7 @@ class Producer:
 
         Args:
             ledger: where rows go.
-            queue: where tickets go.
+            queue: where wake-up messages go.
             planner: makes jobs of rows.
             file_name: what the manifest is called in messages.
             output: where the batch's files belong, see jobs.results.output_place; empty: wherever workers write.
@@ -133,7 +133,7 @@ class Producer:
         *,
         stop: Callable[[], bool] = lambda: False,
     ) -> Produced:
-        """Admits every row and sends a ticket for each new job; `tell` hears the rows so far.
+        """Admits every row and sends a wake-up message for each new job; `tell` hears the rows so far.
 
         `stop` is asked before each row; once it says so nothing more is read or admitted, and the batch stays unsealed: the
         same manifest again goes on.
@@ -187,7 +187,7 @@ class Producer:
         )
 
     def _seal(self, batch_id: BatchId) -> int:
-        """Says that every row is in; returns how many tickets were missing."""
+        """Says that every row is in; returns how many wake-up messages were missing."""
         self._ledger.seal(batch_id)
         self._queue.export(batch_id)
         return self.send_missing()
@@ -234,8 +234,8 @@ class Producer:
         return admitted
 
     def send_missing(self) -> int:
-        """Sends tickets until there are as many as waiting jobs."""
-        return send_missing_tickets(self._ledger, self._queue)
+        """Sends wake-up messages until there are as many as waiting jobs."""
+        return send_missing_messages(self._ledger, self._queue)
 
     def _log_bad(self, batch_id: BatchId, bad: list[BadRow], before: int) -> int:
         for row in bad[: max(0, LOGGED_BAD_ROWS - before)]:
@@ -251,8 +251,8 @@ class Producer:
         return len(bad)
 
 
-def send_missing_tickets(ledger: Ledger, queue: Queue) -> int:
-    """Tops the submit queue up to one ticket for each waiting job; too many do no harm, too few would idle."""
+def send_missing_messages(ledger: Ledger, queue: Queue) -> int:
+    """Tops the submit queue up to one wake-up message for each waiting job; too many do no harm, too few would idle."""
     missing = ledger.queued_total() - queue.waiting(SUBMIT)
     return queue.submit("reconciled" for _ in range(missing)) if missing > 0 else 0
 

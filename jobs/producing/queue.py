@@ -1,6 +1,6 @@
 """The queue: Dramatiq messages in bulk.
 
-A message is a ticket: "there is a job to submit". It carries one request id, but the gate decides whose turn it is, so a
+A message only says: "there is a job to submit". It carries one request id, but the gate decides whose turn it is, so a
 message may be lost, doubled or late without harm. `Broker.enqueue` one by one is slow; here a chunk is two commands, in
 the envelope and under the keys that Dramatiq's own broker uses (tests hold the two together).
 """
@@ -35,7 +35,7 @@ class Queue:
         self._serial = count()
 
     def submit(self, request_ids: Iterable[str]) -> int:
-        """Sends one ticket for each job; returns how many."""
+        """Sends one wake-up message for each job; returns how many."""
         return self._send(SUBMIT, SUBMIT, request_ids)
 
     def export(self, batch_id: str) -> None:

@@ -191,7 +191,7 @@ def tell_durability(client: redis.Redis) -> Durability:
     if found.evicts:
         log.error("redis.evicts", policy=found.maxmemory_policy, needed=KEEPS_ALL)
     if found.gaps:
-        log.warning("redis.forgetful", why=found.gaps)
+        log.warning("redis.not_durable", why=found.gaps)
     if found.untold:
         log.warning("redis.untold", settings=found.untold)
     return found

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: By when the command under way must have ended, on the monotonic clock.
 _deadline: ContextVar[float | None] = ContextVar("_deadline", default=None)
-#: What no time mends; redis-py counts them among lost connections.
+#: What no time fixes; redis-py counts them among lost connections.
 _HOPELESS = (AuthenticationError, AuthorizationError)
 
 

@@ -126,7 +126,7 @@ def status_of(line: Mapping[str, Any]) -> str:
 
 
 def owner_of(line: Mapping[str, Any]) -> str:
-    """Who can mend the line's failure, or an empty string."""
+    """Who can fix the line's failure, or an empty string."""
     owner = str((line.get("error") or {}).get("owner", ""))
     return owner if owner in OWNER_LABELS else ""
 

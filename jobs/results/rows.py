@@ -63,7 +63,7 @@ class BatchRows:
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
         if any(entry.request_id and entry.request_id not in jobs for entry in entries):
             # Gone from the ledger: its rows are told by a newer entry, with that reason.
-            self._ledger.mend(self._batch_id)
+            self._ledger.fix(self._batch_id)
         left = self._ledger.left_rows(self._batch_id) if any(entry.row for entry in entries) else {}
         wanted: dict[int, Job | None] = {}
         for entry in entries:

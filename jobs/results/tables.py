@@ -26,7 +26,7 @@ STATUS_COLUMNS = (
     "vton_task_id",
     "vton_posted_at",
 )
-#: Those of failed.csv: what whoever mends it must know. A manifest's reader passes over all of ours.
+#: Those of failed.csv: what whoever fixes it must know. A manifest's reader passes over all of ours.
 REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at")
 #: A spreadsheet runs a cell whose first character is one of these, in any of the widths that people type; blanks and marks
 #: without a width before it do not count.

@@ -37,7 +37,7 @@ def test_a_redis_that_may_forget_is_used_with_one_warning(shop, elsewhere, setti
     ended = shop.vton("enqueue", shop.urls(2), **elsewhere.env())
     assert ended.code == 0
     (event,) = told(ended)
-    assert (event["event"], event["level"]) == ("redis.forgetful", "warning")
+    assert (event["event"], event["level"]) == ("redis.not_durable", "warning")
     assert event["why"][0].startswith(why)
 
 

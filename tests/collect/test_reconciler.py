@@ -50,7 +50,7 @@ def beside(act: Coroutine[Any, Any, None], *services: Reconciler) -> None:
 # -- one turn ------------------------------------------------------------------------------------------------
 
 
-def test_a_due_retry_waits_in_its_batch_again_and_has_a_ticket(heart: Heart, queue: Queue) -> None:
+def test_a_due_retry_waits_in_its_batch_again_and_has_a_message(heart: Heart, queue: Queue) -> None:
     heart.admit("a", ["p"])
     heart.submitted(task="t")
 
@@ -109,7 +109,7 @@ def test_an_unknown_job_is_bought_again_once_and_only_by_policy(
     assert heart.state(rid("p")) is JobState.UNKNOWN
 
 
-def test_missing_tickets_are_topped_up_and_no_more(heart: Heart, queue: Queue) -> None:
+def test_missing_messages_are_topped_up_and_no_more(heart: Heart, queue: Queue) -> None:
     heart.admit("a", ["p", "q", "r"])
     queue.submit([rid("p")])
     one = reconciler(heart.ledger, queue)

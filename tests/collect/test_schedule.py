@@ -23,7 +23,7 @@ from worker.collect.schedule import (
     PollSchedule,
     TryAgain,
     after_task,
-    foretell_ms,
+    predict_ms,
     unanswered_ms,
 )
 from worker.hidream.outcomes import Ended, SubFailure, SubFailureKind
@@ -36,17 +36,17 @@ def learnt(
     spread: float,
     *,
     samples: int = 50,
-    told: float = 0.0,
+    callback_share: float = 0.0,
     off: float = 1.0,
-    foretold: int = 0,
+    predicted: int = 0,
 ) -> Latency:
     return Latency(
         mean=math.log(median_ms),
         variance=spread * spread,
         samples=samples,
-        told=told,
+        callback_share=callback_share,
         off_variance=off * off,
-        foretold=foretold,
+        predicted=predicted,
     )
 
 
@@ -57,9 +57,9 @@ latencies = st.one_of(
         st.floats(1, 3_000_000),
         st.floats(0, 3),
         samples=st.integers(1, 1_000),
-        told=st.floats(0, 1),
+        callback_share=st.floats(0, 1),
         off=st.floats(0, 2),
-        foretold=st.integers(0, 100),
+        predicted=st.integers(0, 100),
     ),
 )
 
@@ -68,8 +68,8 @@ latencies = st.one_of(
 def test_polls_are_never_too_dense_nor_too_rare(
     latency: Latency | None, elapsed_ms: float, progress: float | None, callbacks: bool
 ) -> None:
-    foretold_ms = foretell_ms(progress, elapsed_ms)
-    wait_ms = SCHEDULE.next_ms(latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks)
+    predicted_ms = predict_ms(progress, elapsed_ms)
+    wait_ms = SCHEDULE.next_ms(latency, elapsed_ms, predicted_ms=predicted_ms, callbacks=callbacks)
     assert SHORTEST_POLL_MS <= wait_ms <= LONGEST_POLL_MS
     assert SCHEDULE.first_ms(latency, callbacks=callbacks) >= SHORTEST_POLL_MS
 
@@ -136,16 +136,19 @@ def test_a_cold_start_leaves_no_slot_idle_for_long(latency_s: int, idle_s: float
 
 
 def test_callbacks_are_relied_on_while_they_come() -> None:
-    proven, unproven = learnt(12_000, 0.3, told=RELIABLE), learnt(12_000, 0.3, told=RELIABLE - 0.01)
+    proven, unproven = (
+        learnt(12_000, 0.3, callback_share=RELIABLE),
+        learnt(12_000, 0.3, callback_share=RELIABLE - 0.01),
+    )
     polled = SCHEDULE.first_ms(unproven, callbacks=True)
     assert polled == SCHEDULE.first_ms(proven, callbacks=False)
     assert SCHEDULE.first_ms(proven, callbacks=True) > 2 * polled
     assert SCHEDULE.first_ms(None, callbacks=True) == SCHEDULE.first_ms(None, callbacks=False)
-    assert SCHEDULE.first_ms(learnt(12_000, 0.3, samples=2, told=1), callbacks=True) < 12_000
+    assert SCHEDULE.first_ms(learnt(12_000, 0.3, samples=2, callback_share=1), callbacks=True) < 12_000
 
 
 def test_a_task_that_was_asked_for_before_callbacks_were_proven_waits_for_its_own() -> None:
-    proven = learnt(12_000, 0.3, told=1)
+    proven = learnt(12_000, 0.3, callback_share=1)
     waited = SCHEDULE.next_ms(proven, 9_000, callbacks=True)
     assert waited == SCHEDULE.first_ms(proven, callbacks=True) - 9_000
     assert SCHEDULE.next_ms(proven, 9_000) < waited
@@ -156,18 +159,18 @@ def test_a_task_that_was_asked_for_before_callbacks_were_proven_waits_for_its_ow
 PROGRESSES = [(None, None), (0, None), (0.01, None), (0.5, 2_000), (0.25, 4_000), (1, None)]
 
 
-@pytest.mark.parametrize(("progress", "foretold_ms"), PROGRESSES)
-def test_progress_foretells_the_end(progress: float | None, foretold_ms: float | None) -> None:
-    assert foretell_ms(progress, 1_000) == foretold_ms
+@pytest.mark.parametrize(("progress", "predicted_ms"), PROGRESSES)
+def test_progress_foretells_the_end(progress: float | None, predicted_ms: float | None) -> None:
+    assert predict_ms(progress, 1_000) == predicted_ms
 
 
 def test_progress_that_has_proven_to_foretell_saves_polls_and_idle_time() -> None:
-    proven = learnt(12_000, 0.35, off=0.01, foretold=20)
+    proven = learnt(12_000, 0.35, off=0.01, predicted=20)
 
     def until(end_ms: float) -> tuple[int, float]:
         at, polls = float(SCHEDULE.first_ms(proven, callbacks=False)), 1
         while at < end_ms:
-            at += SCHEDULE.next_ms(proven, at, foretold_ms=foretell_ms(at / end_ms, at))
+            at += SCHEDULE.next_ms(proven, at, predicted_ms=predict_ms(at / end_ms, at))
             polls += 1
         return polls, at - end_ms
 
@@ -178,12 +181,12 @@ def test_progress_that_has_proven_to_foretell_saves_polls_and_idle_time() -> Non
 
 
 @pytest.mark.parametrize(
-    "latency", [learnt(12_000, 0.35, off=0.01, foretold=7), learnt(12_000, 0.35, off=0.2, foretold=50)]
+    "latency", [learnt(12_000, 0.35, off=0.01, predicted=7), learnt(12_000, 0.35, off=0.2, predicted=50)]
 )
 def test_progress_is_not_believed_unless_it_has_foretold_better_than_the_latency_does(
     latency: Latency,
 ) -> None:
-    assert SCHEDULE.next_ms(latency, 9_000, foretold_ms=30_000) == SCHEDULE.next_ms(latency, 9_000)
+    assert SCHEDULE.next_ms(latency, 9_000, predicted_ms=30_000) == SCHEDULE.next_ms(latency, 9_000)
 
 
 # -- after a task --------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from worker.collect.verdict import (
     DOUBT_MS,
     ENOUGH_ERRORS,
     ENOUGH_FETCHES,
+    ENOUGH_UNANSWERED,
     LONGEST_REFETCH_MS,
+    MANY_UNANSWERED,
     OUTAGE_PATIENCE_MS,
     PRESENT_MS,
     REFETCH_MS,
-    SURE,
-    VERY_SURE,
     FailedFetch,
     KeepAsking,
     Lost,
@@ -53,7 +53,7 @@ ALONE: dict[str, Any] = {
 
 TABLE = [
     ("404 alone for a minute, others answered", ALONE, "task_lost"),
-    ("the same, asked too few times", ALONE | {"unanswered": SURE - 1}, None),
+    ("the same, asked too few times", ALONE | {"unanswered": ENOUGH_UNANSWERED - 1}, None),
     ("the same for less than lost_after_s", ALONE | {"missing_ms": MINUTE - 1}, None),
     ("the first 404", {"missing": True, "unanswered": 1, "answered_ms": 1_000}, None),
     ("others answered, but not since the last 404", ALONE | {"answered_ms": 6_000}, None),
@@ -66,7 +66,7 @@ TABLE = [
     ("no answer for half an hour", {"since_ms": HALF_AN_HOUR}, "task_timeout"),
     ("no answer for half an hour, others answered", {"since_ms": HALF_AN_HOUR, "answered_ms": 0}, "task_timeout"),
     ("only 404 for half an hour, nobody else there", {"missing": True, "since_ms": HALF_AN_HOUR}, "task_lost"),
-    ("two polls, half an hour apart", {"since_ms": HALF_AN_HOUR, "unanswered": VERY_SURE - 1}, None),
+    ("two polls, half an hour apart", {"since_ms": HALF_AN_HOUR, "unanswered": MANY_UNANSWERED - 1}, None),
     ("the token refused for half an hour", {"auth": True, "since_ms": HALF_AN_HOUR}, None),
     ("the token refused, others answered", {"auth": True, "since_ms": HALF_AN_HOUR, "answered_ms": 0}, "task_timeout"),
 ]  # fmt: skip

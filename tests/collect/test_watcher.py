@@ -36,7 +36,7 @@ from worker.collect import watcher
 from worker.collect.collection import DISK_FULL, Collection
 from worker.collect.download import Downloader
 from worker.collect.reconciler import Reconciler
-from worker.collect.verdict import ENOUGH_FETCHES, INCOMPLETE_MS, SURE, VERY_SURE
+from worker.collect.verdict import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
 from worker.collect.watcher import Watcher
 from worker.hidream.client import PollClient
 from worker.hidream.token_exchange import ApiKeyExchange
@@ -427,7 +427,7 @@ def test_a_task_is_lost_only_when_it_is_missing_several_times_in_a_row(scene: Sc
     scene.others_are_answered()
     scene.polls("t", MISSING)
     job = run_to_end(scene, scene.submitted())
-    assert (job.state, scene.heard) == (JobState.FAILED, ["t"] * SURE)
+    assert (job.state, scene.heard) == (JobState.FAILED, ["t"] * ENOUGH_UNANSWERED)
     assert job.failure is not None
     assert (job.failure.kind, job.failure.owner, job.failure.retryable) == ("task_lost", Owner.VENDOR, True)
     assert scene.metrics.tasks.labels(status="lost")._value.get() == 1
@@ -435,7 +435,7 @@ def test_a_task_is_lost_only_when_it_is_missing_several_times_in_a_row(scene: Sc
 
 def test_an_old_task_may_be_missing_for_a_while(scene: Scene) -> None:
     scene.others_are_answered()
-    scene.polls("t", *[MISSING] * (SURE + 2), scene.done("one"))
+    scene.polls("t", *[MISSING] * (ENOUGH_UNANSWERED + 2), scene.done("one"))
     job = scene.submitted()
     scene.aged(job.request_id, submitted_ms=HOUR_MS)
     assert run_to_end(scene, job, lost_after_s=60).state is JobState.SUCCEEDED
@@ -455,7 +455,7 @@ STORMS = [
 def test_ten_minutes_without_any_answer_lose_no_task(scene: Scene, storm: Answer) -> None:
     tasks = ("t1", "t2", "t3")
     for task in tasks:
-        scene.polls(task, *[storm] * (VERY_SURE + 2), scene.done(task))
+        scene.polls(task, *[storm] * (MANY_UNANSWERED + 2), scene.done(task))
     jobs = [scene.submitted(task).request_id for task in tasks]
 
     async def act() -> None:
@@ -637,7 +637,7 @@ def test_an_old_task_is_given_up_without_answers_only_after_many(scene: Scene) -
     job = scene.submitted()
     scene.aged(job.request_id, unanswered_ms=HOUR_MS)
     job = run_to_end(scene, job, give_up_s=1800)
-    assert (job.state, len(scene.heard)) == (JobState.FAILED, VERY_SURE)
+    assert (job.state, len(scene.heard)) == (JobState.FAILED, MANY_UNANSWERED)
     assert job.failure is not None
     assert (job.failure.kind, job.paid_loss) == ("task_timeout", True)
     gate = scene.heart.gate()
@@ -662,7 +662,7 @@ def test_tasks_lost_in_a_row_pause_the_account(scene: Scene) -> None:
 
 
 def test_a_refused_token_opens_the_breaker_and_loses_no_task(scene: Scene) -> None:
-    scene.polls("t", *[raw(401, b"")] * (VERY_SURE + 1), scene.done("one"))
+    scene.polls("t", *[raw(401, b"")] * (MANY_UNANSWERED + 1), scene.done("one"))
     job = scene.submitted()
     scene.aged(job.request_id, submitted_ms=HOUR_MS)
     job = run_to_end(scene, job, give_up_s=1800)
@@ -681,7 +681,7 @@ def test_an_overdue_task_that_nobody_may_be_told_of_gives_its_slot_to_others(sce
 
     play(act())
     assert scene.heart.members("leases") == {}
-    assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "the token may be mended"
+    assert scene.heart.state(job.request_id) is JobState.SUBMITTED, "the token may be fixed"
 
 
 def test_a_task_that_nobody_may_be_told_of_is_given_up_when_others_are_answered(scene: Scene) -> None:
@@ -765,7 +765,7 @@ def test_a_picture_from_a_host_that_is_not_allowed_pauses_the_account_and_waits_
                 await until(lambda: "paused" in scene.heart.gate())
                 # Stopping lets what is under way finish.
 
-        async def mended() -> None:
+        async def fixed() -> None:
             async with scene.process(url=other.url):
                 scene.hurry(job.request_id)
                 await until(lambda: scene.heart.state(job.request_id) is JobState.SUCCEEDED)
@@ -778,7 +778,7 @@ def test_a_picture_from_a_host_that_is_not_allowed_pauses_the_account_and_waits_
         assert 5_000 < scene.heart.members("due")[job.request_id] - now_ms <= 10_000
         assert scene.heart.members("leases") == {}
         assert other.heard == []
-        play(mended())
+        play(fixed())
     assert scene.heard == ["t"], "the result was known"
 
 

@@ -108,7 +108,7 @@ def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: 
             _date_back(stage, batch, minutes=16)
         stage.until(
             lambda: time.time() > began + wrong_s,
-            "the setting is mended",
+            "the setting is fixed",
             within_s=wrong_s + 60,
             step_s=0.5,
         )
@@ -125,7 +125,7 @@ def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: 
             recovery_s=time.time() - back,
             ending=f"{told}; then {ending(stage, batch)}",
             broken=expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs),
-            note="recovery: from the mended setting until the batch was complete",
+            note="recovery: from the fixed setting until the batch was complete",
         )
 
 

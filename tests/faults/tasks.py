@@ -123,7 +123,7 @@ def _finish_resumed(stage: Stage, *batches: BatchId, within_s: float = 240) -> l
     return pauses
 
 
-@scenario(AREA, "statuses 5 and 6 for ever on three tasks; then mended, and asked again", idle_s=30)
+@scenario(AREA, "statuses 5 and 6 for ever on three tasks; then fixed, and asked again", idle_s=30)
 def odd_for_ever(folder: Path, *, jobs: int = 40, give_up_s: int = 10) -> Outcome:
     """They are asked for until `give_up_s`, told, and kept; the next batch asks the same tasks."""
     with Stage(folder, against_double(in_flight=5, env={"VTON_TASKS__GIVE_UP_S": str(give_up_s)})) as stage:

@@ -12,7 +12,7 @@ from tests.faults.stage import ROOT, Setup, Stage
 from tests.faults.verdict import judge
 from tests.faults.versions import left_in_queues
 
-#: The commit of 0.1.0: it knows no `clock` in the ledger, no foretold times, no drawer for other versions' tickets.
+#: The commit of 0.1.0: it knows no `clock` in the ledger, no predicted times, no drawer for other versions' messages.
 FIRST_RELEASE = "667a42e"
 #: Of the night's pairs, when the new processes come and when the old ones go.
 BOTH_FROM, NEW_ALONE_FROM = 60, 260

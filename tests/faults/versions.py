@@ -22,7 +22,7 @@ from tests.faults.verdict import judge
 STRANGE = {"shade": "navy", "plan_v9": '{"steps":[1,2]}', "score_ms": "0.5"}
 #: What an older version has not written into a job: all of it can be done without.
 NEWER_IN_JOBS = (
-    "attempts", "begun_ms", "fetches", "foretold_ms", "hinted", "hint_task", "op", "passed", "polled_ms", "polls",
+    "attempts", "begun_ms", "fetches", "predicted_ms", "hinted", "hint_task", "op", "passed", "polled_ms", "polls",
     "queued_ms", "source", "turned_away", "turned_ms", "unanswered", "unanswered_ms", "was",
 )  # fmt: skip
 NEWER_IN_GATE = (
@@ -163,11 +163,11 @@ SPOILT: tuple[Mapping[str, str | None], ...] = (
 )
 
 
-@scenario("versions", "job hashes that cannot be read at all, mended after a while")
+@scenario("versions", "job hashes that cannot be read at all, fixed after a while")
 def _unreadable(folder: Path) -> Outcome:
     """All others go on, no process ends, the log names the spoilt ones.
 
-    Those under way wait until they are mended and then end well; nothing was bought of those that waited in line, so they
+    Those under way wait until they are fixed and then end well; nothing was bought of those that waited in line, so they
     may end at once, with that reason.
     """
     with Stage(folder, Setup(in_flight=20, latency_s=1.5)) as stage:
@@ -203,7 +203,7 @@ def _unreadable(folder: Path) -> Outcome:
         )
         for rid, fields in kept.items():
             _mend(stage, rid, fields)
-        mended = stage.finish(batch, within_s=120)
+        fixed = stage.finish(batch, within_s=120)
         broken = [f"processes ended by a hash: {starts}"] if starts else []
         ends = Counter(_end(job) for rid, job in stage.jobs(batch).items() if rid in kept)
         allowed = {"succeeded", f"failed: {UNREADABLE}"}
@@ -215,10 +215,10 @@ def _unreadable(folder: Path) -> Outcome:
         return Outcome(
             verdict=judge(stage, batch),
             faults=len(kept),
-            recovery_s=mended,
+            recovery_s=fixed,
             broken=broken,
             note=f"the other {others} had their picture {went_on:.0f} s later; spoilt ones ended as"
-            f" {', '.join(f'{n} {end}' for end, n in ends.items())}; recovery: from mending them to the end of the batch",
+            f" {', '.join(f'{n} {end}' for end, n in ends.items())}; recovery: from fixing them to the end of the batch",
         )
 
 

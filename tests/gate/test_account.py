@@ -18,7 +18,7 @@ from jobs.gate.account import (
     suspect_token,
     unpause,
 )
-from jobs.gate.rest import LONGEST_S, SHORTEST_S, Rest
+from jobs.gate.local_backoff import LONGEST_S, SHORTEST_S, LocalBackoff
 from jobs.ledger import Ledger, steps
 from jobs.records import JobState, TaskId
 from tests.heart import Answer, Heart, failure, rid
@@ -372,7 +372,7 @@ class Clock:
 
 def test_a_process_that_cannot_send_rests_twice_as_long_each_time_until_it_is_answered() -> None:
     clock = Clock()
-    rest = Rest(clock)
+    rest = LocalBackoff(clock)
     assert rest.left_s() == 0
     lasted = []
     for _ in range(7):
@@ -395,7 +395,7 @@ def test_a_process_that_rests_leaves_its_permits_to_others_and_wakes_when_it_sto
 ) -> None:
     heart.admit("a", MANY)
     limits = LimitSettings(in_flight=100, images_per_minute=1e6)
-    rest = Rest(Clock())
+    rest = LocalBackoff(Clock())
     sick = Gate(ledger, limits, submit_timeout_s=60, rest=rest)
     well = Gate(ledger, limits, submit_timeout_s=60)
     permit = sick.acquire()
@@ -464,7 +464,7 @@ def test_a_good_probe_closes_it(account: Heart) -> None:
     assert taken.breaker_closed
     assert not {"breaker", "probe", "probe_at", "probe_wait", "streak"} & account.gate().keys()
     account.granted()
-    assert account.ledger.client.llen(account.ledger.key("bell")) > 0, "the waiters are rung"
+    assert account.ledger.client.llen(account.ledger.key("wakeups")) > 0, "the waiters are rung"
 
 
 def test_a_refusal_of_the_job_itself_closes_it_too(account: Heart) -> None:

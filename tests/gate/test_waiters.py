@@ -164,7 +164,7 @@ def test_whoever_begins_to_wait_while_the_process_stops_does_not_wait(ledger: Le
         answer = ask(token)
         if not asked:
             ours.stop()
-            ledger.client.delete(ours._own_bell)
+            ledger.client.delete(ours._own_wakeups)
         asked.append(token)
         return answer
 

@@ -1,6 +1,7 @@
 """What HiDream has sold us and the ledger does not have yet: kept on disk, written when Redis is back, never twice."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -46,6 +47,18 @@ def answers(tmp_path: Path) -> AcceptedAnswers:
     return AcceptedAnswers(tmp_path)
 
 
+def outstanding(folder: Path) -> list[dict[str, Any]]:
+    """The answers in the folder that nobody has written off."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((folder / FOLDER).glob("*.jsonl")):
+        for entry in map(json.loads, filter(None, path.read_text().split("\n"))):
+            if "recorded" in entry:
+                found.pop(entry["recorded"], None)
+            else:
+                found[entry["key"]] = entry
+    return list(found.values())
+
+
 def files(folder: Path) -> list[Path]:
     return sorted((folder / FOLDER).glob("*"))
 
@@ -72,20 +85,89 @@ def wait_until(true: Callable[[], Any]) -> None:
 # -- the folder ----------------------------------------------------------------------------------------------
 
 
-def test_an_answer_is_a_file_of_its_owner_alone(
+def test_answers_stand_in_a_journal_of_their_owner_alone_until_the_ledger_has_them(
     heart: Heart, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
     heart.admit("a", ["x"])
     kept = answers.keep(answer_to(heart, heart.submitting()))
     answers.secure(kept)
     [path] = files(tmp_path)
-    assert str(path) == kept
-    assert path.name.startswith(rid("x"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [entry["task_id"] for entry in outstanding(tmp_path)] == ["t-1"]
     answers.forget(kept)
+    assert outstanding(tmp_path) == []
+    answers.forget(kept)
+
+
+def test_a_journal_goes_when_its_process_has_ended_and_the_ledger_has_all_of_it(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x", "y"])
+    for task in ("t-1", "t-2"):
+        answers.keep(answer_to(heart, heart.submitting(), task))
+    others = AcceptedAnswers(tmp_path)
+    assert others.bring_in(heart.ledger) == 2
+    assert len(files(tmp_path)) == 1, "its process lives, and may go on writing"
+    assert answers._journal is not None
+    os.close(answers._journal.descriptor)
+    assert others.bring_in(heart.ledger) == 0
     assert files(tmp_path) == []
-    answers.forget(kept)
+
+
+def test_a_long_journal_that_is_done_with_gives_way_to_a_new_one(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.ledger.accepted_answers.JOURNAL_BYTES", 400)
+    heart.admit("a", ["x"])
+    answer = answer_to(heart, heart.submitting())
+    for _ in range(20):
+        first, second = answers.keep(answer), answers.keep(answer)
+        answers.forget(first)
+        answers.forget(second)
+    [path] = files(tmp_path)
+    assert path.stat().st_size < 2_000
+
+
+def test_a_journal_that_somebody_removed_is_begun_anew(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x"])
+    answer = answer_to(heart, heart.submitting())
+    answers.forget(answers.keep(answer))
+    [path] = files(tmp_path)
+    path.unlink()
+    answers.keep(answer)
+    assert len(outstanding(tmp_path)) == 1
+
+
+def test_a_line_that_the_disk_has_cut_off_spoils_no_other(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x", "y"])
+    answers.keep(answer_to(heart, heart.submitting(), "t-1"))
+    [path] = files(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    answers.keep(answer_to(heart, heart.submitting(), "t-2"))
+    with structlog.testing.capture_logs() as events:
+        assert answers.bring_in(heart.ledger) == 1
+    assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
+
+
+def test_a_file_that_an_earlier_version_left_is_brought_in(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+) -> None:
+    heart.admit("a", ["x"])
+    answers.keep(answer_to(heart, heart.submitting()))
+    [entry] = outstanding(tmp_path)
+    for path in files(tmp_path):
+        path.unlink()
+    del entry["key"]
+    (tmp_path / FOLDER / f"{rid('x')}-01234567.json").write_text(json.dumps(entry))
+    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
+    assert heart.job(rid("x")).task_id == "t-1"
+    assert files(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(heart: Heart, tmp_path: Path) -> None:
@@ -118,7 +200,7 @@ def test_an_answer_whose_worker_died_is_recorded_as_if_it_lived(
     job = heart.job(rid("x"))
     assert (job.state, job.task_id, job.sub_task_ids) == (JobState.SUBMITTED, "t-1", ("s-1",))
     assert heart.spent("a") == 1
-    assert files(tmp_path) == []
+    assert outstanding(tmp_path) == []
     assert answers.bring_in(heart.ledger) == 0
 
 
@@ -147,7 +229,7 @@ def test_an_answer_that_comes_late_has_its_task_asked_for(
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
     assert heart.ask().kind == "empty", "it is not bought again"
     assert list(heart.members("due")) == [rid("x")]
-    assert files(tmp_path) == []
+    assert outstanding(tmp_path) == []
 
 
 def test_whoever_is_about_to_buy_it_again_asks_for_the_task_instead(
@@ -184,7 +266,7 @@ def test_an_answer_that_the_ledger_has_already_changes_nothing(
     before = heart.snapshot()
     assert bring(heart, answers, answer) == 1
     assert heart.snapshot() == before
-    assert files(tmp_path) == []
+    assert outstanding(tmp_path) == []
 
 
 @pytest.mark.parametrize("other", [{"ledger_id": "another"}, {"request_id": RequestId("nobody's")}])
@@ -194,15 +276,15 @@ def test_an_answer_of_another_ledger_stays_where_it_is_and_is_told_once(
     heart.admit("a", ["x"])
     permit = heart.submitting()
     before = heart.snapshot()
-    kept = answers.keep(answer_to(heart, permit, **({"claim": "none"} | other)))
+    answers.keep(answer_to(heart, permit, **({"claim": "none"} | other)))
     with structlog.testing.capture_logs() as events:
         assert [answers.bring_in(heart.ledger) for _ in range(3)] == [0, 0, 0]
     assert [each["event"] for each in events] == ["answer.unsaved"]
     assert heart.snapshot() == before
-    assert [str(path) for path in files(tmp_path)] == [kept]
+    assert len(outstanding(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"task_id": "t"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"task_id": "t"}', b"\xff"])
 def test_what_cannot_be_read_stays_and_is_told_once(
     heart: Heart, answers: AcceptedAnswers, tmp_path: Path, content: bytes
 ) -> None:
@@ -212,7 +294,7 @@ def test_what_cannot_be_read_stays_and_is_told_once(
     with structlog.testing.capture_logs() as events:
         assert [answers.bring_in(heart.ledger) for _ in range(2)] == [1, 0], "the others are brought in"
     assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
-    assert [path.name for path in files(tmp_path)] == ["broken.json"]
+    assert (tmp_path / FOLDER / "broken.json").read_bytes() == content
 
 
 # -- Redis is away -------------------------------------------------------------------------------------------
@@ -298,13 +380,13 @@ def test_an_accepted_answer_is_kept_and_written_when_redis_is_back(
     wait_until(lambda: files(tmp_path))
     threading.Event().wait(1)
     assert heart.state(rid("x")) is JobState.SUBMITTING
-    assert json.loads(files(tmp_path)[0].read_bytes())["task_id"] == "t-1"
+    assert [entry["task_id"] for entry in outstanding(tmp_path)] == ["t-1"]
     back(far)
     thread.join(PATIENT_S)
     assert not thread.is_alive()
     job = heart.job(rid("x"))
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
-    assert files(tmp_path) == []
+    assert outstanding(tmp_path) == []
 
 
 def test_any_other_answer_is_recorded_once_when_redis_is_back(
@@ -377,7 +459,7 @@ def test_a_worker_killed_between_answer_and_record_has_bought_it_once_and_for_al
     killed = worker("submit", VTON_FAILPOINT="replied:2")
     try:
         killed.wait(PATIENT_S)
-        assert len(files(tmp_path / ".vton")) == 1
+        assert len(outstanding(tmp_path / ".vton")) == 1
     finally:
         killed.kill()
     workers = [worker("submit"), worker("collect")]
@@ -392,7 +474,7 @@ def test_a_worker_killed_between_answer_and_record_has_bought_it_once_and_for_al
     assert json.loads(shop.vton("status", batch, "--json").out)["counts"] == {"succeeded": 3}
     assert set(vendor.bought().values()) == {1}
     assert len(vendor.submits) == 3
-    assert files(tmp_path / ".vton") == []
+    assert outstanding(tmp_path / ".vton") == []
     said = "".join(path.read_text() for path in tmp_path.glob("*.log"))
     assert "answer.adopted" in said
     assert "Traceback" not in said

@@ -22,7 +22,7 @@ def test_a_holder_that_died_before_the_intent_sent_nothing(heart: Heart) -> None
     assert heart.members("leases") == heart.members("posting") == {}
     assert (heart.spent("a"), heart.spent_on()) == (0, 0)
     assert heart.begin(rid("x"), permit.claim) == "fenced"
-    assert heart.ledger.client.llen(heart.ledger.key("bell")) > 0
+    assert heart.ledger.client.llen(heart.ledger.key("wakeups")) > 0
 
 
 def test_a_holder_that_died_after_the_intent_may_have_bought(heart: Heart) -> None:

@@ -172,12 +172,14 @@ def test_the_latency_of_a_task_is_learnt_once(heart: Heart) -> None:
 def test_how_far_off_a_tasks_progress_was_is_learnt_by_its_first_word(heart: Heart) -> None:
     heart.admit("a", ["x", "y"])
     job = heart.submitted()
-    for foretold_ms in (8_000, 9_900):
-        assert heart.ledger.run(steps.defer(job.request_id, 1, task_id=job.task_id, foretold_ms=foretold_ms))
+    for predicted_ms in (8_000, 9_900):
+        assert heart.ledger.run(
+            steps.defer(job.request_id, 1, task_id=job.task_id, predicted_ms=predicted_ms)
+        )
     assert heart.ledger.run(steps.ended(job.request_id, job.task_id, ["u"], "poll", 10_000))
     latency = heart.ledger.run(steps.take_due(1)).latency
     assert latency is not None
-    assert latency.foretold == 1
+    assert latency.predicted == 1
     assert latency.off_mean == pytest.approx(math.log(10_000 / 8_000), abs=1e-4)
 
 
@@ -300,7 +302,7 @@ def _settled(snapshot: dict[str, Any]) -> dict[str, Any]:
     return {
         key: _without_clocks(key.partition(":")[0], content)
         for key, content in snapshot.items()
-        if key not in {"bell", "watch"}
+        if key not in {"wakeups", "watch"}
     }
 
 

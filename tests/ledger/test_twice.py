@@ -78,7 +78,7 @@ def _broken(heart: Heart) -> Call[Any]:
     heart.admit("a", ["y"], 2, seal=True)
     heart.ledger.client.delete(heart.ledger.key("job", X))
     heart.ledger.client.hdel(heart.ledger.key("job", rid("y")), "refs")
-    return Call(script("jobs.ledger", "mend"), ("a",), list)
+    return Call(script("jobs.ledger", "fix"), ("a",), list)
 
 
 def _admit(heart: Heart) -> Call[Any]:
@@ -126,13 +126,13 @@ CASES: list[tuple[str, Callable[[Heart], Call[Any]]]] = [
     ("cancel", lambda _: steps.cancel("a", X)),
     ("cancel", _left_alone),
     ("deactivate", _complete),
-    ("defer", _of_a_task(steps.defer(X, 1_000, foretold_ms=9, odd="5", incomplete="1 0"))),
+    ("defer", _of_a_task(steps.defer(X, 1_000, predicted_ms=9, odd="5", incomplete="1 0"))),
     ("defer", _of_a_task(steps.defer(X, 1_000, answered=False, missing_since_ms=1))),
     ("ended", _ended),
     ("hint", _of_a_task(steps.hint(X, TASK))),
     ("hint", _adopt),
     ("keep_task", _late),
-    ("mend", _broken),
+    ("fix", _broken),
     ("open_batch", _open),
     ("reconcile", _dead),
     ("recover", _recovered),
@@ -150,7 +150,7 @@ CASES: list[tuple[str, Callable[[Heart], Call[Any]]]] = [
 
 
 #: What they answer the second time is told to nobody, or is what is true then.
-ANSWERS_OTHERWISE = {"admit", "mend", "open_batch"}
+ANSWERS_OTHERWISE = {"admit", "fix", "open_batch"}
 
 
 @pytest.mark.parametrize(("name", "ready"), CASES)

@@ -147,7 +147,7 @@ def test_a_column_that_looks_misspelt_is_doubted(opened, names, doubts):
     expected = tuple(
         f"the column “{name}” is not read; did you mean {column}?" for name, column in doubts.items()
     )
-    assert manifest.doubts == expected
+    assert manifest.suspected_typos == expected
 
 
 def test_a_table_without_a_person_says_which_name_is_nearly_one(opened):
@@ -180,9 +180,9 @@ def test_the_columns_that_a_batch_has_added_are_passed_over(opened):
 )
 def test_keys_that_look_misspelt_are_doubted_when_they_are_met(opened, name, content):
     manifest = opened(content, name)
-    assert manifest.doubts == ()
+    assert manifest.suspected_typos == ()
     assert len(list(manifest.rows())) == 2
-    assert manifest.doubts == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
+    assert manifest.suspected_typos == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
 
 
 def test_rows_that_all_have_other_keys_are_not_all_looked_at(opened):
@@ -191,9 +191,9 @@ def test_rows_that_all_have_other_keys_are_not_all_looked_at(opened):
     )
     manifest = opened("\n".join(rows), "night.jsonl")
     assert len(list(manifest.rows())) == 1000
-    assert manifest.doubts == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
+    assert manifest.suspected_typos == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
 
 
 def test_a_row_of_thousands_of_nearly_known_columns_costs_no_time(opened):
     names = ",".join(f"lower_clothe{n}" for n in range(20_000))
-    assert len(opened(f"sku,person,dress,{names}\n").doubts) <= 100
+    assert len(opened(f"sku,person,dress,{names}\n").suspected_typos) <= 100

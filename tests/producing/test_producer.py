@@ -60,7 +60,7 @@ def producer(make: Callable[..., Producer]) -> Producer:
     return make()
 
 
-def test_every_row_is_admitted_and_every_job_has_a_ticket(
+def test_every_row_is_admitted_and_every_job_has_a_message(
     producer: Producer, ledger: Ledger, queue: Queue
 ) -> None:
     rows = 2 * CHUNK + 30
@@ -96,7 +96,7 @@ def test_the_same_manifest_again_changes_nothing(producer: Producer, heart: Hear
     assert queue.waiting(SUBMIT) == 40
 
 
-def test_the_same_manifest_again_sends_the_tickets_that_were_lost(
+def test_the_same_manifest_again_sends_the_messages_that_were_lost(
     producer: Producer, queue: Queue, ledger: Ledger
 ) -> None:
     producer.feed(Rows(many(40)), NIGHT)

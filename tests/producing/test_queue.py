@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
-from jobs.producing.producer import send_missing_tickets
+from jobs.producing.producer import send_missing_messages
 from jobs.producing.queue import CHUNK, COLLECT, EXPORT, SUBMIT, Queue, envelope
 from jobs.redis.client import connect
 from tests.heart import Heart, rid
-from worker.actors import STRANGER, TicketBroker, declare
+from worker.actors import STRANGER, TolerantBroker, declare
 
 
 @pytest.fixture
 def broker(redis_settings: RedisSettings) -> Iterator[RedisBroker]:
     client = connect(redis_settings, db=redis_settings.queue_db, decode=False)
-    found = TicketBroker(client=client, namespace=redis_settings.prefix, middleware=[])
+    found = TolerantBroker(client=client, namespace=redis_settings.prefix, middleware=[])
     yield found
     found.close()
     client.close()
@@ -77,7 +77,7 @@ def test_it_lies_where_dramatiqs_own_broker_would_have_put_it(
     assert set(ours["options"]) == set(theirs["options"]) == {"redis_message_id"}
 
 
-def test_every_ticket_is_a_message_of_its_own_in_the_order_sent(
+def test_every_wake_up_is_a_message_of_its_own_in_the_order_sent(
     queue: Queue, redis_settings: RedisSettings
 ) -> None:
     names = [rid(f"p{number}") for number in range(2 * CHUNK + 7)]
@@ -148,17 +148,17 @@ def test_a_message_of_another_versions_actor_is_dropped_and_told(broker: RedisBr
             assert done.wait(20)
         finally:
             worker.stop()
-    assert {"event": "ticket.unknown", "actor": "poll", "log_level": "warning"} in events
+    assert {"event": "message.unknown", "actor": "poll", "log_level": "warning"} in events
     assert broker.client.zcard(f"{broker.namespace}:{COLLECT}.XQ") == 0, "nothing is a dead letter"
 
 
-def test_lost_tickets_are_sent_again_and_spare_ones_are_not(
+def test_lost_messages_are_sent_again_and_spare_ones_are_not(
     ledger: Ledger, queue: Queue, heart: Heart
 ) -> None:
     heart.admit("a", ["x", "y", "z"])
-    assert send_missing_tickets(ledger, queue) == 3
-    assert send_missing_tickets(ledger, queue) == 0
+    assert send_missing_messages(ledger, queue) == 3
+    assert send_missing_messages(ledger, queue) == 0
     queue._client.ltrim(f"{queue._namespace}:{SUBMIT}", 0, 0)
-    assert send_missing_tickets(ledger, queue) == 2
+    assert send_missing_messages(ledger, queue) == 2
     heart.granted()
-    assert send_missing_tickets(ledger, queue) == 0
+    assert send_missing_messages(ledger, queue) == 0

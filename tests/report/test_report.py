@@ -116,13 +116,13 @@ def test_a_finished_row_shows_person_garment_and_result(sheet, tmp_path):
 
 def test_a_gap_says_why_whose_it_is_and_whether_again_helps(sheet):
     page = sheet(failed(1), failed(2, "rejected", owner="merch", retryable=False, message="Moderation."))
-    assert "No picture came. To be mended by HiDream Running it again may help no_result 1004" in page.text
-    assert "Moderation. To be mended by Merchandising Running it again will not help" in page.text
+    assert "No picture came. To be fixed by HiDream Running it again may help no_result 1004" in page.text
+    assert "Moderation. To be fixed by Merchandising Running it again will not help" in page.text
 
 
 def test_a_row_that_may_be_paid_for_does_not_ask_to_be_run_again(sheet):
     page = sheet(failed(1, "unknown", owner="ops", message="HiDream did not answer."))
-    assert "To be mended by Operations Running it again buys nothing: operations decide" in page.text
+    assert "To be fixed by Operations Running it again buys nothing: operations decide" in page.text
 
 
 @pytest.mark.parametrize("status", ["unknown", "cancelled", "queued", "submitting", "submitted", "invalid"])

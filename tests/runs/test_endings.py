@@ -130,7 +130,7 @@ def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_fin
     plan = json.loads(shop.vton("plan", str(batch.folder / "failed.csv"), "--json").out)
     assert (plan["rows"], plan["invalid"]) == (2, 0)
 
-    # Mended at the vendor's: `vton retry`, and the same command again.
+    # Fixed at the vendor's: `vton retry`, and the same command again.
     ends["fails"] = 1
     assert "1 jobs wait again" in shop.vton("retry", batch.folder.name).out
     batch = shop.run("night.csv", code=6)

@@ -445,11 +445,11 @@ def test_an_error_of_our_own_after_an_accepted_answer_keeps_the_task_and_never_l
 
 @pytest.mark.parametrize("answer", [says({"code": 2004}), raw(429, Retry_After="1"), says({"code": 1051})])
 def test_an_error_of_our_own_after_a_refusal_sets_the_job_aside(desk: Desk, answer: Answer) -> None:
-    desk.answers(spoilt(desk, "bell", answer))
+    desk.answers(spoilt(desk, "wakeups", answer))
     assert desk.submit()
     assert desk.heart.state(rid("p")) in {JobState.UNKNOWN, JobState.QUEUED, JobState.FAILED}
     assert desk.heart.members("posting") == {}
-    desk.heart.ledger.client.unlink(desk.heart.ledger.key("bell"))
+    desk.heart.ledger.client.unlink(desk.heart.ledger.key("wakeups"))
     desk.heart.score("leases", rid("p"), 0)
     desk.answers(accepted("t-2"), accepted("t-3"))
     desk.heart.gate(closed_until=0)

@@ -18,7 +18,7 @@ from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
 from jobs.records import SavedPicture
 from worker.collect.allowed_hosts import CheckedTransport, ForbiddenAddressError, Hosts
-from worker.hidream.pool import Lanes
+from worker.hidream.pool import TransportPool
 from worker.hidream.transport import (
     MAX_CONNECTIONS,
     make_request,
@@ -103,7 +103,7 @@ class Downloader:
         self._decoding = threading.Lock()
         self._connect_s = hidream.connect_timeout_s
         self._ssl_context = ssl_context
-        self._lanes = Lanes(self._open, connections)
+        self._pool = TransportPool(self._open, connections)
 
     async def fetch(self, address: str) -> Fetched:
         """Fetches one picture, `download_timeout_s` at most for each address tried.
@@ -120,7 +120,7 @@ class Downloader:
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._lanes.aclose()
+        await self._pool.aclose()
 
     def _open(self) -> httpx.AsyncHTTPTransport:
         return CheckedTransport(self._hosts, self._ssl_context)
@@ -158,7 +158,7 @@ class Downloader:
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
-                self._lanes.lane() as transport,
+                self._pool.transport() as transport,
                 sent(transport, make_request("GET", url, connect_s=self._connect_s)) as response,
             ):
                 return _objection(response, self._max_bytes) or await self._pour(response, spool)

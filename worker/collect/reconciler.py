@@ -11,7 +11,7 @@ from jobs.gate.account import pause, unpause
 from jobs.ledger import Ledger, steps
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.pictures.store import PictureStore
-from jobs.producing.producer import send_missing_tickets
+from jobs.producing.producer import send_missing_messages
 from jobs.producing.queue import Queue
 from jobs.redis.client import translated
 from worker.collect.collection import DISK_FULL
@@ -68,7 +68,7 @@ class Reconciler:
                 self.ask_for_exports()
 
     def reconcile(self) -> None:
-        """One turn: dead holders, due retries, the unknown policy, broken jobs, lost tickets, a disk with room again."""
+        """One turn: dead holders, due retries, the unknown policy, broken jobs, lost messages, a disk with room again."""
         tasks = self._settings.tasks
         moved = self._ledger.run(steps.reconcile(policy=tasks.unknown_policy, quiet_s=tasks.unknown_quiet_s))
         for request_id in moved.redriven:
@@ -80,13 +80,13 @@ class Reconciler:
         if self._ledger.has_broken_jobs():
             self._mend()
         if moved.queued:
-            send_missing_tickets(self._ledger, self._queue)
+            send_missing_messages(self._ledger, self._queue)
         self._look_at_disk()
 
     def _mend(self) -> None:
         """Batches whose rows lead to broken jobs; what no batch wants is nobody's."""
         for batch_id in self._ledger.active_batches():
-            for request_id in self._ledger.mend(batch_id):
+            for request_id in self._ledger.fix(batch_id):
                 log.error("job.unreadable", request_id=request_id, why="the ledger has lost its record")
         self._ledger.client.delete(self._ledger.key("broken"))
 

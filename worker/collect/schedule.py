@@ -24,11 +24,11 @@ POLL_COST = 0.002
 EARLY_MS = 1_000
 EARLY_STEP_MS = 250
 EARLY_GROWTH = 0.1
-#: A task's own progress foretells its end. It is believed once it has foretold so many, and while that leaves less than
+#: A task's own progress predicts its end. It is believed once it has predicted so many, and while that leaves less than
 #: this share of the spread; then one early poll shows when to ask again.
-ENOUGH_FORETOLD = 8
+ENOUGH_PREDICTED = 8
 NARROWER = 0.5
-FORETELLING_Z = -2.0
+PREDICTED_Z = -2.0
 LEAST_OFF = 0.015
 #: Progress below this says too little of the end.
 LEAST_PROGRESS = 0.05
@@ -65,20 +65,20 @@ class PollSchedule:
         mean, spread = self._shape(latency)
         if callbacks and self.relies_on_callbacks(latency):
             return int(math.exp(mean + CALLBACK_Z * spread)) + CALLBACK_GRACE_MS
-        z = FORETELLING_Z if _foretells(latency) else FIRST_Z
+        z = PREDICTED_Z if _predicts(latency) else FIRST_Z
         plausible = math.exp(mean + z * spread)
         return max(SHORTEST_POLL_MS, int(plausible if _learnt(latency) else min(EARLY_MS, plausible)))
 
     def relies_on_callbacks(self, latency: Latency | None) -> bool:
         """Whether callbacks have proven to arrive; until then, and when they stop, polls go on as if there were none."""
-        return latency is not None and _learnt(latency) and latency.told >= RELIABLE
+        return latency is not None and _learnt(latency) and latency.callback_share >= RELIABLE
 
     def next_ms(
         self,
         latency: Latency | None,
         elapsed_ms: float,
         *,
-        foretold_ms: float | None = None,
+        predicted_ms: float | None = None,
         callbacks: bool = False,
     ) -> int:
         """From a poll that found the task under way, `elapsed_ms` after acceptance, to the next one.
@@ -86,7 +86,7 @@ class PollSchedule:
         Args:
             latency: what the account's tasks have taught.
             elapsed_ms: since acceptance.
-            foretold_ms: the task's whole time as its progress foretells it, see `foretell_ms`.
+            predicted_ms: the task's whole time as its progress predicts it, see `predict_ms`.
             callbacks: the task has been given a callback address.
         """
         if callbacks and self.relies_on_callbacks(latency):
@@ -94,8 +94,8 @@ class PollSchedule:
             if until_lost > SHORTEST_POLL_MS:
                 return int(min(LONGEST_POLL_MS, until_lost))
         mean, spread = self._shape(latency)
-        if latency is not None and foretold_ms is not None and _foretells(latency):
-            mean = math.log(foretold_ms) + latency.off_mean
+        if latency is not None and predicted_ms is not None and _predicts(latency):
+            mean = math.log(predicted_ms) + latency.off_mean
             spread = max(LEAST_OFF, math.sqrt(latency.off_variance))
         plausible = math.exp(mean + FIRST_Z * spread)
         tail = max(0.0, elapsed_ms - math.exp(mean + TAIL_Z * spread))
@@ -113,7 +113,7 @@ class PollSchedule:
         return latency.mean, max(LEAST_SPREAD, math.sqrt(latency.variance))
 
 
-def foretell_ms(progress: float | None, elapsed_ms: float) -> float | None:
+def predict_ms(progress: float | None, elapsed_ms: float) -> float | None:
     """A task's whole time if it goes on as it went so far; None when its progress tells nothing."""
     if progress is None or not LEAST_PROGRESS <= progress < 1 or elapsed_ms <= 0:
         return None
@@ -124,12 +124,12 @@ def _learnt(latency: Latency | None) -> bool:
     return latency is not None and latency.samples >= ENOUGH_SAMPLES
 
 
-def _foretells(latency: Latency | None) -> bool:
-    """Whether tasks' progress has proven to foretell their ends better than the account's latency does."""
+def _predicts(latency: Latency | None) -> bool:
+    """Whether tasks' progress has proven to predict their ends better than the account's latency does."""
     return (
         latency is not None
         and _learnt(latency)
-        and latency.foretold >= ENOUGH_FORETOLD
+        and latency.predicted >= ENOUGH_PREDICTED
         and latency.off_variance < NARROWER**2 * latency.variance
     )
 

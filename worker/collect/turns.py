@@ -20,7 +20,7 @@ from worker.collect.schedule import (
     PollSchedule,
     TryAgain,
     after_task,
-    foretell_ms,
+    predict_ms,
     unanswered_ms,
 )
 from worker.collect.verdict import (
@@ -119,17 +119,17 @@ class Turns:
             # Before it is put off: from then on it may be due again.
             why = f"several tasks have the status {pending.odd}, which nobody has documented"
             await self._doubt("odd", why, job.request_id)
-        foretold_ms = None if job.asked_ms else foretell_ms(pending.progress, elapsed_ms)
+        predicted_ms = None if job.asked_ms else predict_ms(pending.progress, elapsed_ms)
         callbacks = bool(self._settings.callbacks.public_url)
         wait_ms = self._schedule.next_ms(
-            due.latency, elapsed_ms, foretold_ms=foretold_ms, callbacks=callbacks
+            due.latency, elapsed_ms, predicted_ms=predicted_ms, callbacks=callbacks
         )
         await self._ledger.run(
             steps.defer(
                 job.request_id,
                 min(wait_ms, INCOMPLETE_POLL_MS) if lists else wait_ms,
                 task_id=job.task_id,
-                foretold_ms=foretold_ms,
+                predicted_ms=predicted_ms,
                 odd=pending.odd,
                 incomplete=lists,
             )

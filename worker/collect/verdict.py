@@ -10,8 +10,8 @@ from jobs.config.settings import TaskSettings
 from jobs.records import Failure, Owner
 
 #: Polls in a row that say 404 before a task is lost; and without any answer before it is given up.
-SURE = 3
-VERY_SURE = 20
+ENOUGH_UNANSWERED = 3
+MANY_UNANSWERED = 20
 #: What was heard of others so long ago is still the present, ms.
 PRESENT_MS = 20_000
 #: From here on a silence stops the buying, and a picture that nobody can fetch does, ms.
@@ -96,10 +96,14 @@ def after_no_answer(facts: NoAnswer, tasks: TaskSettings) -> KeepAsking | Lost:
         since_ms = facts.missing_ms if others and facts.missing_ms is not None else facts.now_ms
         witnessed = heard_ms is not None and facts.missed_ms is not None and heard_ms > facts.missed_ms
         long_enough = facts.now_ms - since_ms >= tasks.lost_after_s * 1000
-        if witnessed and long_enough and facts.unanswered >= SURE:
+        if witnessed and long_enough and facts.unanswered >= ENOUGH_UNANSWERED:
             return Lost(kind="task_lost", why="HiDream does not know the task any more, and knows others")
     silent_ms = facts.now_ms - facts.since_ms
-    if silent_ms > tasks.give_up_s * 1000 and facts.unanswered >= VERY_SURE and (others or not facts.auth):
+    if (
+        silent_ms > tasks.give_up_s * 1000
+        and facts.unanswered >= MANY_UNANSWERED
+        and (others or not facts.auth)
+    ):
         kind = "task_lost" if facts.missing else "task_timeout"
         why = f"HiDream has told nothing of the task for {silent_ms // 1000} s: {facts.reason}"
         return Lost(kind=kind, why=why, outage=not others)

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 #: Jobs under way in one process at most, if the account has fewer parallel tasks than that: polls, and downloads that wait.
 CAPACITY = 256
-#: Longest sleep without looking at the ledger; a bell ends it early.
+#: Longest sleep without looking at the ledger; a notification ends it early.
 LONGEST_SLEEP_S = 2.0
 #: One job's turn at most: poll, downloads and a Redis outage together stay below it; a turn that hangs must end.
 LONGEST_TURN_S = 600.0
@@ -49,8 +49,8 @@ class Watcher:
         self._overtaken: set[RequestId] = set()
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
-        #: The call that waits for a ring.
-        self._bell: asyncio.Future[object] | None = None
+        #: The call that waits for a notification.
+        self._wakeup: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
         """Runs until stopped."""
@@ -93,22 +93,22 @@ class Watcher:
         self._freed.set()
 
     async def _listen(self, timeout_s: float) -> None:
-        """Sleeps until something is due; new tasks and callbacks ring, stopping ends it.
+        """Sleeps until something is due; new tasks and callbacks notify, stopping ends it.
 
         The time is kept here: Redis ends a blocking call up to 100 ms late, which is an idle slot. So one call goes on
         listening over many sleeps.
         """
-        if self._bell is None:
+        if self._wakeup is None:
             listening = self._ledger.client.blpop(f"{self._ledger.prefix}:watch", timeout=LONGEST_SLEEP_S)
-            self._bell = asyncio.ensure_future(listening)
+            self._wakeup = asyncio.ensure_future(listening)
         stop = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({self._bell, stop}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({self._wakeup, stop}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if self._stopping.is_set():
-            self._bell.cancel()
-        elif self._bell.done():
-            rung, self._bell = self._bell, None
-            if rung.exception() is not None:
+            self._wakeup.cancel()
+        elif self._wakeup.done():
+            done, self._wakeup = self._wakeup, None
+            if done.exception() is not None:
                 # An outage of any kind is told by the next script call.
                 await self._rest(OUTAGE_S)
 

@@ -17,7 +17,7 @@ from jobs.config.settings import HiDreamSettings
 from jobs.failpoints import reach
 from jobs.records import TaskId
 from worker.hidream.outcomes import NotSent, Paused, PollFailed, PollOutcome, SubmitOutcome, Unknown
-from worker.hidream.pool import Lanes
+from worker.hidream.pool import TransportPool
 from worker.hidream.replies import poll_outcome, submit_outcome
 from worker.hidream.tokens import TokenSource, TokenUnavailableError
 from worker.hidream.transport import (
@@ -181,7 +181,7 @@ class PollClient:
         self._tokens = tokens
         self._address = join(settings.base_url, settings.results_path)
         self._ssl_context = ssl_context
-        self._lanes = Lanes(self._open, connections)
+        self._pool = TransportPool(self._open, connections)
 
     async def results(self, task_id: TaskId, *, expected: int = 1) -> PollOutcome:
         """Asks once how a task stands; each GET lasts at most `poll_timeout_s`, waiting for a connection too.
@@ -203,7 +203,7 @@ class PollClient:
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._lanes.aclose()
+        await self._pool.aclose()
 
     def _open(self) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(
@@ -221,7 +221,7 @@ class PollClient:
             connect_s=self._settings.connect_timeout_s,
         )
         try:
-            async with asyncio.timeout(self._settings.poll_timeout_s), self._lanes.lane() as transport:
+            async with asyncio.timeout(self._settings.poll_timeout_s), self._pool.transport() as transport:
                 async with sent(transport, request) as response:
                     reply = await _read(response, secret)
                 outcome = poll_outcome(

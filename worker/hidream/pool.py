@@ -1,4 +1,4 @@
-"""Lanes: transports of one connection, handed out one request at a time.
+"""TransportPool: transports of one connection, handed out one request at a time.
 
 httpx's pool looks through all its connections and all its waiting requests at every request and reply: with a few
 hundred requests waiting for 32 connections that alone fills a core. A lane never makes it look at more than one.
@@ -13,7 +13,7 @@ import httpx
 from worker.hidream.transport import has_surplus
 
 
-class Lanes:
+class TransportPool:
     """At most `most` transports of one event loop, made when needed, the last used first: its connection is warm."""
 
     def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport], most: int) -> None:
@@ -23,7 +23,7 @@ class Lanes:
         self._all: list[httpx.AsyncHTTPTransport] = []
 
     @asynccontextmanager
-    async def lane(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def transport(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """A transport for one request and its whole reply; waits for one."""
         async with self._room:
             transport = self._idle.pop() if self._idle else self._open()

@@ -37,7 +37,7 @@ _PAUSING: dict[int, tuple[PauseReason, str]] = {
     HTTPStatus.NOT_FOUND: ("vendor", "the submit address is not there"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("vendor", "the submit address is not there"),
 }
-#: Kinds of a refusal that the merchandiser can mend begin with one of these.
+#: Kinds of a refusal that the merchandiser can fix begin with one of these.
 _MERCH_KINDS = ("picture", "moderat", "sensitive")
 
 

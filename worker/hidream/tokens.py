@@ -22,7 +22,7 @@ RETRY_PAUSE_S = 5.0
 
 
 class TokenUnavailableError(ConfigError):
-    """There is no token to send. `final`: only a person can mend it; else it may come back by itself."""
+    """There is no token to send. `final`: only a person can fix it; else it may come back by itself."""
 
     def __init__(self, reason: str, *, final: bool) -> None:
         super().__init__(reason)

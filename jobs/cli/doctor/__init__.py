@@ -8,7 +8,7 @@ from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
-from jobs.cli.session import command_settings, station
+from jobs.cli.session import command_settings, open_session
 from jobs.config.load import read_credentials
 from jobs.config.settings import Settings
 from jobs.errors import ConfigError, RedisDownError
@@ -25,7 +25,7 @@ def examine(config: Path | None) -> list[Check]:
     try:
         settings = command_settings(config)
     except ConfigError as error:
-        return [wrong("configuration", str(error), "mend the setting it names")]
+        return [wrong("configuration", str(error), "fix the setting it names")]
     return [ok("configuration", "every setting is valid"), *_all(settings)]
 
 
@@ -49,10 +49,10 @@ def _all(settings: Settings) -> Iterator[Check]:
 def _redis(settings: Settings) -> Iterator[Check]:
     """Reachable first: without that nothing else can be said of it."""
     try:
-        with station(settings) as opened:
+        with open_session(settings) as opened:
             yield check_server(opened)
             yield check_durability(opened)
             yield check_known_ledger(opened)
             yield check_gate(opened)
     except (ConfigError, RedisDownError) as error:
-        yield wrong("redis", str(error), "start it, or mend redis.url (VTON_REDIS__URL)")
+        yield wrong("redis", str(error), "start it, or fix redis.url (VTON_REDIS__URL)")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.advice import is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
-from jobs.cli.session import Station
+from jobs.cli.session import Session
 from jobs.config.settings import CallbackSettings, Credentials, LimitSettings, Settings
 from jobs.records import Owner
 
@@ -27,7 +27,7 @@ def check_token(credentials: Credentials) -> Check:
     return wrong("token", "none", "set HIDREAM_TOKEN or HIDREAM_API_KEY, or one of them with _FILE")
 
 
-def check_gate(opened: Station) -> Check:
+def check_gate(opened: Session) -> Check:
     """Whether the gate lets anything out. Raises RedisDownError."""
     name, ledger = "account", opened.ledger
     gate = ledger.gate_fields()

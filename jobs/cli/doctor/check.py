@@ -16,7 +16,7 @@ class State(StrEnum):
     OK = "ok"
     #: A night can run, and somebody should look.
     WARNING = "warning"
-    #: A night cannot run, or would end badly, until a person has mended it.
+    #: A night cannot run, or would end badly, until a person has fixed it.
     WRONG = "wrong"
 
 
@@ -29,7 +29,7 @@ class Check:
     state: State
     #: What was found; holds no secret.
     message: str
-    #: Who can mend it.
+    #: Who can fix it.
     owner: Owner = Owner.OPS
     #: What to do; empty when nothing is.
     todo: str = ""

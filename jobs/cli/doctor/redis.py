@@ -7,12 +7,12 @@ from redis.exceptions import ResponseError
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 from jobs.cli.ledger_identity import foreign_results, lost_ledger
-from jobs.cli.session import Station
+from jobs.cli.session import Session
 from jobs.local.redis_program import OLDEST
 from jobs.redis.client import KEEPS_ALL, ask_durability, translated
 
 
-def check_server(opened: Station) -> Check:
+def check_server(opened: Session) -> Check:
     """Its version and kind; that it answers is known already. Raises RedisDownError."""
     name, where = "redis", _where(opened)
     with translated():
@@ -34,7 +34,7 @@ def check_server(opened: Station) -> Check:
     return ok(name, told)
 
 
-def check_durability(opened: Station) -> Check:
+def check_durability(opened: Session) -> Check:
     """Whether it keeps what it is told. Raises RedisDownError."""
     name = "durability"
     found = ask_durability(opened.ledger.client)
@@ -57,7 +57,7 @@ def check_durability(opened: Station) -> Check:
     return ok(name, f"every write is on disk before its answer, {KEEPS_ALL}")
 
 
-def check_known_ledger(opened: Station) -> Check:
+def check_known_ledger(opened: Session) -> Check:
     """Whether it holds the ledger that this data folder knows. Raises RedisDownError."""
     lost = lost_ledger(opened) or foreign_results(opened)
     if lost:
@@ -67,7 +67,7 @@ def check_known_ledger(opened: Station) -> Check:
     return ok("ledger", f"{len(opened.ledger.batches())} batches; nothing that this folder knows is missing")
 
 
-def _where(opened: Station) -> str:
+def _where(opened: Session) -> str:
     """Host and port, or whose it is; never the password."""
     url = urlsplit(opened.settings.redis.url.get_secret_value())
     if not url.scheme:

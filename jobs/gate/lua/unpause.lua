@@ -2,6 +2,6 @@
 return once(ARGV[1], function()
   if redis.call('HGET', key('gate'), 'paused') ~= ARGV[2] then return 0 end
   redis.call('HDEL', key('gate'), 'paused')
-  ring('bell', 64)
+  notify('wakeups', 64)
   return 1
 end)

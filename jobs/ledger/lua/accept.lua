@@ -42,6 +42,6 @@ redis.call('ZREM', key('posting'), rid)
 redis.call('ZREM', key('unknown'), rid)
 redis.call('ZADD', key('leases'), now + ARGV[6] + ARGV[7], rid)
 redis.call('ZADD', key('due'), found[4] and now or now + ARGV[6], rid)
-ring('watch', 8)
+notify('watch', 8)
 move(rid, 'submitted')
 return { 1, now, account_answers() }

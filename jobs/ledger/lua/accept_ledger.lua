@@ -12,6 +12,6 @@ end
 redis.call('HSET', meta, 'orders', orders)
 if string.sub(redis.call('HGET', gate, 'paused') or '', 1, 7) == 'ledger:' then
   redis.call('HDEL', gate, 'paused')
-  ring('bell', 64)
+  notify('wakeups', 64)
 end
 return { id, orders }

@@ -51,7 +51,7 @@ local numbers = {}
 for i = 4, #ARGV, 6 do numbers[#numbers + 1] = ARGV[i] end
 local before = #numbers > 0 and redis.call('HMGET', rows, unpack(numbers)) or {}
 local some_left = redis.call('EXISTS', left) == 1
-local fresh, back, mended, changed, bad = 0, 0, 0, 0, 0
+local fresh, back, fixed, changed, bad = 0, 0, 0, 0, 0
 -- order, groups: rows that join a job, by job; leaving: those that leave one; told: those that are bad now.
 local fates, here, order, groups, leaving, told, ended, written = {}, {}, {}, {}, {}, {}, {}, {}
 for at, number in ipairs(numbers) do
@@ -83,7 +83,7 @@ for at, number in ipairs(numbers) do
     -- Cells are texts: nothing else in a row's JSON reads like this.
     local was_bad = was and string.find(was, '"bad":{', 1, true)
     local old = was and not was_bad and not had_left and job_of(was)
-    if not was then fresh = fresh + 1 elseif had_left then back = back + 1 elseif was_bad then mended = mended + 1 end
+    if not was then fresh = fresh + 1 elseif had_left then back = back + 1 elseif was_bad then fixed = fixed + 1 end
     if old and old ~= rid then
       leaving[old] = leaving[old] or {}
       leaving[old][number] = true
@@ -218,7 +218,7 @@ for rid, gone in pairs(leaving) do
   end
 end
 
-count('n:invalid', bad - mended)
+count('n:invalid', bad - fixed)
 count('n:cancelled', -back)
 count('rows', fresh)
 count('reused', reused)
@@ -226,7 +226,7 @@ count('duplicate', duplicate)
 for name, by in pairs(counted) do
   if by ~= 0 then redis.call('HINCRBY', b, name, by) end
 end
-if fresh + back + mended + changed > 0 then
+if fresh + back + fixed + changed > 0 then
   redis.call('HDEL', b, 'completed_ms')
   -- The line's own jobs may all have ended long ago, and a batch that was sealed is not sealed again by a retry.
   if redis.call('HGET', b, 'open') == '0' and redis.call('HGET', b, 'sealed') == '1' then

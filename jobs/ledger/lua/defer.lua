@@ -1,5 +1,5 @@
 -- Asks again later. ARGV: request id, token, wait ms, lease ms (0 = its slot is free), task id ('' = any), 1 = HiDream has answered, then
--- '' for what is not so: the task's whole time as its progress foretells it in ms, a status that nobody has documented, what a result
+-- '' for what is not so: the task's whole time as its progress predicts it in ms, a status that nobody has documented, what a result
 -- without all sub-tasks lists; since when it has been missing in ms (when HiDream has not answered).
 -- Returns 1 or 0 (no longer under way).
 local rid, token, answered = ARGV[1], ARGV[2], ARGV[6] == '1'
@@ -21,7 +21,7 @@ else
   else redis.call('HSET', job, 'missing_ms', ARGV[10], 'missed_ms', now) end
 end
 -- The first word counts: later ones are easily right.
-if ARGV[7] ~= '' then redis.call('HSETNX', job, 'foretold_ms', ARGV[7]) end
+if ARGV[7] ~= '' then redis.call('HSETNX', job, 'predicted_ms', ARGV[7]) end
 if asked[5] then
   -- A callback arrived while we were asking: what we were told may be older than it.
   redis.call('HDEL', job, 'hinted')

@@ -3,7 +3,7 @@
 -- that brought no picture ('' = none). Returns 1 or 0 (fenced).
 local rid, token = ARGV[1], ARGV[2]
 local job = key('job', rid)
-local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'foretold_ms', 'op')
+local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms', 'predicted_ms', 'op')
 if found[5] == token then return 1 end
 if found[1] ~= 'submitted' or found[2] ~= ARGV[3] then return 0 end
 redis.call('HSET', job, 'op', token, 'urls', ARGV[4], 'source', ARGV[5])
@@ -29,8 +29,8 @@ local function learn(name, value, window)
 end
 
 -- How far callbacks can be relied on: four that came are trusted, two in a row that did not end the trust.
-local told = tonumber(redis.call('HGET', gate, 'told') or '0')
-redis.call('HSET', gate, 'told', string.format('%.4f', told + ((ARGV[5] == 'callback' and 1 or 0) - told) / 4))
+local share = tonumber(redis.call('HGET', gate, 'callback_share') or '0')
+redis.call('HSET', gate, 'callback_share', string.format('%.4f', share + ((ARGV[5] == 'callback' and 1 or 0) - share) / 4))
 local latency = tonumber(ARGV[6])
 if latency then
   learn('lat', math.log(math.max(latency, 1)), 64)

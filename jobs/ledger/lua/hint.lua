@@ -14,7 +14,7 @@ elseif state == 'submitted' and not found[3] and (task == '' or task == found[2]
   return once(token, function()
     redis.call('HSET', job, 'hinted', 1)
     redis.call('ZADD', key('due'), 'XX', now, rid)
-    ring('watch', 8)
+    notify('watch', 8)
     return 1
   end)
 elseif task ~= '' and task == found[2] and paid_loss(rid) then

@@ -66,26 +66,26 @@ local function job_of(row)
   return read and decoded.job or nil
 end
 
-local function ring(bell, at_most)
-  redis.call('RPUSH', key(bell), '1')
-  redis.call('LTRIM', key(bell), -at_most, -1)
+local function notify(list, at_most)
+  redis.call('RPUSH', key(list), '1')
+  redis.call('LTRIM', key(list), -at_most, -1)
 end
 
 -- Watchers sleep until the earliest time in `due`: a job that is the earliest now wakes one, or it would wait for the others'.
 local function wake(rid)
-  if redis.call('ZRANGE', key('due'), 0, 0)[1] == rid then ring('watch', 8) end
+  if redis.call('ZRANGE', key('due'), 0, 0)[1] == rid then notify('watch', 8) end
 end
 
--- A slot is free again: the lease goes, one waiter is rung; a probe that ended leaves room for the next one.
+-- A slot is free again: the lease goes, one waiter is notified; a probe that ended leaves room for the next one.
 local function release(rid)
   if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
   redis.call('ZREM', key('posting'), rid)
-  if redis.call('ZREM', key('leases'), rid) == 1 then ring('bell', 64) end
+  if redis.call('ZREM', key('leases'), rid) == 1 then notify('wakeups', 64) end
 end
 
 -- What the account's tasks have taught, for jobs/ledger/codec.py.
 local function learnt()
-  return redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var', 'lat_n', 'told', 'off_mean', 'off_var', 'off_n')
+  return redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var', 'lat_n', 'callback_share', 'off_mean', 'off_var', 'off_n')
 end
 
 -- Share of the permitted rate that is used: less after throttling, by 0.15 more in each window since.
@@ -204,7 +204,7 @@ local function forget_task(rid)
   if former[1] then keep_id(rid, former[1]) end
   if former[2] then keep_id(rid, former[2]) end
   redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'asked_ms', 'foretold_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
+    'asked_ms', 'predicted_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
     unpack(TROUBLE))
   redis.call('ZREM', key('odd'), rid)
 end
@@ -236,7 +236,7 @@ local function ask_old_task(rid)
   redis.call('HSET', key('job', rid), 'asked_ms', now)
   redis.call('ZADD', key('due'), now, rid)
   move(rid, 'submitted')
-  ring('watch', 8)
+  notify('watch', 8)
 end
 
 -- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
@@ -284,7 +284,7 @@ local function adopt(rid, task)
   redis.call('ZADD', key('leases'), now + 120000, rid)
   redis.call('ZADD', key('due'), now, rid)
   move(rid, 'submitted')
-  ring('watch', 8)
+  notify('watch', 8)
   return true
 end
 
@@ -300,7 +300,7 @@ end
 local function close_breaker()
   redis.call('HDEL', key('gate'), 'breaker', 'breaker_why', 'breaker_by', 'breaker_since', 'breaker_asked', 'probe', 'probe_at',
     'probe_wait')
-  ring('bell', 64)
+  notify('wakeups', 64)
 end
 
 -- The account answers: a run of bad answers is over, an open breaker closes, unless it waits for results.

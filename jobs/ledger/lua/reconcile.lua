@@ -59,7 +59,7 @@ local queued = 0
 for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
   queued = queued + redis.call('LLEN', key('queued', batch))
 end
-if #redriven + #resubmitted > 0 then ring('bell', 64) end
+if #redriven + #resubmitted > 0 then notify('wakeups', 64) end
 local reply = { queued, redriven, unknown, resubmitted }
 if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 600000) end
 return reply

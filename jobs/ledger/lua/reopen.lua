@@ -18,5 +18,5 @@ end
 renew(rid)
 redis.call('ZREM', key('unknown'), rid)
 back_to_queue(rid)
-ring('bell', 64)
+notify('wakeups', 64)
 return 1

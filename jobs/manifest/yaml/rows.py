@@ -27,9 +27,9 @@ class YamlRows:
         self._form = Survey(self._events(), content.name).form()
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def suspected_typos(self) -> tuple[str, ...]:
         """Keys of the rows read so far that look like misspelt ones, a sentence each."""
-        return self._form.names.doubts
+        return self._form.names.suspected_typos
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows, bad ones among them: first the matrix, person by person, then the jobs."""

@@ -45,7 +45,7 @@ for _, rid in ipairs(order) do
     if ENDED[state] then redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'))
     elseif state == 'queued' and not found[3] and not redis.call('ZSCORE', key('retry'), rid) then
       enqueue(rid, batch, true)
-      ring('bell', 64)
+      notify('wakeups', 64)
     end
   end
   count(state, #numbers[rid])

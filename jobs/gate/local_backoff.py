@@ -7,7 +7,7 @@ from collections.abc import Callable
 SHORTEST_S, LONGEST_S = 1.0, 30.0
 
 
-class Rest:
+class LocalBackoff:
     """One process's; its threads share it. `clock`: seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
