@@ -154,8 +154,8 @@ class Vendor:
             reply(404, b'{"code":404,"message":"no such task"}', _JSON, b"")
             return
         task.polls += 1
-        if task.ended is not None and task.callback_share is None:
-            task.callback_share = self._clock()
+        if task.ended is not None and task.told is None:
+            task.told = self._clock()
         reply(200, self._result(task), _JSON, b"")
 
     def _result(self, task: Task) -> bytes:
