@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 import dramatiq
 import structlog
+import uvloop
 from dramatiq import Middleware
 
 from jobs.config.settings import Settings
@@ -205,7 +206,8 @@ class LoopServices(Middleware):  # type: ignore[misc]
             service.stop()
 
     def _main(self) -> None:
-        asyncio.run(self._serve())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -65,8 +65,6 @@ def test_waiting_for_a_connection_counts_as_waiting(poll):
 @pytest.mark.parametrize(
     "fault",
     [
-        lambda wire, _: wire.reset(),
-        lambda wire, _: wire.close(),
         lambda wire, _: (wire.say(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"), wire.close()),
         raw(500),
         raw(502, b"<html>"),
@@ -85,6 +83,15 @@ def test_a_poll_without_an_answer_is_transient_and_the_next_one_works(poll, faul
     assert not first.auth
     assert not first.missing
     assert second == Ended(pictures=("p_1",))
+
+
+@pytest.mark.parametrize("fault", [lambda wire, _: wire.reset(), lambda wire, _: wire.close()])
+def test_a_poll_whose_connection_ends_without_a_word_is_sent_once_more_at_once(poll, fault):
+    with RawServer(fault, fault, DONE) as server:
+        first, second = poll(server, 2)
+    assert isinstance(first, PollFailed)
+    assert second == Ended(pictures=("p_1",))
+    assert len(server.heard) == 3
 
 
 @pytest.mark.parametrize(

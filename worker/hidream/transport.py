@@ -254,22 +254,22 @@ def read_reply(response: httpx.Response, secret: str) -> Reply:
         fault = f"the reply was cut off: {type(error).__name__}"
     finally:
         response.close()
-    return make_reply(response, b"" if fault else bytes(body), fault, secret)
+    return make_reply(response.status_code, response.headers, b"" if fault else bytes(body), fault, secret)
 
 
-def make_reply(response: httpx.Response, body: bytes, fault: str, secret: str) -> Reply:
+def make_reply(status: int, headers: Mapping[str, str], body: bytes, fault: str, secret: str) -> Reply:
     """Takes from a response what the judgement needs."""
     return Reply(
-        status=response.status_code,
+        status=status,
         body=body,
         fault=fault,
-        retry_after=response.headers.get("Retry-After"),
-        date=response.headers.get("Date"),
+        retry_after=headers.get("Retry-After"),
+        date=headers.get("Date"),
         secret=secret,
     )
 
 
-def refuses(headers: httpx.Headers, max_bytes: int = MAX_REPLY_BYTES) -> str:
+def refuses(headers: Mapping[str, str], max_bytes: int = MAX_REPLY_BYTES) -> str:
     """Why a body is not even read (compressed, or too long by its own word); empty when it is."""
     if headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
         return "a compressed reply"
