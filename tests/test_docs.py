@@ -8,7 +8,8 @@ import pytest
 import typer
 import yaml
 
-from jobs.cli.commands import cli
+from jobs.cli.commands import COMMANDS as COMMAND_NAMES
+from jobs.cli.commands import cli, load
 from jobs.config.exit_codes import ExitCode
 from jobs.config.settings import Settings
 from jobs.failpoints import NAMES
@@ -19,7 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchma
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 GROUP = typer.main.get_command(cli)
-COMMANDS = GROUP.commands  # type: ignore[attr-defined]
+COMMANDS = {name: load(name) for name in COMMAND_NAMES}
 #: Words that the glossary owes a reader, see docs/glossary.md.
 WORDS = [
     "row",

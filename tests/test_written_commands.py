@@ -11,18 +11,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 from dramatiq.cli import make_argument_parser
 
-from jobs.cli.commands import cli
+from jobs.cli.commands import COMMANDS as COMMAND_NAMES
+from jobs.cli.commands import load
 from jobs.local.redis_server import find_server
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-COMMANDS = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+COMMANDS = {name: load(name) for name in COMMAND_NAMES}
 
 
 def blocks(*kinds: str) -> list[tuple[str, str]]:

@@ -5,9 +5,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-import structlog
-from redis import RedisError
-
 from jobs.cli.commands import cli
 from jobs.cli.output import make_output_safe
 from jobs.errors import ConfigError, VtonError
@@ -38,9 +35,13 @@ def main() -> None:
         _fail(f"{error.filename}: " if error.filename else "", error.strerror or type(error).__name__)
     except UnicodeError as error:
         _fail("text that cannot be read or written here: ", str(error))
-    except RedisError as error:
-        _fail("redis: ", str(error) or type(error).__name__)
     except Exception as error:  # noqa: BLE001 the last resort, for people
+        # Not loaded before it is needed: that would take longer than many a command.
+        import structlog  # noqa: PLC0415
+        from redis import RedisError  # noqa: PLC0415
+
+        if isinstance(error, RedisError):
+            _fail("redis: ", str(error) or type(error).__name__)
         # Through the log, so that no secret stands in a raw traceback.
         structlog.get_logger().exception("actor.failed", what="vton")
         sys.stderr.write(f"vton: internal error: {type(error).__name__}\n")

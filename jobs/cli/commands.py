@@ -1,15 +1,83 @@
-"""The command line's table of contents: every command, in the order of `vton --help`."""
+"""The command line's table of contents: every command, in the order of `vton --help`. Only the one asked for is loaded."""
 
+import ast
 import sys
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from jobs.cli import buying, looking, serving, steering
+#: Command → its function; the module has its name, but for that of `config`, whose name would hide the option.
+COMMANDS: Final = {
+    "run": "run",
+    "enqueue": "enqueue",
+    "plan": "plan",
+    "status": "status",
+    "results": "results",
+    "retry": "retry",
+    "cancel": "cancel",
+    "recover": "recover",
+    "pause": "pause",
+    "resume": "resume",
+    "doctor": "doctor",
+    "simulate": "simulate",
+    "serve": "serve",
+    "config": "show_config",
+}
+#: What we do not know is for the simulator, `--help` too.
+_PASSED_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+class _Commands(TyperGroup):
+    """Loading all commands takes longer than most of them run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every name; nothing is loaded."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """For `--help`: a name and what it does, read from the file. The one that runs is `resolve_command`'s."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        return self.commands.get(cmd_name) or TyperCommand(cmd_name, help=_help(cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Loads the command that is asked for."""
+        if args[0] in COMMANDS:
+            self.add_command(load(args[0]))
+        else:
+            # Names to suggest from.
+            self.commands.update({name: self.get_command(ctx, name) for name in COMMANDS})
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """A command with its options."""
+    app = typer.Typer(add_completion=False)
+    function = getattr(import_module(f"jobs.cli.{name}"), COMMANDS[name])
+    app.command(name=name, context_settings=_PASSED_ON if name == "simulate" else None)(function)
+    return typer.main.get_command(app)
+
+
+def _help(name: str) -> str:
+    spec = find_spec(f"jobs.cli.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == COMMANDS[name]:
+            return ast.get_docstring(node) or ""
+    raise AssertionError(name)
+
 
 cli = typer.Typer(
     name="vton",
+    cls=_Commands,
     help="Dresses a catalog: pairs of person and garment in, try-on pictures out, each bought once.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,25 +101,3 @@ def _options(
     ] = False,
 ) -> None:
     """What stands before a command; the application's own help is told above."""
-
-
-for _command in (
-    buying.run,
-    buying.enqueue,
-    buying.plan,
-    looking.status,
-    looking.results,
-    steering.retry,
-    steering.cancel,
-    steering.recover,
-    steering.pause,
-    steering.resume,
-    looking.doctor,
-):
-    cli.command()(_command)
-cli.command(
-    # What we do not know is for the simulator, `--help` too.
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-)(serving.simulate)
-cli.command()(serving.serve)
-cli.command(name="config")(looking.show_config)

@@ -1,145 +1,106 @@
-"""`vton plan`: what a manifest would buy, and how long that takes at the account's limits. Spends nothing."""
+"""`vton plan`: what a manifest would buy, and how long that takes. Spends nothing."""
 
-import math
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
 
-from jobs.config.settings import Settings
-from jobs.ledger import Ledger, RowFate
-from jobs.ledger.codec import decode_latency
-from jobs.manifest import Manifest
-from jobs.manifest.addresses import other_kind
-from jobs.producing.planning import Planned, Planner, admission, in_order
-from jobs.producing.producer import CHUNK
-from jobs.records import BadRow, BatchId, RequestId, Url
+import typer
 
-#: Bad rows that are shown; all of them are in the results of a run.
-SHOWN = 20
-#: Fates of rows whose pair goes to HiDream.
-TO_SEND = frozenset({RowFate.NEW, RowFate.AGAIN, RowFate.WAITING})
-#: What the gate's hash has learnt of latency, in the order of `learnt()` in prelude.lua.
-LEARNT = ("lat_mean", "lat_var", "lat_n", "callback_share", "off_mean", "off_var", "off_n")
-
-
-@dataclass(slots=True, kw_only=True)
-class Plan:
-    """A manifest in numbers."""
-
-    rows: int = 0
-    #: Jobs that would be submitted: new ones, and failed ones worth another try.
-    new: int = 0
-    #: Rows whose job was paid for and brought no picture: its old task is asked again, nothing is bought.
-    asked: int = 0
-    #: Rows whose pair is bought already.
-    reused: int = 0
-    #: Rows whose pair another row of the manifest has.
-    duplicate: int = 0
-    #: Rows whose job waits or is under way already, from this batch or another.
-    waiting: int = 0
-    #: Rows whose job has ended without a picture and would stay so.
-    ended: int = 0
-    invalid: int = 0
-    #: Seconds at the account's limits for what is to buy and what waits, if it does nothing else.
-    seconds: float = 0
-    #: Of what is to buy or waits, what the budgets let through; None when all of it.
-    budget: int | None = None
-    #: Of what is to buy or waits, what has an address that ends before its turn comes at that pace.
-    too_late: int = 0
-    #: When the first of these ends, seconds since the epoch.
-    first_end_s: float | None = None
-    #: Suffix → addresses of the manifest that end in it and may be no picture that HiDream takes.
-    other_kinds: dict[str, int] = field(default_factory=dict)
-    bad: list[BadRow] = field(default_factory=list)
-    #: Columns that look misspelt, a sentence each.
-    suspected_typos: tuple[str, ...] = ()
+from jobs.cli.batch_run import simulated
+from jobs.cli.deadline import read_deadline
+from jobs.cli.intake import batch_of, planner_of
+from jobs.cli.ledger_identity import foreign_results, lost_ledger
+from jobs.cli.options import (
+    AgainOpt,
+    BatchOpt,
+    ConfigOpt,
+    JsonOpt,
+    ManifestArg,
+    SimulateOpt,
+)
+from jobs.cli.output import print_json
+from jobs.cli.plan_counts import Plan, plan_of
+from jobs.cli.session import command_settings, open_session
+from jobs.cli.units import counted, duration
+from jobs.manifest import open_manifest
+from jobs.producing.producer import bad_row_line
+from jobs.records import shown
 
 
-def plan_of(
-    manifest: Manifest,
-    batch_id: BatchId,
-    planner: Planner,
-    ledger: Ledger,
-    settings: Settings,
+def plan(
+    manifest: ManifestArg,
     *,
-    clock: Callable[[], float] = time.time,
-) -> Plan:
-    """Counts a manifest against the ledger.
-
-    `batch_id`: the batch that it would be. `clock`: seconds since the epoch.
-    """
-    plan = Plan()
-    pace_s, begins_s = _seconds(1, ledger, settings), clock()
-    seen: set[RequestId] = set()
-    rows = map(planner.plan, manifest.rows())
-    while chunk := in_order(islice(rows, CHUNK)):
-        fates = ledger.fates(batch_id, [admission(planned) for planned in chunk], seen)
-        _follow_ends(plan, chunk, fates, pace_s, begins_s)
-        _count(plan, chunk, fates)
-        seen |= {
-            planned.request_id
-            for planned, fate in zip(chunk, fates, strict=True)
-            if isinstance(planned, Planned) and fate is not RowFate.INVALID
-        }
-    plan.suspected_typos = manifest.suspected_typos
-    plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
-    plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
-    return plan
-
-
-def _count(plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate]) -> None:
-    plan.rows += len(fates)
-    counts = Counter(fates)
-    plan.new += counts[RowFate.NEW] + counts[RowFate.AGAIN]
-    plan.asked += counts[RowFate.ASKED]
-    plan.reused += counts[RowFate.REUSED]
-    plan.duplicate += counts[RowFate.DUPLICATE]
-    plan.waiting += counts[RowFate.WAITING]
-    plan.ended += counts[RowFate.ENDED]
-    plan.invalid += counts[RowFate.INVALID]
-    refused = [
-        (planned if isinstance(planned, BadRow) else planned.unsendable)
-        for planned, fate in zip(chunk, fates, strict=True)
-        if fate is RowFate.INVALID
-    ]
-    known = sorted((row for row in refused if row is not None), key=lambda row: row.number)
-    plan.bad += known[: SHOWN - len(plan.bad)]
-
-
-def _follow_ends(
-    plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate], pace_s: float, begins_s: float
+    batch: BatchOpt = None,
+    config: ConfigOpt = None,
+    simulate: SimulateOpt = False,
+    again: AgainOpt = "",
+    deadline: Annotated[str, typer.Option(help="Say whether it fits until HH:MM or within e.g. 8h.")] = "",
+    as_json: JsonOpt = False,
 ) -> None:
-    """Finds the addresses that end before they are sent, and counts the odd ones."""
-    ahead = plan.new + plan.waiting
-    for planned, fate in zip(chunk, fates, strict=True):
-        if not isinstance(planned, Planned) or fate not in TO_SEND:
-            continue
-        ahead += 1
-        if planned.ends_s is not None and planned.ends_s < begins_s + ahead * pace_s:
-            plan.too_late += 1
-            plan.first_end_s = min(planned.ends_s, plan.first_end_s or planned.ends_s)
-        for _, source in planned.pair.slots():
-            if isinstance(source, Url) and (kind := other_kind(source.url)):
-                plan.other_kinds[kind] = plan.other_kinds.get(kind, 0) + 1
+    """Say what a manifest would buy and how long it would take. Spends nothing."""
+    settings = command_settings(config, simulate=simulate)
+    settings = simulated(settings) if simulate else settings
+    until = read_deadline(deadline) if deadline else None
+    source = open_manifest(manifest)
+    with open_session(settings) as opened:
+        batch_id = batch_of(source, batch, again)
+        planner = planner_of(opened, manifest, source, again)
+        planned = plan_of(source, batch_id, planner, opened.ledger, settings)
+        lost = lost_ledger(opened) or foreign_results(opened, batch_id)
+    if lost:
+        sys.stderr.write(f"vton: {lost}. A run is refused until that is settled, see docs/operations.md\n")
+    _print(planned, shown(Path(manifest).name), until, as_json=as_json)
 
 
-def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) -> int | None:
-    limits = settings.limits
-    left = [jobs]
-    if limits.max_images_per_batch:
-        left.append(max(0, limits.max_images_per_batch - ledger.spent_by(batch_id)))
-    if limits.max_images_per_day:
-        left.append(max(0, limits.max_images_per_day - ledger.spent_today()))
-    return min(left) if min(left) < jobs else None
+def _print(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:
+    """Tells a plan; bad rows by file, line and column."""
+    end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
+    fits = None if deadline is None else end <= deadline
+    if as_json:
+        content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
+        print_json(content)
+        return
+    for line in (*_counts(plan, name), *_rows(plan, name), *_time(plan, end)):
+        sys.stdout.write(line + "\n")
+    if fits is not None:
+        sys.stdout.write("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")
 
 
-def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
-    """The longer of what the rate and what the parallel tasks take."""
-    gate = ledger.gate_fields()
-    latency = decode_latency([gate.get(name) for name in LEARNT])
-    task_s = (
-        settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
-    )
-    return max(jobs * 60 / settings.limits.images_per_minute, jobs * task_s / settings.limits.in_flight)
+def _counts(plan: Plan, name: str) -> Iterator[str]:
+    yield f"{name}: {counted(plan.rows, 'row')}"
+    for label, count in (
+        ("to buy", plan.new),
+        ("bought already", plan.reused),
+        ("the same pair as another row", plan.duplicate),
+        ("waiting or under way already", plan.waiting),
+        ("paid for without a picture: asked for again, nothing is bought", plan.asked),
+        ("ended without a picture earlier", plan.ended),
+        ("invalid", plan.invalid),
+    ):
+        if count:
+            yield f"  {count:>7} {label}"
+
+
+def _rows(plan: Plan, name: str) -> Iterator[str]:
+    for typo in plan.suspected_typos:
+        yield f"  {name}: {typo}"
+    for suffix, count in sorted(plan.other_kinds.items()):
+        what = "address ends" if count == 1 else "addresses end"
+        yield f"  {name}: {count} {what} in {suffix}; HiDream is known to take JPEG, PNG and WEBP"
+    for bad in plan.bad:
+        yield f"  {bad_row_line(name, bad)}"
+    if plan.invalid > len(plan.bad):
+        yield f"  and {plan.invalid - len(plan.bad)} more"
+
+
+def _time(plan: Plan, end: datetime) -> Iterator[str]:
+    if plan.budget is not None:
+        yield f"the budget lets {plan.budget} of them through (limits.max_images_per_batch, limits.max_images_per_day)"
+    yield f"at the account's limits: {duration(plan.seconds)}, until {end:%Y-%m-%d %H:%M}"
+    if plan.first_end_s is not None:
+        first = datetime.fromtimestamp(plan.first_end_s).astimezone()
+        what = "has an address that ends" if plan.too_late == 1 else "have addresses that end"
+        yield f"{plan.too_late} of them {what} before they are sent (the first at {first:%Y-%m-%d %H:%M})"

@@ -5,15 +5,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING, Self
 
 from jobs.cli.account import shut_words
 from jobs.cli.under_way import UnderWay
+from jobs.cli.units import duration
 from jobs.records import BatchId, BatchStatus
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 #: Seconds between two lines, and of the window the rate is taken from.
 LINE_S = 5.0
@@ -30,7 +30,6 @@ class Progress:
         self._batch_id = batch_id
         self._simulated = simulated
         self._clock = clock
-        self._console = Console(stderr=True)
         self._bar: Bar | None = None
         self._last_line = -LINE_S
         #: When, and how many rows had ended by work of this batch.
@@ -38,17 +37,8 @@ class Progress:
         self._fed = False
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Bar(
-                # No markup: the vendor's own words may have brackets in them.
-                TextColumn("{task.description}", style="bold", markup=False),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[text]}", markup=False),
-                console=self._console,
-                transient=True,
-            )
+        if sys.stderr.isatty():
+            self._bar = _make_bar()
             self._bar.add_task(self._batch_id, total=None, text="")
             self._bar.start()
         return self
@@ -99,7 +89,7 @@ class Progress:
             rate = (last - first) / span
             parts.append(f"{rate * 60:.0f}/min")
             if fed and status.open:
-                parts.append(f"{_duration(status.open / rate)} left")
+                parts.append(f"{duration(status.open / rate)} left")
         if not fed:
             parts.append("reading the manifest")
         if shut := shut_words(gate, simulated=self._simulated):
@@ -107,7 +97,18 @@ class Progress:
         return parts
 
 
-def _duration(seconds: float) -> str:
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+def _make_bar() -> "Bar":
+    # Loaded for a terminal only: it takes longer than most commands take to run.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    return Progress(
+        # No markup: the vendor's own words may have brackets in them.
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.cli.advice import SIMULATED
 from jobs.config.load import read_credentials, read_settings, secrets_of
@@ -16,7 +17,9 @@ from jobs.local.redis_server import EmbeddedRedis
 from jobs.logging.setup import configure, redact
 from jobs.producing.queue import Queue
 from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
-from jobs.results import Exporter
+
+if TYPE_CHECKING:
+    from jobs.results import Exporter
 
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
@@ -33,8 +36,11 @@ class Session:
     queue: Queue
 
     @property
-    def exporter(self) -> Exporter:
+    def exporter(self) -> "Exporter":
         """Writes the files of batches."""
+        # With its tables, pages and pictures it takes longer to load than most commands take to run.
+        from jobs.results import Exporter  # noqa: PLC0415
+
         store = self.settings.data_dir.absolute() / "pictures"
         return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store)
 

@@ -12,6 +12,7 @@ from jobs.cli.advice import command, is_simulated
 from jobs.cli.output import nobody_reads, print_json
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import under_way
+from jobs.cli.units import counted
 from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
@@ -22,18 +23,13 @@ _LOOK_S = 0.5
 OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"}
 
 
-def row_count(rows: int) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{rows} row" if rows == 1 else f"{rows} rows"
-
-
 def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: bool) -> None:
     """The last words of a run: every row is in one of these lines."""
     option = " --simulate" if simulated else ""
     out = sys.stdout.write
     status = summary["status"]
     out(
-        f"\n{summary['batch']}: {row_count(summary['rows'])}, {status.get('succeeded', 0)} with their picture"
+        f"\n{summary['batch']}: {counted(summary['rows'], 'row')}, {status.get('succeeded', 0)} with their picture"
     )
     out(
         f" ({money_words(summary)}" + (f", {summary['reused_rows']} reused" if summary["reused_rows"] else "")
@@ -51,8 +47,8 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
     if status.get("unknown"):
         again = f"vton retry {summary['batch']} --unknown{option}"
         out(
-            "  unknown: HiDream gave no clear answer, they are perhaps charged; when they were sent stands in vton_posted_at"
-            f" of {folder / 'failed.csv'}; again: {again}\n"
+            f"  HiDream may already have charged these {status['unknown']} (unknown: no clear answer); when each was sent:"
+            f" vton_posted_at in {folder / 'failed.csv'}; to send them again, which may charge twice: {again}\n"
         )
     out(f"results: {folder / 'results.csv'}\nreport: {folder / 'report.html'}\n")
     if why:
@@ -61,7 +57,7 @@ def print_end(summary: Mapping[str, Any], folder: Path, why: str, *, simulated: 
         cancel = f"vton cancel {summary['batch']}{option}"
         again = command("run", simulated=simulated)
         out(
-            f"still queued: {row_count(status['queued'])}; any next {again} buys them; not wanted: {cancel}\n"
+            f"still queued: {counted(status['queued'], 'row')}; any next {again} buys them; not wanted: {cancel}\n"
         )
 
 
@@ -79,7 +75,7 @@ def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:
     told = [f"{count} {name}" for name, count in sorted(status.counts.items())]
     read = "" if status.sealed else " read so far"
     sys.stdout.write(
-        f"\n{status.batch_id}: {row_count(status.rows)}{read}: {', '.join(told) or 'none'}\n"
+        f"\n{status.batch_id}: {counted(status.rows, 'row')}{read}: {', '.join(told) or 'none'}\n"
         f"ended early: {why}\n"
         f"files: {command(f'results {status.batch_id}', simulated=simulated)}\n"
     )
@@ -153,12 +149,12 @@ def _watch_all(ledger: Ledger) -> None:
 def other_retries(status: BatchStatus, *, simulated: bool) -> str:
     """What else of a batch could be tried again, with the option that does it; empty when nothing could."""
     others = (
-        ("unknown", "--unknown", " (may buy them a second time)"),
+        ("unknown", "--unknown", " (HiDream may charge them twice)"),
         ("rejected", "--rejected", ""),
         ("cancelled", "--failed", ""),
     )
     return "; ".join(
-        f"{row_count(status.counts[state])} {state}: "
+        f"{counted(status.counts[state], 'row')} {state}: "
         f"{command(f'retry {status.batch_id} {flag}', simulated=simulated)}{warning}"
         for state, flag, warning in others
         if status.counts.get(state)
@@ -180,4 +176,4 @@ def gate_words(
 def _line(status: BatchStatus) -> str:
     done = status.counts.get("succeeded", 0)
     state = "complete" if status.complete else f"{status.open} open" if status.sealed else "being read"
-    return f"{status.batch_id}  {iso(status.created_ms)}  {row_count(status.rows)}, {done} with their picture, {state}"
+    return f"{status.batch_id}  {iso(status.created_ms)}  {counted(status.rows, 'row')}, {done} with their picture, {state}"

@@ -12,6 +12,7 @@ from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from jobs.cli.units import counted, duration
 from jobs.config.exit_codes import ExitCode
 from jobs.errors import EndedEarlyError
 
@@ -101,8 +102,8 @@ class Stop:
 
     def _words(self, count: int) -> str:
         if count == 1:
-            requests = f"{self.requests} request{'' if self.requests == 1 else 's'}"
-            return f"finishing {requests} under way, up to {self._finish_s:g} s; Ctrl-C again stops now"
+            requests = counted(self.requests, "request")
+            return f"finishing {requests} under way, up to {duration(self._finish_s)}; Ctrl-C again stops now"
         if count == 2:  # noqa: PLR2004 the second signal
             return "stopping now: requests under way are cut off, their rows become unknown"
         return "ended at once: the files are as they were"

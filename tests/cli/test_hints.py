@@ -13,7 +13,7 @@ def test_a_retry_of_nothing_names_the_options_that_would_find_something(shop, el
     heart.admit("b", ["a", "c"], seal=True)
     heart.unknown()
     assert shop.vton("retry", "b", **elsewhere.env()).out == (
-        "b: 0 jobs wait again; 1 row unknown: vton retry b --unknown (may buy them a second time)\n"
+        "b: 0 jobs wait again; 1 row unknown: vton retry b --unknown (HiDream may charge them twice)\n"
     )
     assert "1 jobs wait again; workers" in shop.vton("retry", "b", "--unknown", **elsewhere.env()).out
     assert (

@@ -1,5 +1,6 @@
 """What a run shows of itself: tasks are tasks, downloads are downloads, and the rate is of work done now."""
 
+import sys
 import time
 
 import pytest
@@ -31,6 +32,7 @@ TASKS = UnderWay(tasks=3, downloads=0)
 def test_brackets_in_the_vendors_words_are_shown_and_end_nothing(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
     gate = {"breaker": "vendor", "breaker_why": "code [/code] [m] 5"}
     with Progress(BatchId("b"), clock=lambda: 0.0) as progress:
@@ -76,7 +78,7 @@ def test_once_the_manifest_is_read_the_rate_is_of_what_ended_since(shown):
         (11, True, status(succeeded=0, rejected=500)),
         (21, True, status(succeeded=10, rejected=500)),
     )
-    assert told == ["10 done", "500 rejected", "3 under way", "60/min", "8:10 left"]
+    assert told == ["10 done", "500 rejected", "3 under way", "60/min", "8 min 10 s left"]
 
 
 def test_only_jobs_of_the_batch_count_and_each_once(heart):

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.cli import control
-from jobs.cli import plan as planning
-from jobs.cli.plan import Plan, plan_of
+from jobs.cli import plan_counts as planning
+from jobs.cli.plan_counts import Plan, plan_of
 from jobs.config.settings import Settings
 from jobs.ledger import Ledger, steps
 from jobs.pictures.check import PictureError

@@ -17,7 +17,7 @@ def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, se
     ended = shop.end(process)
     assert ended.code == 130, ended.err
     assert "the same command goes on" in ended.out
-    assert "under way, up to 70 s; Ctrl-C again stops now" in ended.err
+    assert "under way, up to 1 min 10 s; Ctrl-C again stops now" in ended.err
     batch = shop.only_batch()
     shop.agree(batch)
     assert batch.summary["status"].get("unknown", 0) == 0

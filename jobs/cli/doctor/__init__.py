@@ -3,17 +3,27 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+
 from jobs.cli.doctor.account import check_callbacks, check_gate, check_limits, check_pace, check_token
 from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
+from jobs.cli.options import ConfigOpt, JsonOpt
 from jobs.cli.session import command_settings, open_session
 from jobs.config.load import read_credentials
 from jobs.config.settings import Settings
 from jobs.errors import ConfigError, RedisDownError
 
-__all__ = ["Check", "State", "examine", "print_checks", "verdict"]
+__all__ = ["Check", "State", "doctor", "examine", "print_checks", "verdict"]
+
+
+def doctor(*, config: ConfigOpt = None, as_json: JsonOpt = False) -> None:
+    """Say what is well and what is not, whose it is and what to do. Buys nothing."""
+    checks = examine(config)
+    print_checks(checks, as_json=as_json)
+    raise typer.Exit(verdict(checks))
 
 
 def examine(config: Path | None) -> list[Check]:

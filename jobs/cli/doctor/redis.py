@@ -8,6 +8,7 @@ from redis.exceptions import ResponseError
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 from jobs.cli.ledger_identity import foreign_results, lost_ledger
 from jobs.cli.session import Session
+from jobs.cli.units import counted
 from jobs.local.redis_program import OLDEST
 from jobs.redis.client import KEEPS_ALL, ask_durability, translated
 
@@ -64,7 +65,10 @@ def check_known_ledger(opened: Session) -> Check:
         return wrong("ledger", lost, "restore it, or accept that by --accept-new-ledger at the next run")
     if opened.ledger.ledger_id() is None:
         return ok("ledger", "empty: no batch yet")
-    return ok("ledger", f"{len(opened.ledger.batches())} batches; nothing that this folder knows is missing")
+    return ok(
+        "ledger",
+        f"{counted(len(opened.ledger.batches()), 'batch', 'batches')}; nothing that this folder knows is missing",
+    )
 
 
 def _where(opened: Session) -> str:
