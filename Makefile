@@ -12,8 +12,8 @@ FIND_PYTHON = for p in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 HEAD = @printf '\n== %s\n'
-# Two at a time: most tests wait for Redis and loopback HTTP.
-PYTEST_ARGS ?= -q -n 2
+# Most tests wait for Redis, processes and loopback HTTP.
+PYTEST_ARGS ?= -q -n 3 --dist worksteal
 ARGS ?=
 MINUTES ?= 10
 

@@ -127,7 +127,7 @@ def test_a_redis_that_tells_nothing_of_itself_is_a_warning(shop, elsewhere):
 
 def test_a_ledger_that_this_folder_does_not_know_is_wrong(shop):
     assert shop.vton("enqueue", shop.urls(1)).code == 0
-    assert "1 batches" in examined(shop, 0)["ledger"]["message"]
+    assert "1 batch;" in examined(shop, 0)["ledger"]["message"]
     shutil.rmtree(shop.folder / ".vton" / "redis")
     check = examined(shop, 7)["ledger"]
     assert "is empty" in check["message"]

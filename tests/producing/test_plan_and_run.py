@@ -36,7 +36,7 @@ class Rows:
     digest: str
     columns: tuple[str, ...] = ("sku", "dress")
     dialect = Dialect()
-    doubts: tuple[str, ...] = ()
+    suspected_typos: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[Row | BadRow]:
         for number, name in enumerate(self.names, 1):
