@@ -99,7 +99,7 @@ def test_a_worker_that_finds_another_ledger_says_it_once_and_ends(
 
     with structlog.testing.capture_logs() as events, signals() as ended:
         running = worker(MessageContext(), submit=lost)
-        queue.submit([f"p{number}" for number in range(50)])
+        queue.wake(50)
         running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
         running.join()
         wait_until(ended.is_set)
@@ -158,7 +158,7 @@ def test_an_actors_error_is_told_in_one_line_and_its_message_is_gone(
 
     with structlog.testing.capture_logs() as events:
         running = worker(MessageContext(), submit=fail)
-        queue.submit(["p", "q"])
+        queue.wake(2)
         running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
         running.join()
     told = [each for each in events if each["event"] == "actor.failed"]
@@ -185,7 +185,7 @@ def test_an_actor_that_succeeds_is_quiet(worker: Callable[..., dramatiq.Worker],
     done: list[int] = []
     with structlog.testing.capture_logs() as events:
         running = worker(MessageContext(), submit=lambda: done.append(1))
-        queue.submit(["p"])
+        queue.wake(1)
         running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
         running.join()
     assert (done, events) == ([1], [])
@@ -202,7 +202,7 @@ def test_stopping_wakes_the_gate_before_the_threads_are_waited_for(
 
     with structlog.testing.capture_logs() as events:
         running = worker(MessageContext(), StopsGate(gate.set), submit=wait_at_the_gate)
-        queue.submit(["p"])
+        queue.wake(1)
         assert waits.wait(PATIENT_S)
         running.stop(timeout=PATIENT_S * 1000)
     assert [each["event"] for each in events] == ["worker.stopped"]

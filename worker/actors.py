@@ -52,11 +52,12 @@ def declare(
 ) -> None:
     """Declares the actors on a broker; their parts are built at the first message, in the process that needs them."""
 
-    def submit(request_id: str) -> None:
-        """Submits the job whose turn it is; the id only says that one was waiting."""
-        del request_id
+    def submit(_reason: str) -> None:
+        """Submits jobs until none waits or the process stops: one message keeps its thread busy as long as there is work."""
+        work = submission()
         try:
-            submission().submit_next()
+            while work.submit_next():
+                pass
         except LedgerLostError as error:
             _end_process(str(error))
 

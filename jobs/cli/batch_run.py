@@ -181,8 +181,6 @@ class BatchRun:
                 "VTON_REDIS__PREFIX": settings.redis.prefix,
                 "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
                 "VTON_DATA_DIR": str(settings.data_dir.absolute()),
-                # Messages beyond one for each thread would wait in a process that may die.
-                "dramatiq_queue_prefetch": str(settings.submit_threads),
                 # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
                 "dramatiq_worker_timeout": "100",
                 "PYTHONUNBUFFERED": "1",

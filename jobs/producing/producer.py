@@ -12,7 +12,7 @@ from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.ledger import Admission, Admitted, Ledger, RowFate
 from jobs.ledger.codec import encode, encode_path
 from jobs.producing.planning import Planned, Planner, admission, bad_rows, in_order
-from jobs.producing.queue import SUBMIT, Queue
+from jobs.producing.queue import SUBMIT, WAKE_UPS, Queue
 from jobs.records import BadRow, BatchId, Dialect, Row
 
 log = structlog.get_logger()
@@ -133,7 +133,7 @@ class Producer:
         *,
         stop: Callable[[], bool] = lambda: False,
     ) -> Produced:
-        """Admits every row and sends a wake-up message for each new job; `tell` hears the rows so far.
+        """Admits every row and wakes submit workers up; `tell` hears the rows so far.
 
         `stop` is asked before each row; once it says so nothing more is read or admitted, and the batch stays unsealed: the
         same manifest again goes on.
@@ -230,11 +230,12 @@ class Producer:
 
     def _admit(self, batch_id: BatchId, rows: list[Admission]) -> Admitted:
         admitted = self._ledger.admit(batch_id, rows)
-        self._queue.submit(admitted.queued)
+        if admitted.queued:
+            self.send_missing()
         return admitted
 
     def send_missing(self) -> int:
-        """Sends wake-up messages until there are as many as waiting jobs."""
+        """Sends the wake-up messages that are missing; returns how many."""
         return send_missing_messages(self._ledger, self._queue)
 
     def _log_bad(self, batch_id: BatchId, bad: list[BadRow], before: int) -> int:
@@ -252,9 +253,11 @@ class Producer:
 
 
 def send_missing_messages(ledger: Ledger, queue: Queue) -> int:
-    """Tops the submit queue up to one wake-up message for each waiting job; too many do no harm, too few would idle."""
-    missing = ledger.queued_total() - queue.waiting(SUBMIT)
-    return queue.submit("reconciled" for _ in range(missing)) if missing > 0 else 0
+    """Tops the submit queue up to a message for each waiting job, `WAKE_UPS` at most; returns how many were missing."""
+    missing = min(ledger.queued_total(), WAKE_UPS) - queue.waiting(SUBMIT)
+    if missing > 0:
+        queue.wake(missing)
+    return max(0, missing)
 
 
 def bad_row_line(name: str, row: BadRow) -> str:

@@ -1,13 +1,13 @@
 """The queue: Dramatiq messages in bulk.
 
-A message only says: "there is a job to submit". It carries one request id, but the gate decides whose turn it is, so a
-message may be lost, doubled or late without harm. `Broker.enqueue` one by one is slow; here a chunk is two commands, in
-the envelope and under the keys that Dramatiq's own broker uses (tests hold the two together).
+A message only says: "jobs wait". Whoever gets it submits until none waits, and the gate decides whose turn it is; so a few
+messages are enough for any number of jobs, and one may be lost, doubled or late without harm. They are sent in the envelope
+and under the keys that Dramatiq's own broker uses (tests hold the two together).
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from itertools import count, islice
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -20,8 +20,8 @@ SUBMIT = "submit"
 EXPORT = "export"
 COLLECT = "collect"
 
-#: Messages in one round trip.
-CHUNK = 500
+#: Messages that wait at most: more than all threads of all processes that could be idle, and in one round trip.
+WAKE_UPS = 500
 
 
 class Queue:
@@ -34,9 +34,9 @@ class Queue:
         self._sender = uuid4().hex
         self._serial = count()
 
-    def submit(self, request_ids: Iterable[str]) -> int:
-        """Sends one wake-up message for each job; returns how many."""
-        return self._send(SUBMIT, SUBMIT, request_ids)
+    def wake(self, count: int) -> None:
+        """Sends so many wake-up messages to submit workers."""
+        self._send(SUBMIT, SUBMIT, ["jobs wait"] * count)
 
     def export(self, batch_id: str) -> None:
         """Asks for a batch's files."""
@@ -47,22 +47,18 @@ class Queue:
         with translated():
             return int(self._client.llen(f"{self._namespace}:{queue}"))
 
-    def _send(self, queue: str, actor: str, arguments: Iterable[str]) -> int:
-        sent = 0
-        for chunk in _chunks(arguments):
-            messages = {f"{self._sender}-{next(self._serial)}": argument for argument in chunk}
-            now_ms = int(time.time() * 1000)
-            encoded = {
-                message_id: envelope(queue, actor, argument, message_id, now_ms)
-                for message_id, argument in messages.items()
-            }
-            with translated():
-                pipeline = self._client.pipeline(transaction=True)
-                pipeline.hset(f"{self._namespace}:{queue}.msgs", mapping=encoded)
-                pipeline.rpush(f"{self._namespace}:{queue}", *encoded)
-                pipeline.execute()
-            sent += len(encoded)
-        return sent
+    def _send(self, queue: str, actor: str, arguments: Iterable[str]) -> None:
+        messages = {f"{self._sender}-{next(self._serial)}": argument for argument in arguments}
+        now_ms = int(time.time() * 1000)
+        encoded = {
+            message_id: envelope(queue, actor, argument, message_id, now_ms)
+            for message_id, argument in messages.items()
+        }
+        with translated():
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hset(f"{self._namespace}:{queue}.msgs", mapping=encoded)
+            pipeline.rpush(f"{self._namespace}:{queue}", *encoded)
+            pipeline.execute()
 
 
 def envelope(queue: str, actor: str, argument: str, message_id: str, now_ms: int) -> str:
@@ -74,9 +70,3 @@ def envelope(queue: str, actor: str, argument: str, message_id: str, now_ms: int
         f'{{"queue_name":"{queue}","actor_name":"{actor}","args":["{argument}"],"kwargs":{{}},'
         f'"options":{{"redis_message_id":"{message_id}"}},"message_id":"{message_id}","message_timestamp":{now_ms}}}'
     )
-
-
-def _chunks(arguments: Iterable[str]) -> Iterator[list[str]]:
-    iterator = iter(arguments)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk

@@ -111,7 +111,7 @@ def test_an_unknown_job_is_bought_again_once_and_only_by_policy(
 
 def test_missing_messages_are_topped_up_and_no_more(heart: Heart, queue: Queue) -> None:
     heart.admit("a", ["p", "q", "r"])
-    queue.submit([rid("p")])
+    queue.wake(1)
     one = reconciler(heart.ledger, queue)
     one.reconcile()
     assert queue.waiting(SUBMIT) == 3

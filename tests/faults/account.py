@@ -13,7 +13,7 @@ from tests.faults.verdict import judge
 def _account_over(folder: Path, rules: Rules, reason: str, *, setup: Setup | None = None) -> Outcome:
     """The account stops working mid-run and is fixed by a person."""
     with Stage(folder, setup or Setup(in_flight=5)) as stage:
-        batch = stage.enqueue("night", range(60))
+        batch = stage.enqueue("night", range(240))
         stage.until(lambda: stage.arrived(20), "submits have begun", step_s=0.01)
         before = len(stage.simulator.arrivals())
         if rules:

@@ -221,7 +221,7 @@ def _next_night(folder: Path) -> Outcome:
 @scenario("producers", "two batches share pairs, one of them is cancelled")
 def _shared(folder: Path) -> Outcome:
     with Stage(folder, Setup(in_flight=5)) as stage:
-        one, two = stage.enqueue("one", range(60)), stage.enqueue("two", range(30, 90))
+        one, two = stage.enqueue("one", range(240)), stage.enqueue("two", range(120, 360))
         stage.until(lambda: stage.arrived(15), "submits have begun", step_s=0.01)
         control.pause(stage.ledger, "somebody cancels")
         stage.vton("cancel", "one")
@@ -229,7 +229,7 @@ def _shared(folder: Path) -> Outcome:
         stage.finish(one, two)
         verdict = judge(stage, one, two)
         other = stage.status(two).counts
-        broken = [] if other == {"succeeded": 60} else [f"the other batch has {dict(other)}"]
+        broken = [] if other == {"succeeded": 240} else [f"the other batch has {dict(other)}"]
         if not stage.status(one).counts.get("cancelled"):
             broken.append("the cancel came too late to matter")
         return Outcome(

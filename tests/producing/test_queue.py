@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
 from jobs.producing.producer import send_missing_messages
-from jobs.producing.queue import CHUNK, COLLECT, EXPORT, SUBMIT, Queue, envelope
+from jobs.producing.queue import COLLECT, EXPORT, SUBMIT, WAKE_UPS, Queue, envelope
 from jobs.redis.client import connect
 from tests.heart import Heart, rid
 from worker.actors import STRANGER, TolerantBroker, declare
@@ -64,11 +64,11 @@ def test_it_lies_where_dramatiqs_own_broker_would_have_put_it(
         dramatiq.Message(queue_name=SUBMIT, actor_name=SUBMIT, args=(rid("theirs"),), kwargs={}, options={})
     )
     keys = sorted(queue._client.scan_iter(f"{prefix}:*"))
-    queue.submit([rid("ours")])
+    queue.wake(1)
     assert sorted(queue._client.scan_iter(f"{prefix}:*")) == keys
     theirs, ours = stored(queue, prefix, SUBMIT).values()
     assert list(theirs) == list(ours)
-    assert ours["args"] == [rid("ours")]
+    assert ours["args"] == ["jobs wait"]
     changing = {"args", "message_id", "message_timestamp", "options"}
     assert {key: ours[key] for key in ours.keys() - changing} == {
         key: theirs[key] for key in theirs.keys() - changing
@@ -77,22 +77,18 @@ def test_it_lies_where_dramatiqs_own_broker_would_have_put_it(
     assert set(ours["options"]) == set(theirs["options"]) == {"redis_message_id"}
 
 
-def test_every_wake_up_is_a_message_of_its_own_in_the_order_sent(
-    queue: Queue, redis_settings: RedisSettings
-) -> None:
-    names = [rid(f"p{number}") for number in range(2 * CHUNK + 7)]
-    assert queue.submit(iter(names)) == len(names)
-    assert queue.waiting(SUBMIT) == len(names)
+def test_every_wake_up_is_a_message_of_its_own(queue: Queue, redis_settings: RedisSettings) -> None:
+    queue.wake(7)
+    assert queue.waiting(SUBMIT) == 7
     found = stored(queue, redis_settings.prefix, SUBMIT)
-    assert [message["args"] for message in found.values()] == [[name] for name in names]
-    assert queue.submit([]) == 0
+    assert [message["args"] for message in found.values()] == [["jobs wait"]] * 7
 
 
 def test_two_senders_never_use_one_id(queue: Queue, redis_settings: RedisSettings) -> None:
     client = connect(redis_settings, db=redis_settings.queue_db)
     other = Queue(client, redis_settings.prefix)
     for sender in (queue, other, queue):
-        sender.submit([rid("x")] * 3)
+        sender.wake(3)
     assert len(stored(queue, redis_settings.prefix, SUBMIT)) == 9
     client.close()
 
@@ -107,14 +103,11 @@ def test_a_real_worker_takes_what_was_sent_in_bulk(broker: RedisBroker, queue: Q
         if len(seen) == expected + 1:
             done.set()
 
-    dramatiq.actor(
-        lambda request_id: note(SUBMIT, request_id), broker=broker, queue_name=SUBMIT, actor_name=SUBMIT
-    )
+    dramatiq.actor(lambda reason: note(SUBMIT, reason), broker=broker, queue_name=SUBMIT, actor_name=SUBMIT)
     dramatiq.actor(
         lambda batch_id: note(EXPORT, batch_id), broker=broker, queue_name=COLLECT, actor_name=EXPORT
     )
-    names = [rid(f"p{number}") for number in range(expected)]
-    queue.submit(names)
+    queue.wake(expected)
     queue.export("night-1")
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=50)
     worker.start()
@@ -122,7 +115,7 @@ def test_a_real_worker_takes_what_was_sent_in_bulk(broker: RedisBroker, queue: Q
         assert done.wait(20)
     finally:
         worker.stop()
-    assert sorted(seen) == sorted([*((SUBMIT, name) for name in names), (EXPORT, "night-1")])
+    assert sorted(seen) == sorted([*[(SUBMIT, "jobs wait")] * expected, (EXPORT, "night-1")])
     assert queue.waiting(SUBMIT) == queue.waiting(COLLECT) == 0
 
 
@@ -162,3 +155,33 @@ def test_lost_messages_are_sent_again_and_spare_ones_are_not(
     assert send_missing_messages(ledger, queue) == 2
     heart.granted()
     assert send_missing_messages(ledger, queue) == 0
+
+
+def test_a_bounded_number_of_messages_is_enough_for_any_number_of_jobs(
+    ledger: Ledger, queue: Queue, heart: Heart
+) -> None:
+    heart.admit("a", [f"p{number}" for number in range(WAKE_UPS + 20)])
+    assert send_missing_messages(ledger, queue) == WAKE_UPS
+    assert send_missing_messages(ledger, queue) == 0
+
+
+def test_one_message_submits_until_nothing_waits(broker: RedisBroker, queue: Queue) -> None:
+    left, done = list(range(100)), threading.Event()
+
+    def submit_next() -> bool:
+        if left:
+            left.pop()
+            return True
+        done.set()
+        return False
+
+    submission: Any = SimpleNamespace(submit_next=submit_next)
+    declare(broker, lambda: submission, lambda: pytest.fail("not asked for"))
+    queue.wake(1)
+    worker = dramatiq.Worker(broker, queues={SUBMIT}, worker_threads=2, worker_timeout=20)
+    worker.start()
+    try:
+        assert done.wait(20)
+    finally:
+        worker.stop()
+    assert left == []

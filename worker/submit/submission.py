@@ -70,13 +70,15 @@ class Submission:
             RedisDownError: the ledger does not answer; nothing was sent, or the reconciler will find the intent.
             LedgerLostError: the ledger is another one.
         """
+        # What is logged while one waits is not about the job before.
+        structlog.contextvars.unbind_contextvars("request_id")
         # A permit names a moment: whatever takes time the first time is done before one is asked for.
         client = self.client()
         with self.metrics.gate_wait_seconds.time():
             permit = self.gate.acquire()
         if permit is None:
             return False
-        # Until the message is done, so that whoever tells of an error of ours can name the job.
+        # Until the next one, so that whoever tells of an error of ours can name the job.
         structlog.contextvars.bind_contextvars(request_id=permit.request_id)
         if permit.probe:
             log.info("breaker.probing")
