@@ -24,7 +24,7 @@ NIGHT = BatchId("night")
 ENDED_S = 30
 
 
-def interrupted(folder: Path, *, sent: signal.Signals, jobs: int = 60) -> Outcome:
+def interrupted(folder: Path, *, sent: signal.Signals, jobs: int = 200) -> Outcome:
     """A signal under load: POSTs under way are recorded, files written; the same command completes it."""
     with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
         run = machine.start("night", range(jobs))
@@ -53,7 +53,7 @@ for _sent in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
 
 
 @scenario(SIGNALS, "SIGTERM to every process of a run at once")
-def all_at_once(folder: Path, *, jobs: int = 60) -> Outcome:
+def all_at_once(folder: Path, *, jobs: int = 200) -> Outcome:
     """As a machine that goes down does it."""
     with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
         run = machine.start("night", range(jobs))
