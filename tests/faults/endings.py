@@ -169,7 +169,7 @@ def mid_line(folder: Path, *, rounds: int = 25) -> Outcome:
     dice = random.Random(1)
     with Stage(folder, setup) as stage:
         # More than will be needed; what is left is cancelled.
-        batch = stage.enqueue("night", range(rounds * 400))
+        batch = stage.enqueue("night", range(rounds * 1200))
         hung = 0
         for number in range(rounds):
             victim = stage.crew.of("submit")[number % 2]
