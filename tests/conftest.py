@@ -1,5 +1,6 @@
 """One real Redis for a test run (one for each xdist worker); every test has key names of its own in it."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+import jobs.ledger
 from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
 from jobs.local.redis_server import find_server
@@ -62,8 +64,10 @@ def ledger(redis_settings: RedisSettings) -> Iterator[Ledger]:
     """An empty ledger; its keys are gone after the test."""
     client = connect(redis_settings, db=redis_settings.ledger_db, connections=64)
     yield Ledger(client, redis_settings.prefix)
+    undocumented = list(stray_keys(client, redis_settings.prefix))
     flush(client, redis_settings.prefix)
     client.close()
+    assert undocumented == [], "a key without a place in jobs/ledger/__init__.py must at least expire"
 
 
 @pytest.fixture
@@ -79,6 +83,16 @@ def queue(redis_settings: RedisSettings) -> Iterator[Queue]:
 def heart(ledger: Ledger) -> Heart:
     """The ledger, with short ways to bring jobs where a test wants them."""
     return Heart(ledger)
+
+
+def stray_keys(client: redis.Redis, prefix: str) -> Iterator[str]:
+    """Keys that the ledger's list of keys does not name, and that do not expire either."""
+    listed = (jobs.ledger.__doc__ or "").split("\n\n")[1]
+    kinds = {name.partition(":")[0] for line in listed.splitlines() for name in re.split(r"[, ]+", line[:16])}
+    kinds |= {"ring", "reconciler", "export"}
+    for key in client.scan_iter(f"{prefix}:*", count=1000):
+        if key.split(":")[1] not in kinds and client.pttl(key) < 0:
+            yield key
 
 
 def flush(client: redis.Redis, prefix: str) -> None:
