@@ -12,7 +12,7 @@ from tests.faults.verdict import Verdict, judge
 
 def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) -> Outcome:
     """Redis is killed under load and comes back with its files after a while."""
-    jobs = jobs or int(60 + 6 * down_s)
+    jobs = jobs or int(240 + 6 * down_s)
     with Stage(folder, Setup(collect=collect, in_flight=20)) as stage:
         batch = stage.enqueue("night", range(jobs))
         stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
