@@ -275,6 +275,7 @@ def test_a_flood_is_left_early(fetch, tmp_path, head):
     with RawServer(flood) as server:
         outcome = fetch(server, "/a", pictures={"max_download_bytes": 3_000_000})
     assert isinstance(outcome, Refused)
+    assert outcome.mendable is (b"Encoding" not in head), "a setting would allow more bytes"
     assert sum(sent) < 40_000_000
     assert files(tmp_path) == []
 

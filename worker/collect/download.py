@@ -21,9 +21,10 @@ from worker.collect.allowed_hosts import CheckedTransport, ForbiddenAddressError
 from worker.hidream.pool import TransportPool
 from worker.hidream.transport import (
     MAX_CONNECTIONS,
+    is_compressed,
     make_request,
     quiet_http_logs,
-    refuses,
+    says_more,
     sent,
     stream_of,
 )
@@ -176,7 +177,7 @@ class Downloader:
         async for part in stream_of(response):
             gathered += part
             if spool.bytes + len(gathered) > self._max_bytes:
-                return Refused(reason=f"more than {self._max_bytes:,} bytes", mendable=True)
+                return _too_long(self._max_bytes)
             if len(gathered) >= _GATHER_BYTES:
                 await in_thread(spool.write, bytes(gathered))
                 gathered.clear()
@@ -215,12 +216,18 @@ async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
         raise
 
 
+def _too_long(max_bytes: int) -> Refused:
+    """A setting (pictures.max_download_bytes) would allow it."""
+    return Refused(reason=f"more than {max_bytes:,} bytes", mendable=True)
+
+
 def _objection(response: httpx.Response, max_bytes: int) -> NotFetched | None:
     """What the status and the headers have against the body."""
     status = response.status_code
     if status == HTTPStatus.OK:
-        refusal = refuses(response.headers, max_bytes)
-        return Refused(reason=refusal) if refusal else None
+        if says_more(response.headers, max_bytes):
+            return _too_long(max_bytes)
+        return Refused(reason="a compressed reply") if is_compressed(response.headers) else None
     said = f"HTTP {status}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Refused(reason=f"{said}: redirects are not followed")

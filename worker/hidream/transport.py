@@ -269,9 +269,19 @@ def make_reply(status: int, headers: Mapping[str, str], body: bytes, fault: str,
     )
 
 
-def refuses(headers: Mapping[str, str], max_bytes: int = MAX_REPLY_BYTES) -> str:
+def refuses(headers: Mapping[str, str]) -> str:
     """Why a body is not even read (compressed, or too long by its own word); empty when it is."""
-    if headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+    if is_compressed(headers):
         return "a compressed reply"
+    return f"a reply of more than {MAX_REPLY_BYTES:,} bytes" if says_more(headers, MAX_REPLY_BYTES) else ""
+
+
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether a body is not sent as it is."""
+    return headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
+
+
+def says_more(headers: Mapping[str, str], max_bytes: int) -> bool:
+    """Whether a body is too long by its own word."""
     length = headers.get("Content-Length", "")
-    return f"a reply of more than {max_bytes:,} bytes" if length.isdigit() and int(length) > max_bytes else ""
+    return length.isdigit() and int(length) > max_bytes
