@@ -69,6 +69,6 @@ def _refused(stage: Stage) -> bool:
     return bool(struck(stage).get("submit:429"))
 
 
-scenario("throttling", "one 429, then the rate of the five minutes after")(
+scenario("throttling", "one 429, then the rate of the five minutes after", idle_s=300)(
     partial(after_a_429, windows=5, per_minute=120)
 )
