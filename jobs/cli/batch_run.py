@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,6 +98,12 @@ class BatchRun:
             feeder.start()
             with Progress(self._batch_id, simulated=simulation is not None) as progress:
                 code, why = self._until_ended((world, supervisor), progress)
+            if code is ExitCode.OK:
+                # Every row has ended: nothing that the workers still do changes the files.
+                with ThreadPoolExecutor(1, thread_name_prefix="files") as pool:
+                    written = pool.submit(self._end, code, why)
+                    supervisor.stop(timeout_s=stop_s, hurried=self._stop.hurried)
+                return written.result()
             supervisor.stop(timeout_s=stop_s, hurried=self._stop.hurried)
             return self._end(code, why)
 
