@@ -17,7 +17,7 @@ from jobs.errors import LedgerLostError
 from jobs.producing.queue import COLLECT, SUBMIT, Queue
 from jobs.redis.client import connect
 from worker.actors import declare
-from worker.middleware import BringsIn, LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.middleware import BringsIn, BuildsFirst, LoopServices, MessageContext, StopsGate, TellsBounds
 
 PATIENT_S = 60
 
@@ -142,6 +142,26 @@ def test_a_submit_worker_brings_in_what_lies_on_disk_when_it_starts(
     assert not brought.is_set()
     worker(BringsIn(brought.set), queues={SUBMIT})
     assert brought.wait(PATIENT_S)
+
+
+# -- what threads share ---------------------------------------------------------------------------------------
+
+
+def test_what_submit_threads_share_is_built_once_before_any_message(
+    worker: Callable[..., dramatiq.Worker], queue: Queue
+) -> None:
+    built: list[str] = []
+    queue.wake(20)
+    worker(BuildsFirst(lambda: built.append(threading.current_thread().name)), queues={COLLECT})
+    assert built == []
+    running = worker(
+        BuildsFirst(lambda: built.append(threading.current_thread().name)),
+        queues={SUBMIT},
+        submit=lambda: built.append("submit"),
+    )
+    running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+    running.join()
+    assert built == [threading.main_thread().name, *["submit"] * 20]
 
 
 # -- messages ------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from worker.hidream.transport import MAX_CONNECTIONS, make_ssl_context
 from worker.metrics import Metrics, serve_on_free_port
 from worker.middleware import (
     BringsIn,
+    BuildsFirst,
     EndsInTime,
     LoopServices,
     MessageContext,
@@ -185,6 +186,7 @@ class App:
             TellsBounds(self.settings),
             EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
             ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
+            BuildsFirst(lambda: self.submission),
             StopsGate(self._stop_gate),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),

@@ -83,6 +83,19 @@ class ServesMetrics(Middleware):  # type: ignore[misc]
         self._serve()
 
 
+class BuildsFirst(Middleware):  # type: ignore[misc]
+    """Builds what submit threads share before the first of them runs: each must have the gate that SIGTERM stops."""
+
+    def __init__(self, build: Callable[[], object]) -> None:
+        self._build = build
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Builds on the main thread: `cached_property` has no lock."""
+        del broker
+        if not worker.consumer_whitelist or SUBMIT in worker.consumer_whitelist:
+            self._build()
+
+
 class StopsGate(Middleware):  # type: ignore[misc]
     """SIGTERM wakes the gate's waiters; their jobs were never taken."""
 

@@ -67,12 +67,14 @@ def load(name: str) -> Any:
 
 def _help(name: str) -> str:
     spec = find_spec(f"jobs.cli.{name}")
-    assert spec is not None
-    assert spec.origin is not None
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == COMMANDS[name]:
-            return ast.get_docstring(node) or ""
-    raise AssertionError(name)
+    try:
+        source = Path((spec and spec.origin) or "").read_text(encoding="utf-8")
+        body = ast.parse(source).body
+    except (OSError, ValueError, SyntaxError):
+        # Installed without its sources: the command is listed by its name alone.
+        return ""
+    found = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == COMMANDS[name])
+    return next((ast.get_docstring(node) or "" for node in found), "")
 
 
 cli = typer.Typer(

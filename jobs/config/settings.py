@@ -92,6 +92,10 @@ class HiDreamSettings(Section):
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http(s) address with a host")
+        if parts.username is not None:
+            raise ValueError("must be without a user name and password")
+        if not url.isascii() or " " in url:
+            raise ValueError("must be plain ASCII: an international name as xn--, the rest with escapes")
         return url
 
 

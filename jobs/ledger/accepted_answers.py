@@ -82,6 +82,8 @@ class AcceptedAnswers:
         self._journal: _Journal | None = None
         #: What was told of once.
         self._told: set[str] = set()
+        #: Journal and key of what was brought in, should a full disk not let it be noted.
+        self._brought: set[tuple[str, str]] = set()
 
     def keep(self, answer: AcceptedAnswer) -> str | None:
         """Writes the answer so that it outlives the process; None when the disk does not take it.
@@ -110,10 +112,11 @@ class AcceptedAnswers:
 
     def secure(self, key: str | None) -> None:
         """Makes the answer outlive the machine."""
-        if key is None or self._journal is None:
-            return
         try:
-            os.fsync(self._journal.descriptor)
+            with self._lock:
+                if key is None or self._journal is None:
+                    return
+                os.fsync(self._journal.descriptor)
             folder = os.open(self._folder, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -142,18 +145,31 @@ class AcceptedAnswers:
         return sum(self._bring_in(ledger, path) for path in sorted(self._folder.glob("*.json*")))
 
     def _bring_in(self, ledger: Ledger, path: Path) -> int:
-        brought, stays = 0, False
         try:
-            content = path.read_bytes()
+            with _opened(path) as descriptor:
+                if not (locked := _locked(descriptor)) and locked is not None:
+                    # Its process lives, and records it itself.
+                    return 0
+                brought, left = self._record(ledger, path, descriptor)
+                if locked and not left:
+                    with suppress(OSError):
+                        path.unlink()
+                return brought
         except FileNotFoundError:
-            # Its own worker, or another reconciler, was quicker.
+            # Another reconciler was quicker.
             return 0
-        except OSError:
-            self._tell(path, "", "it cannot be read")
+        except OSError as error:
+            self._tell(path, "", f"it cannot be read: {error.strerror}")
             return 0
-        for key, answer in _outstanding(path.name, content):
+
+    def _record(self, ledger: Ledger, path: Path, descriptor: int) -> tuple[int, bool]:
+        """Records a journal's answers; how many, and whether any is left. Raises OSError, RedisDownError."""
+        brought, left = 0, False
+        for key, answer in _outstanding(path.name, path.read_bytes()):
+            if (path.name, key) in self._brought:
+                continue
             if answer is None:
-                stays = True
+                left = True
                 self._tell(path, key, "it cannot be read")
                 continue
             try:
@@ -161,31 +177,32 @@ class AcceptedAnswers:
             except Exception as error:  # one that nobody can record must not keep the others out
                 if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
                     raise
-                stays = True
+                left = True
                 self._tell(path, key, f"it cannot be recorded: {type(error).__name__}: {error}")
                 continue
             if not recorded.how:
-                stays = True
+                left = True
                 self._tell(path, key, "it belongs to another ledger")
                 continue
             log.warning("answer.adopted", request_id=answer.request_id, task_id=answer.task_id)
-            with suppress(OSError), _opened(path, os.O_WRONLY | os.O_APPEND) as descriptor:
+            self._brought.add((path.name, key))
+            with suppress(OSError):
                 os.write(descriptor, _recorded(key))
             brought += 1
-        if not stays:
-            _remove(path)
-        return brought
+        return brought, left
 
     def _current(self) -> "_Journal":
-        """This process's journal; a new one when there is none, it was removed, or it is long and done with."""
-        if self._journal is not None:
-            done = not self._journal.kept and self._journal.length > JOURNAL_BYTES
-            if not done and os.fstat(self._journal.descriptor).st_nlink:
-                return self._journal
-            if done:
-                self._journal.path.unlink(missing_ok=True)
-            os.close(self._journal.descriptor)
+        """This process's journal; a new one when there is none, it was removed, or it is long.
+
+        What a long one still holds is brought in by whoever looks next: nobody has its lock any more.
+        """
+        if (journal := self._journal) is not None:
+            if journal.length <= JOURNAL_BYTES and _is_linked(journal.descriptor):
+                return journal
             self._journal = None
+            if not journal.kept:
+                journal.path.unlink(missing_ok=True)
+            os.close(journal.descriptor)
         self._journal = self._new()
         return self._journal
 
@@ -193,10 +210,13 @@ class AcceptedAnswers:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             path = self._folder / f"{uuid4().hex[:16]}.jsonl"
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-            # As long as its process lives nobody removes it; a reconciler may have done so just before.
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if os.fstat(descriptor).st_nlink:
+            # Readable too: over NFS a shared lock needs it.
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            # As long as its process lives nobody takes it for left; a reconciler may have done so just before. A file
+            # system without locks does without: what is brought in twice changes nothing.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if _is_linked(descriptor):
                 return _Journal(path=path, descriptor=descriptor)
             os.close(descriptor)
 
@@ -224,22 +244,33 @@ class _Journal:
         return written == len(line)
 
 
-def _remove(path: Path) -> None:
-    """Removes a journal whose process has ended and whose answers the ledger has, all of them."""
-    with suppress(OSError), _opened(path, os.O_RDONLY) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Its process may have written on until it ended.
-        if not list(_outstanding(path.name, path.read_bytes())):
-            path.unlink()
-
-
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags)
+def _opened(path: Path) -> Iterator[int]:
+    # Writable: over NFS an exclusive lock needs it.
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool | None:
+    """Takes the file alone; False when its process lives, None where there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_linked(descriptor: int) -> bool:
+    try:
+        return os.fstat(descriptor).st_nlink > 0
+    except OSError:
+        # A file server that has forgotten it.
+        return False
 
 
 def _encode(key: str, answer: AcceptedAnswer) -> bytes:

@@ -25,7 +25,14 @@ from redis.retry import Retry
 
 from jobs.errors import ConfigError, RedisDownError
 from jobs.local.redis_folder import USERS, answers, forget_socket, socket_path, write_private
-from jobs.local.redis_program import WRITER, find_server, server_config, server_environ, usable_server
+from jobs.local.redis_program import (
+    WRITER,
+    ServerVersion,
+    find_server,
+    server_config,
+    server_environ,
+    usable_server,
+)
 
 __all__ = ["EmbeddedRedis", "find_server"]
 
@@ -133,9 +140,7 @@ class EmbeddedRedis:
         """
         lock = self._open("server.lock")
         try:
-            spawned = _flock_now(lock)
-            if spawned:
-                self._spawn(lock)
+            spawned = self._spawn(lock) if _flock_now(lock) else None
         finally:
             # The server has its own copy of the lock; ours must not outlive it.
             os.close(lock)
@@ -145,6 +150,10 @@ class EmbeddedRedis:
                 raise ConfigError(f"Redis ended at once: {self.last_words()}")
             # Somebody else's died, or somebody else only looked whether there is one.
             self.ensure_running(stopping)
+        elif spawned:
+            # Now that it has read them, the files are its own.
+            with suppress(OSError):
+                write_private(self._folder / WRITER, f"{spawned}\n".encode())
 
     def restart(self, stopping: threading.Event) -> None:
         """`ensure_running`, alone among all commands. Raises the same, and OSError."""
@@ -157,7 +166,7 @@ class EmbeddedRedis:
         """The server's own."""
         return self._folder
 
-    def _spawn(self, lock: int) -> None:
+    def _spawn(self, lock: int) -> ServerVersion:
         server, version = usable_server(self._server, self._folder)
         if answers(self._socket):
             # We hold this folder's lock: whoever listens there is another folder's, a copy's original perhaps.
@@ -185,10 +194,10 @@ class EmbeddedRedis:
             setpgroup=0,
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
         )
-        # The server writes the first too; a full disk keeps neither from running.
+        # The server writes it too; a full disk keeps neither from running.
         with suppress(OSError):
             write_private(self._folder / "server.pid", b"%d\n" % self._child)
-            write_private(self._folder / WRITER, f"{version}\n".encode())
+        return version
 
     def _answers(self, stopping: threading.Event | None) -> bool:
         """Waits until it answers and has loaded its file; False when it has ended."""

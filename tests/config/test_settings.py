@@ -141,6 +141,8 @@ def test_settings_do_not_change_once_read() -> None:
         ("tasks: {unknown_policy: forget}", "tasks.unknown_policy"),
         ("hidream: {base_url: hidreamai.com}", "hidream.base_url"),
         ("hidream: {base_url: 'ftp://hidreamai.com'}", "hidream.base_url"),
+        ("hidream: {base_url: 'https://user:pw@hidreamai.com'}", "hidream.base_url"),
+        ("hidream: {base_url: 'https://hidreamai.com/a b'}", "hidream.base_url"),
         ("hidream: {pause_codes: {2007: coffee}}", "hidream.pause_codes"),
         ("redis: {url: 'localhost:6379'}", "redis.url"),
         ("redis: {prefix: 'a b'}", "redis.prefix"),

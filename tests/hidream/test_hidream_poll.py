@@ -5,6 +5,7 @@ import socket
 import threading
 
 import pytest
+import uvloop
 
 from tests.raw_server import RawServer, raw, says
 from worker.hidream.client import PollClient
@@ -31,7 +32,9 @@ def poll(settings_for, tokens_for, tls):
             finally:
                 await client.aclose()
 
-        return asyncio.run(run())
+        # As the collect process has it.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
 
     return ask
 
@@ -225,3 +228,42 @@ def test_no_log_line_has_an_address_or_a_token(poll, caplog):
         poll(server)
     assert "task_id" not in caplog.text
     assert "sk-canary" not in caplog.text
+
+
+# -- odd servers ---------------------------------------------------------------------------------------------
+
+
+def test_long_and_many_headers_are_no_error(poll):
+    many = b"".join(b"X-%d: y\r\n" % number for number in range(300))
+
+    def answer(wire, heard):
+        body = json.dumps(
+            {"code": 0, "result": {"sub_task_results": [{"task_status": 1, "image": "p_1"}]}}
+        ).encode()
+        head = b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 20_000 + b"\r\n" + many
+        wire.say(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    with RawServer(answer) as server:
+        assert poll(server) == [Ended(pictures=("p_1",))]
+
+
+def test_a_status_counts_though_its_body_never_ends(poll):
+    def answer(wire, _):
+        wire.say(b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
+        wire.hang()
+
+    with RawServer(answer) as server:
+        [outcome] = poll(server, poll_timeout_s=1)
+    assert isinstance(outcome, PollFailed)
+    assert outcome.missing
+
+
+def test_a_server_that_talks_unasked_is_not_called_again_and_again(poll):
+    def greet(wire):
+        wire.say(b"HTTP/1.1 503 Too many\r\n\r\n")
+        return True
+
+    with RawServer(lambda wire, _: wire.hang(), on_connect=greet) as server:
+        outcomes = poll(server, 5, poll_timeout_s=1)
+    assert all(isinstance(outcome, PollFailed) for outcome in outcomes)
+    assert server.connections <= 5 * 4

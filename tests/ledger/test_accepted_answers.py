@@ -1,5 +1,7 @@
 """What HiDream has sold us and the ledger does not have yet: kept on disk, written when Redis is back, never twice."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -63,6 +65,13 @@ def files(folder: Path) -> list[Path]:
     return sorted((folder / FOLDER).glob("*"))
 
 
+def end(answers: AcceptedAnswers) -> None:
+    """Its process is gone, and its locks with it."""
+    if answers._journal is not None:
+        os.close(answers._journal.descriptor)
+        answers._journal = None
+
+
 def answer_to(heart: Heart, permit: Any, task: str = "t-1", **other: Any) -> AcceptedAnswer:
     fields = {
         "ledger_id": heart.ledger.ledger_id() or "",
@@ -100,19 +109,62 @@ def test_answers_stand_in_a_journal_of_their_owner_alone_until_the_ledger_has_th
     answers.forget(kept)
 
 
-def test_a_journal_goes_when_its_process_has_ended_and_the_ledger_has_all_of_it(
+def test_a_journal_whose_process_lives_is_left_alone_and_goes_with_its_last_answer(
     heart: Heart, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
     heart.admit("a", ["x", "y"])
     for task in ("t-1", "t-2"):
         answers.keep(answer_to(heart, heart.submitting(), task))
     others = AcceptedAnswers(tmp_path)
+    assert others.bring_in(heart.ledger) == 0, "it records them itself"
+    end(answers)
     assert others.bring_in(heart.ledger) == 2
-    assert len(files(tmp_path)) == 1, "its process lives, and may go on writing"
-    assert answers._journal is not None
-    os.close(answers._journal.descriptor)
-    assert others.bring_in(heart.ledger) == 0
     assert files(tmp_path) == []
+
+
+def test_a_disk_that_takes_nothing_does_not_bring_an_answer_in_twice(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heart.admit("a", ["x"])
+    answers.keep(answer_to(heart, heart.submitting()))
+    end(answers)
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(Path, "unlink", full)
+    others = AcceptedAnswers(tmp_path)
+    assert [others.bring_in(heart.ledger) for _ in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EBADF])
+def test_a_file_system_without_locks_keeps_answers_and_lets_them_be_brought_in(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def none(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    heart.admit("a", ["x"])
+    assert answers.keep(answer_to(heart, heart.submitting()))
+    assert answers.bring_in(heart.ledger) == 1
+    assert outstanding(tmp_path) == []
+
+
+def test_a_long_journal_does_not_wait_for_an_answer_that_stays(
+    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.ledger.accepted_answers.JOURNAL_BYTES", 400)
+    heart.admit("a", ["x"])
+    answer = answer_to(heart, heart.submitting())
+    answers.keep(answer)
+    for _ in range(20):
+        answers.forget(answers.keep(answer))
+    assert len(files(tmp_path)) == 2
+    assert len(outstanding(tmp_path)) == 1
+    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
+    assert len(files(tmp_path)) == 1
 
 
 def test_a_long_journal_that_is_done_with_gives_way_to_a_new_one(
@@ -150,6 +202,7 @@ def test_a_line_that_the_disk_has_cut_off_spoils_no_other(
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
     answers.keep(answer_to(heart, heart.submitting(), "t-2"))
+    end(answers)
     with structlog.testing.capture_logs() as events:
         assert answers.bring_in(heart.ledger) == 1
     assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
@@ -161,6 +214,7 @@ def test_a_file_that_an_earlier_version_left_is_brought_in(
     heart.admit("a", ["x"])
     answers.keep(answer_to(heart, heart.submitting()))
     [entry] = outstanding(tmp_path)
+    end(answers)
     for path in files(tmp_path):
         path.unlink()
     del entry["key"]
@@ -188,6 +242,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(heart: Heart,
 
 def bring(heart: Heart, answers: AcceptedAnswers, answer: AcceptedAnswer) -> int:
     answers.keep(answer)
+    end(answers)
     return answers.bring_in(heart.ledger)
 
 
@@ -277,6 +332,7 @@ def test_an_answer_of_another_ledger_stays_where_it_is_and_is_told_once(
     permit = heart.submitting()
     before = heart.snapshot()
     answers.keep(answer_to(heart, permit, **({"claim": "none"} | other)))
+    end(answers)
     with structlog.testing.capture_logs() as events:
         assert [answers.bring_in(heart.ledger) for _ in range(3)] == [0, 0, 0]
     assert [each["event"] for each in events] == ["answer.unsaved"]
@@ -290,6 +346,7 @@ def test_what_cannot_be_read_stays_and_is_told_once(
 ) -> None:
     heart.admit("a", ["x"])
     answers.keep(answer_to(heart, heart.submitting()))
+    end(answers)
     files(tmp_path)[0].with_name("broken.json").write_bytes(content)
     with structlog.testing.capture_logs() as events:
         assert [answers.bring_in(heart.ledger) for _ in range(2)] == [1, 0], "the others are brought in"
@@ -430,6 +487,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
         desk.gate.stop()
     thread.join(PATIENT_S)
     assert failed == [RedisDownError]
+    end(desk.answers)
     assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
     assert heart.job(rid("x")).task_id == "t-1"
 

@@ -293,6 +293,19 @@ def test_a_server_on_the_path_that_cannot_read_the_folder_leaves_it_to_the_bundl
         assert redis_client.get("job") == "bought"
 
 
+def test_a_program_that_cannot_open_the_folder_leaves_no_note_that_it_wrote_it(tmp_path: Path) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo 'Redis server v=8.0.0 sha=0' && exit\necho cannot; exit 1\n"
+    )
+    program.chmod(0o755)
+    with pytest.raises(ConfigError, match="Redis ended at once: cannot"):
+        EmbeddedRedis(tmp_path / "data", server=program).start()
+    assert not (tmp_path / "data" / "redis" / "writer").exists()
+    with EmbeddedRedis(tmp_path / "data"):
+        assert (tmp_path / "data" / "redis" / "writer").read_text().strip()
+
+
 def test_the_folder_of_the_bundled_redis_of_earlier_versions_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,10 +38,11 @@ from worker.hidream.transport import (
     read_reply,
     refuses,
 )
-from worker.hidream.wire import Body, Reply
+from worker.hidream.wire import Body, Reply, words
 
 log = structlog.get_logger()
 
+_HEAD_BYTES = 65_536
 #: What is kept of a reply that we cannot judge.
 _TASK_ID = re.compile(rb'"task_id"\s*:\s*"([!-~]{1,200}?)"')
 
@@ -172,7 +173,7 @@ class SubmitClients:
 class PollClient:
     """Asks for results, many at a time over at most so many connections; made and used inside one event loop.
 
-    By aiohttp, which takes a fifth of httpx' CPU; it rewrites escapes, which does no harm to this one known address.
+    By aiohttp, which takes a fifth of httpx' CPU.
     """
 
     def __init__(
@@ -190,6 +191,10 @@ class PollClient:
             headers=PLAIN,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            # As much as the submits' client takes.
+            max_line_size=_HEAD_BYTES,
+            max_field_size=_HEAD_BYTES,
+            max_headers=1000,
             # A whole request has a deadline of its own; only connecting has a shorter one.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s),
         )
@@ -220,6 +225,7 @@ class PollClient:
         secret = token.get_secret_value()
         address = URL(f"{self._address}?{urlencode({'task_id': task_id})}", encoded=True)
         headers = {"Authorization": f"Bearer {secret}"}
+        response: aiohttp.ClientResponse | None = None
         try:
             async with (
                 asyncio.timeout(self._settings.poll_timeout_s),
@@ -227,15 +233,21 @@ class PollClient:
             ):
                 reply = await _read(response, secret)
         except TimeoutError:
-            return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
+            if response is None or response.status == HTTPStatus.OK:
+                return PollFailed(reason=f"no answer within {self._settings.poll_timeout_s:g} s")
+            # 404 or 429 say enough without their body.
+            reply = make_reply(response.status, response.headers, b"", "the reply was cut off", secret)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return PollFailed(reason=f"{type(error).__name__}: {error}")
+            # Its words may hold the whole address and a part of what came.
+            return PollFailed(reason=words(f"{type(error).__name__}: {error}", secret))
         outcome = poll_outcome(reply, self._settings, now_s=time.time(), task_id=task_id, expected=expected)
         if isinstance(outcome, PollFailed) and outcome.mixed and (used := _USED.get()) is not None:
             used.abort()
         return outcome
 
 
+#: Connections that one poll passes over: a server that talks unasked does so on each.
+_MOST_LEFT = 3
 #: What this task's last poll went over.
 _USED: ContextVar[ResponseHandler | None] = ContextVar("_USED", default=None)
 
@@ -250,13 +262,14 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 aiohttp's own signature
     ) -> Connection:
         """Gets a connection from the pool, or opens one."""
-        while (connection := await super().connect(req, traces, timeout)).protocol is not None:
-            if not connection.protocol.should_close:
-                break
+        for _ in range(_MOST_LEFT):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                _USED.set(connection.protocol)
+                return connection
             connection.protocol.abort()
             connection.close()
-        _USED.set(connection.protocol)
-        return connection
+        raise aiohttp.ClientConnectionError("the server talks before it is asked")
 
 
 async def _read(response: aiohttp.ClientResponse, secret: str) -> Reply:
