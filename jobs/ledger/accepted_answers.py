@@ -134,6 +134,13 @@ class AcceptedAnswers:
             with suppress(OSError):
                 self._journal.append(_recorded(key))
 
+    def leave(self) -> None:
+        """This process cannot record what it has kept: whoever looks next brings it in."""
+        with self._lock:
+            journal, self._journal = self._journal, None
+            if journal is not None:
+                os.close(journal.descriptor)
+
     def bring_in(self, ledger: Ledger) -> int:
         """Records what lies in the folder; returns how many the ledger has taken.
 

@@ -67,9 +67,7 @@ def files(folder: Path) -> list[Path]:
 
 def end(answers: AcceptedAnswers) -> None:
     """Its process is gone, and its locks with it."""
-    if answers._journal is not None:
-        os.close(answers._journal.descriptor)
-        answers._journal = None
+    answers.leave()
 
 
 def answer_to(heart: Heart, permit: Any, task: str = "t-1", **other: Any) -> AcceptedAnswer:
@@ -487,7 +485,6 @@ def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
         desk.gate.stop()
     thread.join(PATIENT_S)
     assert failed == [RedisDownError]
-    end(desk.answers)
     assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
     assert heart.job(rid("x")).task_id == "t-1"
 

@@ -178,9 +178,14 @@ class Submission:
         )
         kept = self.answers.keep(answer)
         reach("replied")
-        taken = answer.record(replace(self.gate.patient, failed=lambda: self.answers.secure(kept)))
+        try:
+            taken = answer.record(replace(self.gate.patient, failed=lambda: self.answers.secure(kept)))
+        except BaseException:
+            self.answers.leave()
+            raise
         reach("accepted_recorded")
         if not taken.how:
+            self.answers.leave()
             log.error("ledger.lost", task_id=accepted.task_id, why="accepted, but this is another ledger")
             return
         self.answers.forget(kept)
