@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError
+from redis.exceptions import ConnectionError as LostConnectionError
 from redis.retry import Retry
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class AsyncPatientRetry(AsyncRetry):
         try:
             while True:
                 try:
-                    return await do()
+                    return await _as_connection_error(do)
                 except self._supported_errors as error:
                     failures += 1
                     await (fail(error, failures) if with_failure_count else fail(error))
@@ -96,6 +97,16 @@ class AsyncPatientRetry(AsyncRetry):
                     await asyncio.sleep(wait_s)
         finally:
             _deadline.reset(mine)
+
+
+async def _as_connection_error(do: Callable[[], Awaitable[T]]) -> T:
+    """uvloop raises RuntimeError where a closed connection is written to; asyncio an OSError a moment later."""
+    try:
+        return await do()
+    except RuntimeError as error:
+        if "handler is closed" in str(error):
+            raise LostConnectionError(str(error)) from error
+        raise
 
 
 def _wait_s(

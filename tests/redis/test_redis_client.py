@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+import uvloop
 from pydantic import SecretStr
 from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
@@ -178,3 +180,20 @@ def test_a_missing_right_is_told(ledger: Ledger, redis_settings: RedisSettings) 
 def test_an_error_of_ours_stays_one(ledger: Ledger) -> None:
     with pytest.raises(ResponseError), translated():
         ledger.client.eval("return no_such_word()", 0)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_was_cut_is_made_anew_in_any_loop(redis_settings: RedisSettings, loop: Any) -> None:
+    """uvloop raises RuntimeError where a closed connection is written to, which redis-py takes for no lost connection."""
+
+    async def go() -> list[object]:
+        client = connect_async(redis_settings, db=0, patience_s=5)
+        found = [await client.ping()]
+        for connection in list(client.connection_pool._available_connections):
+            connection._writer.transport.abort()
+        found.append(await client.ping())
+        await client.aclose()
+        return found
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(go()) == [True, True]
