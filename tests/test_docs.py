@@ -221,3 +221,8 @@ def test_the_changelogs_newest_version_is_the_packages():
     assert (
         re.findall(r"^## \[(\d.+?)\] - \d{4}-\d\d-\d\d$", text("CHANGELOG.md"), re.MULTILINE)[0] == version[1]
     )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_names_a_folder_of_the_machine_it_was_measured_on(page):
+    assert not re.findall(r"/(?:tmp|home|root|work|var/folders)/[\w.-]+", page.read_text(encoding="utf-8"))

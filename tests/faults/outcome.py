@@ -1,5 +1,6 @@
 """A scenario, and what came of one run of it."""
 
+import re
 import shutil
 import tempfile
 import time
@@ -97,9 +98,14 @@ def played(one: Scenario, *, keep: Path | None = None) -> Outcome:
         verdict=found.verdict,
         faults=found.faults,
         recovery_s=found.recovery_s,
-        ending=found.ending,
-        note=found.note,
-        broken=[*found.verdict.broken, *found.broken],
+        ending=_without_place(found.ending, folder),
+        note=_without_place(found.note, folder),
+        broken=[_without_place(line, folder) for line in (*found.verdict.broken, *found.broken)],
         skipped=found.skipped,
         took_s=time.monotonic() - began,
     )
+
+
+def _without_place(text: str, folder: Path) -> str:
+    """What is written to the documents says nothing of the machine it was played on; a name may have been cut short."""
+    return re.sub(rf"{re.escape(str(folder.parent))}/[\w-]*/?", "", text)
