@@ -34,6 +34,7 @@ from worker.collect.collection import Collection
 from worker.collect.download import Downloader
 from worker.collect.reconciler import Reconciler
 from worker.collect.schedule import PollSchedule
+from worker.collect.turns import Turns
 from worker.collect.watcher import Watcher
 from worker.hidream.client import PollClient, SubmitClient, SubmitClients
 from worker.hidream.token_exchange import ApiKeyExchange
@@ -167,7 +168,8 @@ class App:
         room = asyncio.Semaphore(self.settings.downloads)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
         poller = PollClient(hidream, self.tokens, self.ssl_context, _poll_connections(self.settings.limits))
-        return Watcher(ledger, poller, collection, self.settings, self.metrics)
+        turns = Turns(ledger, poller, collection, self.settings, self.metrics)
+        return Watcher(ledger, turns, self.settings.limits.in_flight)
 
     def reconciler(self) -> Reconciler:
         """The reconciler; idle unless it holds the lease."""

@@ -36,6 +36,7 @@ from worker.collect import watcher
 from worker.collect.collection import DISK_FULL, Collection
 from worker.collect.download import Downloader
 from worker.collect.reconciler import Reconciler
+from worker.collect.turns import Turns
 from worker.collect.verdict import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
 from worker.collect.watcher import Watcher
 from worker.hidream.client import PollClient
@@ -168,7 +169,9 @@ class Process:
         room = asyncio.Semaphore(4)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=scene.metrics, room=room)
         poller = PollClient(hidream, tokens, scene.context)
-        made = Watcher(ledger, poller, collection, settings, scene.metrics)
+        made = Watcher(
+            ledger, Turns(ledger, poller, collection, settings, scene.metrics), settings.limits.in_flight
+        )
         self._stack.push_async_callback(client.aclose, close_connection_pool=True)
         self._stack.push_async_callback(downloader.aclose)
         self._stack.push_async_callback(poller.aclose)
@@ -789,7 +792,8 @@ def test_refusals_of_our_own_are_no_failed_downloads(scene: Scene) -> None:
         if heard.target.startswith(RESULTS):
             told(sub(1, f"{other.url}/image/x.jpg"))(wire, heard)
         else:
-            pictures.pop(0)(wire, heard)
+            # Hurried, the job may be fetched once more than is looked for: the last answer stays.
+            (pictures.pop(0) if len(pictures) > 1 else pictures[0])(wire, heard)
 
     def refusals() -> int:
         return sum(each["event"] == "image.failed" for each in events)

@@ -8,14 +8,11 @@ import asyncio
 
 import structlog
 
-from jobs.config.settings import Settings
 from jobs.errors import RedisDownError
 from jobs.ledger import AsyncRunner, steps
 from jobs.ledger.steps import Due
 from jobs.records import Job, RequestId
-from worker.collect.collection import Collection
-from worker.collect.turns import Poller, Turns
-from worker.metrics import Metrics
+from worker.collect.turns import Turns
 
 log = structlog.get_logger()
 
@@ -32,17 +29,11 @@ OUTAGE_S = 1.0
 class Watcher:
     """Watches tasks until they end; `stop()` lets what is under way finish."""
 
-    def __init__(
-        self,
-        ledger: AsyncRunner,
-        poller: Poller,
-        collection: Collection,
-        settings: Settings,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, ledger: AsyncRunner, turns: Turns, in_flight: int) -> None:
+        """`in_flight`: the account's parallel tasks."""
         self._ledger = ledger
-        self._turns = Turns(ledger, poller, collection, settings, metrics)
-        self._capacity = max(CAPACITY, 2 * settings.limits.in_flight)
+        self._turns = turns
+        self._capacity = max(CAPACITY, 2 * in_flight)
         self._under_way: set[asyncio.Task[None]] = set()
         self._attended: set[RequestId] = set()
         #: Attended jobs that a callback came for meanwhile: what we are being told may be older than it.
