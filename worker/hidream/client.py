@@ -186,18 +186,7 @@ class PollClient:
         self._settings = settings
         self._tokens = tokens
         self._address = join(settings.base_url, settings.results_path)
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(ssl=ssl_context, limit=connections, keepalive_timeout=KEEPALIVE_S),
-            headers=PLAIN,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            # As much as the submits' client takes.
-            max_line_size=_HEAD_BYTES,
-            max_field_size=_HEAD_BYTES,
-            max_headers=1000,
-            # A whole request has a deadline of its own; only connecting has a shorter one.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s),
-        )
+        self._session = open_session(ssl_context, connections, connect_s=settings.connect_timeout_s)
 
     async def results(self, task_id: TaskId, *, expected: int = 1) -> PollOutcome:
         """Asks once how a task stands; each GET lasts at most `poll_timeout_s`, waiting for a connection too.
@@ -270,6 +259,33 @@ class _Connector(aiohttp.TCPConnector):
             connection.protocol.abort()
             connection.close()
         raise aiohttp.ClientConnectionError("the server talks before it is asked")
+
+
+def open_session(
+    ssl_context: ssl.SSLContext,
+    connections: int,
+    *,
+    connect_s: float,
+    socket_factory: aiohttp.SocketFactoryType | None = None,
+) -> aiohttp.ClientSession:
+    """A session of at most so many connections, which adds nothing to a request but what HTTP itself asks for.
+
+    `socket_factory`: makes the socket for an address, or refuses to.
+    """
+    return aiohttp.ClientSession(
+        connector=_Connector(
+            ssl=ssl_context, limit=connections, keepalive_timeout=KEEPALIVE_S, socket_factory=socket_factory
+        ),
+        headers=PLAIN,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        # As much as the submits' client takes.
+        max_line_size=_HEAD_BYTES,
+        max_field_size=_HEAD_BYTES,
+        max_headers=1000,
+        # A whole request has a deadline of its own; only connecting has a shorter one.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, secret: str) -> Reply:
