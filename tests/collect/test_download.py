@@ -3,12 +3,16 @@ import errno
 import hashlib
 import io
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from jobs.config.settings import HiDreamSettings, PictureSettings
@@ -28,6 +32,8 @@ def picture(kind="JPEG", size=(64, 48), **options):
     return made.getvalue()
 
 
+#: Dot segments are the client's to resolve.
+DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 JPEG, PNG, WEBP = picture("JPEG"), picture("PNG"), picture("WEBP")
 
 
@@ -82,6 +88,51 @@ def test_a_picture_is_kept_under_its_content_and_its_real_format(fetch, tmp_path
     assert kept.read_bytes() == content
     assert kept.stat().st_mode & 0o777 == 0o600
     assert files(tmp_path / "pictures") == [f"{digest[:2]}/{saved.name}"]
+
+
+ADDRESSES = [
+    *("/", "/a", "//a//b", "/a?", "/?", "/a?b?c", "/a;p=1?q=[1]", "/a/%2e%2E/b", "/%zz%", "/a%2Fb%2fc%20d+e"),
+    "/p_1.jpg?X-Amz-Signature=a%2Bb%2F%3D&x=%7e~&y='()*!$;:@,&z=a+b==",
+    "/p_1.jpg?Expires=1&Signature=a~b-c_d&Key-Pair-Id=%41%62&%E4%B8%8A=%e4%b8%8b",
+]
+VALID = "".join(map(chr, range(33, 127))).translate({ord(sign): None for sign in '#"<>`{}^\\|'})
+
+
+@pytest.mark.parametrize("target", ADDRESSES)
+def test_an_address_leaves_byte_for_byte(fetch, target):
+    with RawServer(raw(404)) as server:
+        fetch(server, f"{server.url}{target}#fragment")
+    assert [heard.target for heard in server.heard] == [target]
+
+
+@given(targets=st.lists(st.text(VALID), min_size=1, max_size=20))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_every_address_leaves_byte_for_byte(fetch, targets):
+    asked = [f"/a{target}" for target in targets if not DOTS.search(target.partition("?")[0])]
+    with RawServer(raw(404)) as server:
+        fetch(server, "/first", *asked, "/last")
+    assert [heard.target for heard in server.heard] == ["/first", *asked, "/last"]
+
+
+def test_what_lies_behind_a_picture_is_not_the_next_one(fetch):
+    """A server may send more than was asked for; it must not become another job's picture."""
+    other = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n" % len(PNG) + PNG
+
+    def surplus(wire, _heard):
+        wire.say(b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n" % len(JPEG) + JPEG + other)
+
+    with RawServer(surplus, raw(200, WEBP)) as server:
+        first, second = fetch(server, "/a", "/b")
+    assert first.name.endswith(".jpg")
+    assert second.name.endswith(".webp")
+    assert server.connections == 2
+
+
+def test_an_error_of_the_wire_does_not_tell_the_signed_address(fetch):
+    with RawServer(lambda wire, _: (wire.say(b"what\r\n\r\n"), wire.close())) as server:
+        outcome = fetch(server, "/a?Signature=abc")
+    assert isinstance(outcome, Transient)
+    assert "abc" not in outcome.reason
 
 
 def test_nothing_of_ours_goes_to_the_picture_host(fetch):
@@ -181,8 +232,12 @@ def test_a_redirect_is_refused_and_not_followed(fetch, status):
     ],
 )
 def test_a_broken_transfer_is_transient_and_leaves_nothing(fetch, tmp_path, fault):
-    with RawServer(fault, raw(200, JPEG)) as server:
-        first, second = fetch(server, "/a", "/a")
+    def answer(wire, heard):
+        # Whoever asks twice at once meets it twice.
+        fault(wire, heard) if heard.target == "/a" else wire.answer(200, JPEG)
+
+    with RawServer(answer) as server:
+        first, second = fetch(server, "/a", "/b")
     assert isinstance(first, Transient)
     assert isinstance(second, SavedPicture)
     assert len(files(tmp_path)) == 1
@@ -256,7 +311,7 @@ def test_more_pixels_than_allowed_are_not_decoded(fetch):
     [
         b"Content-Length: 5000000000\r\n",
         b"Content-Encoding: gzip\r\n",
-        b"Content-Encoding: br\r\nContent-Length: 10\r\n",
+        b"Content-Encoding: br\r\nContent-Length: 2000000\r\n",
         b"",
     ],
 )
@@ -328,6 +383,63 @@ def test_an_allowed_name_that_leads_inside_is_refused(fetch):
     assert isinstance(outcome, Refused)
     assert "not public" in outcome.reason
     assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "2130706433", "127.1", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]"]
+)
+def test_an_allowed_number_that_leads_inside_is_not_called(fetch, host):
+    with RawServer(raw(200, JPEG)) as server:
+        inside = f"http://{host}:{server.port}/image/"
+        outcome = fetch(server, f"{inside}p_1.jpg", image_prefix=inside, base_url="http://shop.example")
+    assert isinstance(outcome, Refused | Transient)
+    assert server.connections == 0
+
+
+class MixedLoop(asyncio.SelectorEventLoop):
+    """Every name has an address outside, where nobody listens in time, and one inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.called = [], []
+
+    async def getaddrinfo(self, host, port, **more):
+        self.asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (to, port)) for to in ("8.8.8.8", "127.0.0.1")]
+
+    async def sock_connect(self, sock, address):
+        self.called.append(address[0])
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+
+def test_of_a_name_with_an_address_inside_only_those_outside_are_called(tmp_path):
+    """It is asked for once for its addresses, and never again for the connection."""
+
+    async def go():
+        downloader = Downloader(
+            hidream=hidream("http://shop.example", image_prefix="http://img.example:81/"),
+            pictures=PictureSettings(),
+            store=PictureStore(tmp_path),
+            ssl_context=TLS,
+        )
+        try:
+            return await downloader.fetch("http://img.example:81/a")
+        finally:
+            await downloader.aclose()
+
+    loop = MixedLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        outcome = runner.run(go())
+    assert isinstance(outcome, Refused | Transient)
+    assert set(loop.called) == {"8.8.8.8"}
+    assert loop.asked == ["img.example"]
+
+
+@pytest.mark.parametrize("name", ["a..b", "x" * 70 + ".invalid"])
+def test_a_name_that_is_no_name_is_transient(fetch, name):
+    with RawServer(raw(200, JPEG)) as server:
+        outcome = fetch(server, f"http://{name}/a", image_hosts=("a..b", "invalid"))
+    assert isinstance(outcome, Transient)
 
 
 def test_our_own_host_may_be_inside_and_is_called_by_its_name(fetch):

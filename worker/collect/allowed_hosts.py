@@ -1,28 +1,23 @@
-"""Where pictures may come from, and a network that goes nowhere else.
+"""Where pictures may come from, and sockets that go nowhere else.
 
-A name is resolved once, every address it has is checked, and the connection goes to a checked address: a name
-that answers otherwise a moment later (DNS rebinding) gains nothing. TLS still proves the name itself.
+A name is resolved once, and an address is checked when a socket is made for it, which is then connected to that very
+address: a name that answers otherwise a moment later (DNS rebinding) gains nothing. TLS still proves the name itself.
 """
 
-import asyncio
 import socket
-import ssl
-from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-import httpcore
+import aiohttp
 import httpx
 
 from jobs.config.settings import HiDreamSettings
-from worker.hidream.transport import KEEPALIVE_S
 
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = IPv6Network("64:ff9b::/96")
-_Option = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
-class ForbiddenAddressError(httpcore.ConnectError):
+class ForbiddenAddressError(OSError):
     """A name leads to an address inside some network."""
 
 
@@ -46,6 +41,10 @@ class Hosts:
             prefix=_origin(httpx.URL(settings.image_prefix)),
         )
 
+    def is_own(self, url: httpx.URL) -> bool:
+        """Whether an address is of the operator's own host, which may be inside."""
+        return _origin(url) == self.own
+
     def objection(self, url: httpx.URL) -> str:
         """Why this address is not fetched; empty when it is."""
         if url.scheme not in _PORTS:
@@ -60,65 +59,16 @@ class Hosts:
         return "" if port == _PORTS[url.scheme] else f"port {port} of {host} is not the usual one"
 
 
-class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks, connects."""
-
-    def __init__(self, hosts: Hosts) -> None:
-        self._hosts = hosts
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 httpcore's own signature
-        local_address: str | None = None,
-        socket_options: Iterable[_Option] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first checked address that answers; `timeout` seconds for each.
-
-        Raises:
-            ForbiddenAddressError: one of the host's addresses is not public.
-        """
-        addresses = await resolve(host, port)
-        if (host.lower().rstrip("."), port) != self._hosts.own:
-            for address in addresses:
-                if not public(address):
-                    raise ForbiddenAddressError(f"{host} leads to {address}, which is not public")
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-class CheckedTransport(httpx.AsyncHTTPTransport):
-    """One connection of httpx over `CheckedBackend`: the pool and TLS know the name, the socket the address."""
-
-    def __init__(self, hosts: Hosts, ssl_context: ssl.SSLContext) -> None:
-        super().__init__(verify=ssl_context, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=KEEPALIVE_S,
-            network_backend=CheckedBackend(hosts),
-        )
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """Every address of a host, each once, in the resolver's order.
+def public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket for one address that a name has led to; the connection goes to this very address.
 
     Raises:
-        httpcore.ConnectError: the name is not known.
+        ForbiddenAddressError: the address is not public.
     """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"{host} cannot be resolved") from error
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
+    family, kind, protocol, _, place = address
+    if not public(str(place[0])):
+        raise ForbiddenAddressError(f"its name leads to {place[0]}, which is not public")
+    return socket.socket(family, kind, protocol)
 
 
 def public(address: str) -> bool:

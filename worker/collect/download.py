@@ -11,23 +11,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
+import aiohttp
 import httpx
+from yarl import URL
 
 from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
 from jobs.records import SavedPicture
-from worker.collect.allowed_hosts import CheckedTransport, ForbiddenAddressError, Hosts
-from worker.hidream.pool import TransportPool
-from worker.hidream.transport import (
-    MAX_CONNECTIONS,
-    is_compressed,
-    make_request,
-    quiet_http_logs,
-    says_more,
-    sent,
-    stream_of,
-)
+from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, public_socket
+from worker.hidream.client import open_session
+from worker.hidream.transport import MAX_CONNECTIONS, is_compressed, says_more
+from worker.hidream.wire import words
 
 #: Bytes gathered before a thread writes them; most pictures are written, proven and kept in one go.
 _GATHER_BYTES = 1_000_000
@@ -93,7 +88,6 @@ class Downloader:
         ssl_context: ssl.SSLContext,
         connections: int = MAX_CONNECTIONS,
     ) -> None:
-        quiet_http_logs()
         self._hosts = Hosts.of(hidream)
         self._prefix = hidream.image_prefix
         self._deadline_s = hidream.download_timeout_s
@@ -102,9 +96,13 @@ class Downloader:
         self._store = store
         # Decoded pixels are the memory of this process: one picture at a time.
         self._decoding = threading.Lock()
-        self._connect_s = hidream.connect_timeout_s
-        self._ssl_context = ssl_context
-        self._pool = TransportPool(self._open, connections)
+        #: For the operator's own host, which may be inside, and for all others.
+        self._own, self._others = (
+            open_session(
+                ssl_context, connections, connect_s=hidream.connect_timeout_s, socket_factory=factory
+            )
+            for factory in (None, public_socket)
+        )
 
     async def fetch(self, address: str) -> Fetched:
         """Fetches one picture, `download_timeout_s` at most for each address tried.
@@ -121,10 +119,8 @@ class Downloader:
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._pool.aclose()
-
-    def _open(self) -> httpx.AsyncHTTPTransport:
-        return CheckedTransport(self._hosts, self._ssl_context)
+        await self._own.close()
+        await self._others.close()
 
     def _candidates(self, address: str) -> list[str]:
         if "://" in address:
@@ -156,25 +152,26 @@ class Downloader:
 
     async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | bytes:
         """Reads the whole picture into the spool, but for its end, which is returned."""
+        session = self._own if self._hosts.is_own(url) else self._others
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
-                self._pool.transport() as transport,
-                sent(transport, make_request("GET", url, connect_s=self._connect_s)) as response,
+                session.get(_as_it_is(url), allow_redirects=False) as response,
             ):
                 return _objection(response, self._max_bytes) or await self._pour(response, spool)
+        except aiohttp.ClientConnectorError as error:
+            forbidden = isinstance(error.os_error, ForbiddenAddressError)
+            return Refused(reason=str(error.os_error), mendable=True) if forbidden else _transient(error)
+        except aiohttp.ClientError as error:
+            return _transient(error)
         except TimeoutError:
             return Transient(reason=f"not fetched within {self._deadline_s:g} s")
-        except httpx.ConnectError as error:
-            if isinstance(error.__cause__, ForbiddenAddressError):
-                return Refused(reason=str(error), mendable=True)
-            return Transient(reason=f"{type(error).__name__}: {error}")
-        except (httpx.TransportError, OSError) as error:
-            return Transient(reason=f"{type(error).__name__}: {error}")
+        except (OSError, ValueError) as error:
+            return _transient(error)
 
-    async def _pour(self, response: httpx.Response, spool: Spool) -> NotFetched | bytes:
+    async def _pour(self, response: aiohttp.ClientResponse, spool: Spool) -> NotFetched | bytes:
         gathered = bytearray()
-        async for part in stream_of(response):
+        async for part in response.content.iter_any():
             gathered += part
             if spool.bytes + len(gathered) > self._max_bytes:
                 return _too_long(self._max_bytes)
@@ -221,9 +218,21 @@ def _too_long(max_bytes: int) -> Refused:
     return Refused(reason=f"more than {max_bytes:,} bytes", mendable=True)
 
 
-def _objection(response: httpx.Response, max_bytes: int) -> NotFetched | None:
+def _as_it_is(url: httpx.URL) -> URL:
+    """The address for aiohttp, which would rewrite escapes and so break signatures: all of it is an encoded path."""
+    path = url.raw_path.decode("ascii")
+    return URL.build(scheme=url.scheme, authority=url.netloc.decode("ascii"), path=path, encoded=True)
+
+
+def _transient(error: Exception) -> Transient:
+    # Its words may hold the whole address, which may be signed, and a part of what came.
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else error
+    return Transient(reason=words(f"{type(error).__name__}: {said}"))
+
+
+def _objection(response: aiohttp.ClientResponse, max_bytes: int) -> NotFetched | None:
     """What the status and the headers have against the body."""
-    status = response.status_code
+    status = response.status
     if status == HTTPStatus.OK:
         if says_more(response.headers, max_bytes):
             return _too_long(max_bytes)

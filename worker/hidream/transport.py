@@ -9,8 +9,7 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpcore
@@ -61,22 +60,6 @@ def make_request(
         # Whole requests have deadlines of their own; only connecting has a shorter one.
         extensions={"timeout": {"connect": connect_s}},
     )
-
-
-@asynccontextmanager
-async def sent(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-    """Sends a request; the response's body is still to be read from its `stream`, and closed on leaving."""
-    response = await transport.handle_async_request(request)
-    try:
-        yield response
-    finally:
-        await response.aclose()
-
-
-def stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
-    """The body as it comes, for the loop; a response of an async transport has no other."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    return response.stream
 
 
 class Deadline:
@@ -209,7 +192,7 @@ class DeadlineTransport(httpx.HTTPTransport):
         self._pool.close()
 
 
-def has_surplus(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
+def has_surplus(transport: httpx.HTTPTransport) -> bool:
     """Whether an idle connection holds bytes that nobody asked for: they would answer the next request.
 
     httpcore closes such a connection only when they are still in the socket: not when they came together with the last
