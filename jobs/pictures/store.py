@@ -20,29 +20,23 @@ class StoreFullError(Exception):
 
 
 class Spool:
-    """A file under way; gone on leaving the block unless it was kept."""
+    """A file under way, made by its first write; gone on leaving the block unless it was kept."""
 
     def __init__(self, root: Path) -> None:
-        folder = root / _UNDER_WAY
-        folder.mkdir(parents=True, exist_ok=True)
-        # mkstemp makes it 0600.
-        self._fd, name = tempfile.mkstemp(dir=folder, prefix="picture-")
         self._root = root
+        self._fd = -1
         self._hash = hashlib.sha256()
-        self.path = Path(name)
+        self.path = root / _UNDER_WAY
         self.bytes = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.close(self._fd)
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
-
-    def fileno(self) -> int:
-        """The open file's descriptor."""
-        return self._fd
+        if self._fd >= 0:
+            self._close()
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
 
     @property
     def sha256(self) -> str:
@@ -57,12 +51,28 @@ class Spool:
         """
         rest = memoryview(content)
         try:
+            if self._fd < 0:
+                self._open()
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             raise _full(error) from error
         self._hash.update(content)
         self.bytes += len(content)
+
+    def _open(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        # mkstemp makes it 0600.
+        self._fd, name = tempfile.mkstemp(dir=self.path, prefix="picture-")
+        self.path = Path(name)
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    def sync(self) -> None:
+        """Waits until what was written is on disk. Raises OSError."""
+        os.fsync(self._fd)
 
     def keep(self, extension: str) -> str:
         """Makes the file durable under its content's name; the same content again replaces its like.
@@ -77,12 +87,13 @@ class Spool:
         target = place(self._root, name)
         try:
             reach("picture_spooled")
-            os.fsync(self._fd)
+            self.sync()
             if not target.parent.is_dir():
                 target.parent.mkdir(exist_ok=True)
                 _sync_folder(self._root)
             self.path.replace(target)
             _sync_folder(target.parent)
+            self._close()
             reach("picture_renamed")
         except OSError as error:
             raise _full(error) from error
@@ -130,7 +141,7 @@ class PictureStore:
             with self.spool() as spool:
                 for _ in range(max(1, size // len(block))):
                     spool.write(block)
-                os.fsync(spool.fileno())
+                spool.sync()
         except (StoreFullError, OSError):
             return False
         return True

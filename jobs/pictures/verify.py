@@ -10,7 +10,6 @@ from PIL import Image
 from jobs.pictures.weight import (
     MAX_SCANS,
     TAIL_BYTES,
-    JpegStructure,
     bound_texts,
     ends_whole,
     is_light,
@@ -42,15 +41,19 @@ def prove(path: Path, *, max_pixels: int) -> Proof:
         BrokenPictureError: no JPEG, PNG or WEBP, more pixels than `max_pixels`, truncated or corrupt.
         OSError: the file cannot be read, or there is no memory for it; that says nothing about the picture.
     """
-    size = path.stat().st_size
-    if size == 0:
+    if path.stat().st_size == 0:
         raise BrokenPictureError("an empty file")
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return _prove(content, max_pixels)
+
+
+def _prove(content: mmap, max_pixels: int) -> Proof:
     bound_texts()
     try:
-        with Image.open(path, formats=tuple(EXTENSIONS)) as picture:
+        with Image.open(content, formats=tuple(EXTENSIONS)) as picture:
             kind, (width, height) = _known(picture.format), picture.size
             _within(width, height, max_pixels)
-            _look_through(path, picture, kind)
+            _look_through(content, picture, kind)
     except BrokenPictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -64,15 +67,15 @@ def prove(path: Path, *, max_pixels: int) -> Proof:
         # Bytes from outside make Pillow raise nearly everything.
         raise BrokenPictureError(f"not a whole picture: {type(error).__name__}") from error
     # Decoders forgive a missing end once all pixels have come.
-    if kind != "JPEG" and not ends_whole(kind, size, *_ends(path, size)):
+    if kind != "JPEG" and not ends_whole(kind, len(content), content[:16], content[-TAIL_BYTES:]):
         raise BrokenPictureError(f"the end of the {kind} is missing")
     return Proof(extension=EXTENSIONS[kind], width=width, height=height)
 
 
-def _look_through(path: Path, picture: Image.Image, kind: str) -> None:
+def _look_through(content: mmap, picture: Image.Image, kind: str) -> None:
     scans = 0
     if kind == "JPEG":
-        structure = _structure(path)
+        structure = jpeg_structure(content)
         scans = structure.scans
         if scans > MAX_SCANS:
             raise BrokenPictureError(f"a JPEG of more than {MAX_SCANS} scans, which no camera writes")
@@ -96,15 +99,3 @@ def _known(kind: str | None) -> str:
 def _within(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise BrokenPictureError(f"{width}x{height} pixels are more than {max_pixels:,}")
-
-
-def _structure(path: Path) -> JpegStructure:
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return jpeg_structure(content)
-
-
-def _ends(path: Path, size: int) -> tuple[bytes, bytes]:
-    with path.open("rb") as file:
-        head = file.read(16)
-        file.seek(max(0, size - TAIL_BYTES))
-        return head, file.read()

@@ -514,8 +514,10 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
     store = PictureStore(tmp_path)
     assert store.sweep() == 0
     spool = store.spool()
+    spool.write(b"half")
     os.utime(spool.path, (1000, 1000))
     with store.spool() as fresh:
+        fresh.write(b"half")
         os.utime(fresh.path, (5000, 5000))
         assert store.sweep(older_than_s=3600, now_s=5000) == 1
         assert fresh.path.exists()
