@@ -18,7 +18,7 @@ from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
 from jobs.errors import ConfigError, RedisDownError, VtonError
 from jobs.gate import Gate
-from jobs.ledger import AsyncRunner, Ledger
+from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.high_water import HighWaterMark
 from jobs.local import redis_folder
@@ -32,6 +32,7 @@ from worker.actors import TolerantBroker, declare
 from worker.callbacks.address import CallbackAddresses
 from worker.collect.collection import Collection
 from worker.collect.download import Downloader
+from worker.collect.pipelined import PipelinedRunner
 from worker.collect.reconciler import Reconciler
 from worker.collect.schedule import PollSchedule
 from worker.collect.turns import Turns
@@ -155,7 +156,7 @@ class App:
             log.info("worker.started", what="swept", files=swept)
         redis, hidream = self.settings.redis, self.settings.hidream
         client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
-        ledger = AsyncRunner(client, redis.prefix)
+        ledger = PipelinedRunner(client, redis.prefix)
         downloader = Downloader(
             hidream=hidream,
             pictures=self.settings.pictures,

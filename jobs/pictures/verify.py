@@ -4,6 +4,7 @@ import errno
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -44,13 +45,13 @@ def prove(path: Path, *, max_pixels: int) -> Proof:
     if path.stat().st_size == 0:
         raise BrokenPictureError("an empty file")
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return _prove(content, max_pixels)
+        return _prove(file, content, max_pixels)
 
 
-def _prove(content: mmap, max_pixels: int) -> Proof:
+def _prove(file: IO[bytes], content: mmap, max_pixels: int) -> Proof:
     bound_texts()
     try:
-        with Image.open(content, formats=tuple(EXTENSIONS)) as picture:
+        with Image.open(file, formats=tuple(EXTENSIONS)) as picture:
             kind, (width, height) = _known(picture.format), picture.size
             _within(width, height, max_pixels)
             _look_through(content, picture, kind)

@@ -25,7 +25,7 @@ from jobs.config.settings import (
     TaskSettings,
 )
 from jobs.gate.account import LOST, doubt
-from jobs.ledger import AsyncRunner, steps
+from jobs.ledger import steps
 from jobs.pictures.store import PictureStore
 from jobs.producing.queue import Queue
 from jobs.records import PAID_LOSSES, BatchId, Failure, Job, JobState, Owner
@@ -35,6 +35,7 @@ from tests.raw_server import Answer, Heard, RawServer, Wire, raw, says
 from worker.collect import watcher
 from worker.collect.collection import DISK_FULL, Collection
 from worker.collect.download import Downloader
+from worker.collect.pipelined import PipelinedRunner
 from worker.collect.reconciler import Reconciler
 from worker.collect.turns import Turns
 from worker.collect.verdict import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
@@ -159,7 +160,7 @@ class Process:
         exchange = ApiKeyExchange(settings=hidream, ssl_context=scene.context)
         tokens = TokenSource(credentials=Credentials.model_validate({"token": "sk-w"}), exchange=exchange)
         client = connect_async(scene.redis, db=scene.redis.ledger_db)
-        ledger = AsyncRunner(client, scene.redis.prefix)
+        ledger = PipelinedRunner(client, scene.redis.prefix)
         downloader = Downloader(
             hidream=hidream,
             pictures=settings.pictures,
