@@ -125,7 +125,8 @@ class PictureStore:
         """Whether the disk has less room than is kept free, or would have with so many bytes more. Raises OSError."""
         if not self._min_free_bytes:
             return False
-        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.root.is_dir():
+            self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free - size < self._min_free_bytes
 
     def path(self, name: str) -> Path:

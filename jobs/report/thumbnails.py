@@ -53,11 +53,11 @@ def _thumbnail(path: Path, side: int) -> str | None:
             if picture.width * picture.height > _MAX_PIXELS:
                 return None
             # A JPEG decodes at a fraction of its size when asked before it is loaded.
-            picture.draft("RGB", (side * 2, side * 2))
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((side, side), Image.Resampling.LANCZOS)
+            picture.draft("RGB", (side, side))
+            ImageOps.exif_transpose(picture, in_place=True)
+            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
             jpeg = BytesIO()
-            _opaque(upright).save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
+            _opaque(picture).save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
     except Exception:  # noqa: BLE001 Pillow's decoders raise nearly anything on broken files, bomb warnings too
         return None
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"

@@ -1,7 +1,7 @@
 """Policy: when to ask, whether to try again. Pure functions, so every answer is in a table or a property."""
 
 import math
-from statistics import NormalDist, fmean
+from statistics import NormalDist, fmean, pstdev
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from jobs.records import Failure, JobState, Latency, Owner
 from worker.collect.schedule import (
     AGAIN_MS,
     EARLY_MS,
+    ENOUGH_SAMPLES,
     LONGEST_AGAIN_MS,
     LONGEST_MISSING_MS,
     LONGEST_POLL_MS,
@@ -133,6 +134,31 @@ def test_a_cold_start_leaves_no_slot_idle_for_long(latency_s: int, idle_s: float
     told = [polls_until(None, 1000 * latency_s * (1 + number / 200)) for number in range(20)]
     assert max(late_ms for _, late_ms in told) <= 1000 * idle_s
     assert max(polls for polls, _ in told) <= most_polls
+
+
+@pytest.mark.parametrize("slots", [4, 10, 64])
+def test_a_guess_six_times_too_long_costs_an_account_few_polls_and_little_idle_time(slots: int) -> None:
+    """Tasks of about 2 s where 12 are guessed; every end teaches all that are under way."""
+    ends = [2_000 * math.exp(NormalDist().inv_cdf((number + 0.5) / slots) * 0.35) for number in range(slots)]
+    asked = [(SCHEDULE.first_ms(None, callbacks=False), end) for end in ends]
+    latencies, unseen, polls_before = list[float](), list[float](), 0
+    while asked:
+        asked.sort(reverse=True)
+        at, end = asked.pop()
+        polls_before += len(latencies) < ENOUGH_SAMPLES
+        if at >= end:
+            latencies.append(math.log(end))
+            unseen.append(at - end)
+        else:
+            known = (
+                learnt(math.exp(fmean(latencies)), pstdev(latencies), samples=len(latencies))
+                if latencies
+                else None
+            )
+            asked.append((at + SCHEDULE.next_ms(known, at), end))
+    assert max(unseen[:ENOUGH_SAMPLES]) <= 400
+    assert fmean(unseen) <= 100
+    assert polls_before <= max(slots, 32) * 3
 
 
 def test_callbacks_are_relied_on_while_they_come() -> None:
