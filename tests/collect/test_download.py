@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jobs.config.settings import HiDreamSettings, PictureSettings
-from jobs.pictures.store import PictureStore, StoreFullError
+from jobs.pictures.store import PictureStore, StoreFullError, place
 from jobs.records import SavedPicture
 from tests.raw_server import RawServer, raw
 from worker.collect.download import Broken, DiskFull, Downloader, Gone, Refused, Transient
@@ -83,7 +83,7 @@ def test_a_picture_is_kept_under_its_content_and_its_real_format(fetch, tmp_path
         height=48,
         bytes=len(content),
     )
-    kept = PictureStore(tmp_path).path(saved.name)
+    kept = place(tmp_path / "pictures", saved.name)
     assert kept == tmp_path / "pictures" / digest[:2] / saved.name
     assert kept.read_bytes() == content
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -156,7 +156,7 @@ def test_a_picture_of_several_megabytes_arrives_whole(fetch, tmp_path):
     assert len(content) > 3_000_000
     with RawServer(raw(200, content)) as server:
         saved = fetch(server, "/big")
-    assert PictureStore(tmp_path).path(saved.name).read_bytes() == content
+    assert place(tmp_path / "pictures", saved.name).read_bytes() == content
 
 
 def by_path(pictures):
@@ -397,7 +397,7 @@ def test_an_allowed_number_that_leads_inside_is_not_called(fetch, host):
 
 
 class MixedLoop(asyncio.SelectorEventLoop):
-    """Every name has an address outside, where nobody listens in time, and one inside."""
+    """Every name has an address outside and one inside."""
 
     def __init__(self):
         super().__init__()
@@ -412,14 +412,12 @@ class MixedLoop(asyncio.SelectorEventLoop):
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
 
-def test_of_a_name_with_an_address_inside_only_those_outside_are_called(tmp_path):
-    """It is asked for once for its addresses, and never again for the connection."""
-
+def fetched_from_a_name(loop, folder):
     async def go():
         downloader = Downloader(
             hidream=hidream("http://shop.example", image_prefix="http://img.example:81/"),
             pictures=PictureSettings(),
-            store=PictureStore(tmp_path),
+            store=PictureStore(folder),
             ssl_context=TLS,
         )
         try:
@@ -427,11 +425,29 @@ def test_of_a_name_with_an_address_inside_only_those_outside_are_called(tmp_path
         finally:
             await downloader.aclose()
 
-    loop = MixedLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        outcome = runner.run(go())
-    assert isinstance(outcome, Refused | Transient)
-    assert set(loop.called) == {"8.8.8.8"}
+        return runner.run(go()), loop
+
+
+def test_a_name_with_one_address_inside_is_resolved_once_and_not_called_at_all(tmp_path):
+    outcome, loop = fetched_from_a_name(MixedLoop(), tmp_path)
+    assert outcome == Refused(reason="img.example leads to 127.0.0.1, which is not public", mendable=True)
+    assert loop.called == []
+    assert loop.asked == ["img.example"]
+
+
+class OutsideLoop(MixedLoop):
+    """Every name has one address outside when it is asked for, and one inside whenever it is asked for again."""
+
+    async def getaddrinfo(self, host, port, **more):
+        found = await super().getaddrinfo(host, port, **more)
+        return found[len(self.asked) > 1 :][:1]
+
+
+def test_a_name_is_resolved_once_and_never_again_for_the_connection(tmp_path):
+    outcome, loop = fetched_from_a_name(OutsideLoop(), tmp_path)
+    assert isinstance(outcome, Transient)
+    assert loop.called == ["8.8.8.8"]
     assert loop.asked == ["img.example"]
 
 

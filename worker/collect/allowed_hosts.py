@@ -1,7 +1,7 @@
 """Where pictures may come from, and sockets that go nowhere else.
 
-A name is resolved once, and an address is checked when a socket is made for it, which is then connected to that very
-address: a name that answers otherwise a moment later (DNS rebinding) gains nothing. TLS still proves the name itself.
+A name is resolved once, every address it has is checked, and so is the one that a socket is made for: a name that answers
+otherwise a moment later (DNS rebinding) gains nothing. TLS still proves the name itself.
 """
 
 import socket
@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import aiohttp
 import httpx
+from aiohttp.abc import ResolveResult
 
 from jobs.config.settings import HiDreamSettings
 
@@ -59,16 +60,33 @@ class Hosts:
         return "" if port == _PORTS[url.scheme] else f"port {port} of {host} is not the usual one"
 
 
+class PublicResolver(aiohttp.ThreadedResolver):
+    """Finds the addresses of names that are outside with each of them."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Every address of a host. Raises OSError: the name is not known, or ForbiddenAddressError."""
+        found = await super().resolve(host, port, family)
+        for address in found:
+            _check(address["host"], host)
+        return found
+
+
 def public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket for one address that a name has led to; the connection goes to this very address.
+    """A socket for one address, which is connected to this very one; a host may be a number that nobody resolves.
 
     Raises:
         ForbiddenAddressError: the address is not public.
     """
     family, kind, protocol, _, place = address
-    if not public(str(place[0])):
-        raise ForbiddenAddressError(f"its name leads to {place[0]}, which is not public")
+    _check(str(place[0]), "the host")
     return socket.socket(family, kind, protocol)
+
+
+def _check(address: str, host: str) -> None:
+    if not public(address):
+        raise ForbiddenAddressError(f"{host} leads to {address}, which is not public")
 
 
 def public(address: str) -> bool:

@@ -19,7 +19,7 @@ from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
 from jobs.records import SavedPicture
-from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, public_socket
+from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, PublicResolver, public_socket
 from worker.hidream.client import open_session
 from worker.hidream.transport import MAX_CONNECTIONS, is_compressed, says_more
 from worker.hidream.wire import words
@@ -36,40 +36,32 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class _WithReason:
+    reason: str
+
+
+class Gone(_WithReason):
     """The address is no good (403, 404, another 4xx): ask for the result again, it brings a new one."""
 
-    reason: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transient:
+class Transient(_WithReason):
     """The network or the host failed: the same address again, later."""
 
-    reason: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(_WithReason):
     """We do not fetch this: a host, a redirect or a size that is not allowed."""
 
-    reason: str
     #: A setting would allow it.
     mendable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class Broken(_WithReason):
     """Something came that is not a whole picture."""
 
-    reason: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskFull:
+class DiskFull(_WithReason):
     """The picture store takes no more: stop buying until a person has looked."""
-
-    reason: str
 
 
 NotFetched = Gone | Transient | Refused | Broken | DiskFull
@@ -97,11 +89,13 @@ class Downloader:
         # Decoded pixels are the memory of this process: one picture at a time.
         self._decoding = threading.Lock()
         #: For the operator's own host, which may be inside, and for all others.
-        self._own, self._others = (
-            open_session(
-                ssl_context, connections, connect_s=hidream.connect_timeout_s, socket_factory=factory
-            )
-            for factory in (None, public_socket)
+        self._own = open_session(ssl_context, connections, connect_s=hidream.connect_timeout_s)
+        self._others = open_session(
+            ssl_context,
+            connections,
+            connect_s=hidream.connect_timeout_s,
+            resolver=PublicResolver(),
+            socket_factory=public_socket,
         )
 
     async def fetch(self, address: str) -> Fetched:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 import structlog
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -266,15 +267,20 @@ def open_session(
     connections: int,
     *,
     connect_s: float,
+    resolver: AbstractResolver | None = None,
     socket_factory: aiohttp.SocketFactoryType | None = None,
 ) -> aiohttp.ClientSession:
     """A session of at most so many connections, which adds nothing to a request but what HTTP itself asks for.
 
-    `socket_factory`: makes the socket for an address, or refuses to.
+    `resolver` finds the addresses of a name, `socket_factory` makes the socket for an address; either may refuse to.
     """
     return aiohttp.ClientSession(
         connector=_Connector(
-            ssl=ssl_context, limit=connections, keepalive_timeout=KEEPALIVE_S, socket_factory=socket_factory
+            ssl=ssl_context,
+            limit=connections,
+            keepalive_timeout=KEEPALIVE_S,
+            resolver=resolver,
+            socket_factory=socket_factory,
         ),
         headers=PLAIN,
         cookie_jar=aiohttp.DummyCookieJar(),
