@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import RedisDownError
 from worker.callbacks.address import CallbackAddresses
-from worker.callbacks.app import callback_app
+from worker.callbacks.app import Receiver as CallbackReceiver
 from worker.callbacks.server import callback_server
 
 NEW, OLD = "n" * 32, "o" * 32
@@ -26,11 +26,11 @@ class Store:
     silent: bool = False
     release: threading.Event = field(default_factory=threading.Event)
 
-    def hint(self, request_id, task_id):
+    async def hint(self, request_id, task_id):
         if self.down:
             raise RedisDownError("away")
         if self.silent:
-            self.release.wait(30)
+            await asyncio.to_thread(self.release.wait, 30)
         if request_id != JOB:
             return False
         self.kept.append((request_id, task_id))
@@ -66,8 +66,10 @@ def receiver(request):
     times = {"read_s": 60, "store_s": 60, "head_s": 60} | getattr(request, "param", {})
     addresses = CallbackAddresses(f"http://127.0.0.1:{port}/hooks", f"{NEW},{OLD}", 3600)
     head_s = times.pop("head_s")
-    app = callback_app(store, addresses, now=lambda: NOW, count=outcomes.append, **times)
-    server = callback_server(app, host="127.0.0.1", port=port, head_s=head_s)
+    taking = CallbackReceiver(
+        hint=store.hint, addresses=addresses, now=lambda: NOW, count=outcomes.append, **times
+    )
+    server = callback_server(taking.app(), host="127.0.0.1", port=port, head_s=head_s)
     # The socket listens already: whoever connects before the server is up waits in its backlog.
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),))
     thread.start()

@@ -7,27 +7,16 @@ import structlog
 
 from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.errors import ConfigError, VtonError
-from jobs.ledger import Ledger, steps
+from jobs.ledger import AsyncRunner, steps
 from jobs.local import redis_folder
 from jobs.logging.setup import configure, redact
-from jobs.redis.client import connect
+from jobs.redis.client import connect_async
 from worker.callbacks.address import CallbackAddresses
-from worker.callbacks.app import callback_app
+from worker.callbacks.app import Receiver
 from worker.callbacks.server import callback_server
 from worker.metrics import Metrics, serve_on_free_port
 
 log = structlog.get_logger()
-
-
-class LedgerHints:
-    """Keeps hints in the ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def hint(self, request_id: str, task_id: str | None) -> bool:
-        """Makes the job due now; False when it is not known. Raises RedisDownError."""
-        return self._ledger.run(steps.hint(request_id, task_id))
 
 
 def main() -> None:
@@ -45,17 +34,19 @@ def main() -> None:
     addresses = CallbackAddresses(
         callbacks.public_url, callbacks.secret.get_secret_value(), callbacks.valid_s
     )
-    ledger = Ledger(connect(redis, db=redis.ledger_db, patience_s=1), redis.prefix)
+    ledger = AsyncRunner(connect_async(redis, db=redis.ledger_db, patience_s=1), redis.prefix)
     metrics = Metrics()
     serve_on_free_port(metrics, settings.metrics)
     log.info("worker.started", what="receiver", port=callbacks.port)
-    app = callback_app(
-        LedgerHints(ledger), addresses, count=lambda outcome: metrics.callbacks.labels(outcome=outcome).inc()
+    receiver = Receiver(
+        hint=lambda request_id, task_id: ledger.run(steps.hint(request_id, task_id)),
+        addresses=addresses,
+        count=lambda outcome: metrics.callbacks.labels(outcome=outcome).inc(),
     )
     # Its terminal or its session is gone: it ends as at SIGTERM, which uvicorn hears.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    callback_server(app, host=callbacks.host, port=callbacks.port).run()
+    callback_server(receiver.app(), host=callbacks.host, port=callbacks.port).run()
 
 
 if __name__ == "__main__":

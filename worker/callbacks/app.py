@@ -6,10 +6,9 @@ wrong with a request, the answer is the same 404, so that nobody learns by askin
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from starlette.applications import Starlette
@@ -21,7 +20,7 @@ from starlette.websockets import WebSocketClose
 
 from jobs.errors import RedisDownError
 from worker.callbacks.address import CallbackAddresses
-from worker.callbacks.body import read_body
+from worker.callbacks.body import task_of
 
 #: Bytes of a body; a real one has a few hundred.
 MAX_BODY: Final = 65_536
@@ -29,49 +28,12 @@ MAX_BODY: Final = 65_536
 READ_S: Final = 3.0
 #: Seconds for the store; after them HiDream is asked to come again.
 STORE_S: Final = 1.5
-#: Threads that may wait for the store at once.
-_STORE_THREADS: Final = 16
 
 log = structlog.get_logger()
 
 
-class HintStore(Protocol):
-    """Where hints go."""
-
-    def hint(self, request_id: str, task_id: str | None) -> bool:
-        """Keeps a hint, for good, before it returns. Called in a thread; should give up within seconds.
-
-        Returns:
-            False when there is no such job.
-
-        Raises:
-            RedisDownError: it could not be kept.
-        """
-        ...
-
-
-def callback_app(
-    hints: HintStore,
-    addresses: CallbackAddresses,
-    *,
-    now: Callable[[], float] = time.time,
-    count: Callable[[str], None] = lambda _outcome: None,
-    read_s: float = READ_S,
-    store_s: float = STORE_S,
-) -> Starlette:
-    """The receiver as an ASGI application; `GET /healthz` says 200 while it runs.
-
-    Args:
-        hints: where hints are kept.
-        addresses: what proves that an address is ours.
-        now: unix seconds.
-        count: told the outcome of each request: `received`, `refused` or `unavailable`.
-        read_s: seconds for the whole body.
-        store_s: seconds for the store.
-    """
-    receiver = _Receiver(hints, addresses, now=now, count=count, read_s=read_s, store_s=store_s)
-    routes = [Route("/healthz", _healthy, methods=["GET"]), Mount("/", app=receiver)]
-    return Starlette(routes=routes, lifespan=receiver.lifespan)
+#: Keeps a hint of a job's task, for good, before it returns; False: there is no such job. Raises RedisDownError.
+Hint = Callable[[str, str | None], Awaitable[bool]]
 
 
 class _Refusal(Exception):  # noqa: N818 no error of ours: the other side's request, on its way to the one 404
@@ -82,30 +44,24 @@ class _Refusal(Exception):  # noqa: N818 no error of ours: the other side's requ
         self.reason = reason
 
 
-class _Receiver:
-    def __init__(
-        self,
-        hints: HintStore,
-        addresses: CallbackAddresses,
-        *,
-        now: Callable[[], float],
-        count: Callable[[str], None],
-        read_s: float,
-        store_s: float,
-    ) -> None:
-        self._hints = hints
-        self._addresses = addresses
-        self._now = now
-        self._count = count
-        self._read_s = read_s
-        self._store_s = store_s
-        self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="hint")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Takes callbacks; an ASGI application for what `app` mounts."""
 
-    @asynccontextmanager
-    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        """Lets go of the threads when the server ends."""
-        yield
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    hint: Hint
+    #: What proves that an address is ours.
+    addresses: CallbackAddresses
+    #: Told the outcome of each request: `received`, `refused` or `unavailable`.
+    count: Callable[[str], object]
+    #: Unix seconds.
+    now: Callable[[], float] = time.time
+    #: Seconds for the whole body, and for keeping the hint.
+    read_s: float = READ_S
+    store_s: float = STORE_S
+
+    def app(self) -> Starlette:
+        """The receiver as a server runs it; `GET /healthz` says 200 while it does."""
+        return Starlette(routes=[Route("/healthz", _healthy, methods=["GET"]), Mount("/", app=self)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -114,16 +70,16 @@ class _Receiver:
             return
         request = Request(scope, receive)
         # The mount has moved the path's front into root_path; `path` itself is whole.
-        parts = self._addresses.split(scope["path"])
+        parts = self.addresses.split(scope["path"])
         job = parts[0] if parts else None
         try:
             response = await self._take(request, parts)
         except _Refusal as refusal:
-            self._count("refused")
+            self.count("refused")
             log.warning("callback.refused", reason=refusal.reason, request_id=job)
             response = _answer(404, "not found\n")
         except ClientDisconnect:
-            self._count("refused")
+            self.count("refused")
             log.warning("callback.refused", reason="hung_up", request_id=job)
             return
         await response(scope, receive, send)
@@ -134,13 +90,15 @@ class _Receiver:
         if request.method != "POST":
             raise _Refusal("method")
         job, expiry, mac = parts
-        if not self._addresses.verify(job, expiry, mac, self._now()):
+        if not self.addresses.verify(job, expiry, mac, self.now()):
             raise _Refusal("address")
         # Whatever its header calls it: HiDream's own is not known, and what proves the request is its address.
-        body = read_body(await self._read(request))
-        if body is None:
-            raise _Refusal("not_json")
-        return await self._keep(job, body.task_id)
+        body = await self._read(request)
+        try:
+            task_id = task_of(body)
+        except ValueError:
+            raise _Refusal("not_json") from None
+        return await self._keep(job, task_id)
 
     async def _read(self, request: Request) -> bytes:
         """The body, within its bounds of size and time; the address is proven before a byte of it is read."""
@@ -149,7 +107,7 @@ class _Receiver:
             raise _Refusal("too_big")
         body = bytearray()
         try:
-            async with asyncio.timeout(self._read_s):
+            async with asyncio.timeout(self.read_s):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > MAX_BODY:
@@ -160,16 +118,15 @@ class _Receiver:
 
     async def _keep(self, job: str, task_id: str | None) -> Response:
         try:
-            async with asyncio.timeout(self._store_s):
-                loop = asyncio.get_running_loop()
-                known = await loop.run_in_executor(self._threads, self._hints.hint, job, task_id)
+            async with asyncio.timeout(self.store_s):
+                known = await self.hint(job, task_id)
         except (RedisDownError, TimeoutError):
-            self._count("unavailable")
-            log.warning("redis.waiting", request_id=job, task_id=task_id, seconds=self._store_s)
+            self.count("unavailable")
+            log.warning("redis.waiting", request_id=job, task_id=task_id, seconds=self.store_s)
             return _answer(503, "try again\n")
         if not known:
             raise _Refusal("unknown_job")
-        self._count("received")
+        self.count("received")
         log.info("callback.received", request_id=job, task_id=task_id)
         return _answer(200, "ok\n")
 

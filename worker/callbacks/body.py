@@ -4,37 +4,28 @@ Pure: bytes in, value out. The body is a hint and nothing more; pictures and sta
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 #: HiDream's ids are short; a longer one is not worth keeping.
 _MAX_TASK_ID = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackBody:
-    """A body that was a JSON object."""
-
-    #: The task it speaks of; None when it names none.
-    task_id: str | None
-
-
-def read_body(body: bytes) -> CallbackBody | None:
-    """Reads a body.
+def task_of(body: bytes) -> str | None:
+    """The task a body names; None when it names none.
 
     The shapes: the full envelope `{"code", "result": {"task_id", …}}`, the bare `{"task_id",
     "sub_task_results"}`, `{"main_task_id", "sub_task_results"}` and `{"main_task_id", "result": {…}}`.
 
-    Returns:
-        None when the body is not a JSON object: broken, a list, too deeply nested, an endless number.
+    Raises:
+        ValueError: the body is not a JSON object: broken, a list, too deeply nested, an endless number.
     """
     try:
         content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    except RecursionError as error:
+        raise ValueError("too deeply nested") from error
     if not isinstance(content, dict):
-        return None
-    return CallbackBody(task_id=_task_id(content) or _task_id(content.get("result")))
+        raise ValueError("not an object")  # noqa: TRY004 to the caller it is one more body that is none
+    return _task_id(content) or _task_id(content.get("result"))
 
 
 def _task_id(content: Any) -> str | None:
