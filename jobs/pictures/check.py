@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from jobs.config.settings import PictureSettings
 from jobs.errors import VtonError
 from jobs.manifest.addresses import is_address, scheme_of, unreachable
-from jobs.pictures.weight import MAX_SCANS, TAIL_BYTES, bound_texts, ends_whole, is_light, jpeg_structure
+from jobs.pictures.weight import MAX_SCANS, ManyScansError, bound_texts, is_whole
 from jobs.records import LocalFile, Source, Url
 
 #: Paths, and contents, whose outcome is remembered.
@@ -123,9 +123,13 @@ class LocalPictures:
             try:
                 with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
                     self._check_size(*picture.size)
-                    _look_through(picture, content)
+                    whole = is_whole(picture, content)
             except PictureError:
                 raise
+            except ManyScansError:
+                raise PictureError(
+                    f"the picture has more than {MAX_SCANS} scans, which no camera writes; save it anew"
+                ) from None
             except UnidentifiedImageError:
                 raise PictureError("the file is no JPEG, PNG or WEBP picture") from None
             except Image.DecompressionBombError:
@@ -133,7 +137,9 @@ class LocalPictures:
                     f"the picture has more than {self._settings.max_pixels:,} pixels"
                 ) from None
             except Exception:  # noqa: BLE001 decoders raise whatever a hostile file makes them raise
-                raise _damaged() from None
+                whole = False
+        if not whole:
+            raise PictureError("the picture is damaged or cut off")
 
     def _check_size(self, width: int, height: int) -> None:
         limits = self._settings
@@ -176,38 +182,6 @@ def _content(real: Path, stamp: _Stamp) -> bytes:
     if _stamp_of(opened) != stamp or len(content) != stamp[2]:
         raise PictureError("the file was changed while it was being read")
     return content
-
-
-def _look_through(picture: Image.Image, content: bytes) -> None:
-    """Proves the picture whole, as cheaply as its format allows."""
-    match picture.format:
-        case "PNG":
-            picture.verify()  # every chunk's checksum to the last one
-        case "WEBP":
-            if is_light(picture, 0):
-                picture.load()
-            elif not ends_whole("WEBP", len(content), content[:16], content[-TAIL_BYTES:]):
-                raise _damaged()
-        case _:
-            _look_through_jpeg(picture, content)
-
-
-def _look_through_jpeg(picture: Image.Image, content: bytes) -> None:
-    structure = jpeg_structure(content)
-    if structure.scans > MAX_SCANS:
-        raise PictureError(
-            f"the picture has more than {MAX_SCANS} scans, which no camera writes; save it anew"
-        )
-    if not structure.whole:
-        raise _damaged()
-    if is_light(picture, structure.scans):
-        # An eighth of a JPEG is decoded in a fraction of the time and memory, yet all of its data is read.
-        picture.draft("RGB", (picture.width // 8, picture.height // 8))
-        picture.load()
-
-
-def _damaged() -> PictureError:
-    return PictureError("the picture is damaged or cut off")
 
 
 def _remember(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:

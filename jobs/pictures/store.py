@@ -129,10 +129,6 @@ class PictureStore:
             self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root).free - size < self._min_free_bytes
 
-    def path(self, name: str) -> Path:
-        """Where a picture of that name stands."""
-        return place(self.root, name)
-
     def takes(self, size: int) -> bool:
         """Whether the disk really takes so many bytes now: quota, inodes and rights are asked by writing."""
         block = bytes(1_000_000)

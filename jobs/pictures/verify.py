@@ -8,14 +8,7 @@ from typing import IO
 
 from PIL import Image
 
-from jobs.pictures.weight import (
-    MAX_SCANS,
-    TAIL_BYTES,
-    bound_texts,
-    ends_whole,
-    is_light,
-    jpeg_structure,
-)
+from jobs.pictures.weight import MAX_SCANS, ManyScansError, bound_texts, is_whole
 
 #: Pillow's name of a format → our file extension.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
@@ -52,11 +45,14 @@ def _prove(file: IO[bytes], content: mmap, max_pixels: int) -> Proof:
     bound_texts()
     try:
         with Image.open(file, formats=tuple(EXTENSIONS)) as picture:
-            kind, (width, height) = _known(picture.format), picture.size
-            _within(width, height, max_pixels)
-            _look_through(content, picture, kind)
+            # Pillow gives a JPEG with a second picture behind the first another name.
+            kind = "JPEG" if picture.format == "MPO" else picture.format or ""
+            width, height = _within(*picture.size, max_pixels)
+            whole = is_whole(picture, content, pixels=True)
     except BrokenPictureError:
         raise
+    except ManyScansError as error:
+        raise BrokenPictureError(f"a JPEG of more than {MAX_SCANS} scans, which no camera writes") from error
     except Image.DecompressionBombError as error:
         raise BrokenPictureError(f"more than {max_pixels:,} pixels") from error
     except MemoryError as error:
@@ -67,36 +63,12 @@ def _prove(file: IO[bytes], content: mmap, max_pixels: int) -> Proof:
             raise
         # Bytes from outside make Pillow raise nearly everything.
         raise BrokenPictureError(f"not a whole picture: {type(error).__name__}") from error
-    # Decoders forgive a missing end once all pixels have come.
-    if kind != "JPEG" and not ends_whole(kind, len(content), content[:16], content[-TAIL_BYTES:]):
+    if not whole:
         raise BrokenPictureError(f"the end of the {kind} is missing")
     return Proof(extension=EXTENSIONS[kind], width=width, height=height)
 
 
-def _look_through(content: mmap, picture: Image.Image, kind: str) -> None:
-    scans = 0
-    if kind == "JPEG":
-        structure = jpeg_structure(content)
-        scans = structure.scans
-        if scans > MAX_SCANS:
-            raise BrokenPictureError(f"a JPEG of more than {MAX_SCANS} scans, which no camera writes")
-        if not structure.whole:
-            raise BrokenPictureError("the end of the JPEG is missing")
-    if is_light(picture, scans):
-        if kind == "JPEG":
-            # An eighth of the size: every coded byte is still read, with a sixty-fourth of the memory.
-            picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))
-        picture.load()
-    elif kind == "PNG":
-        # Every chunk's checksum.
-        picture.verify()
-
-
-def _known(kind: str | None) -> str:
-    # Pillow gives a JPEG with a second picture behind the first another name.
-    return "JPEG" if kind == "MPO" else kind or ""
-
-
-def _within(width: int, height: int, max_pixels: int) -> None:
+def _within(width: int, height: int, max_pixels: int) -> tuple[int, int]:
     if width * height > max_pixels:
         raise BrokenPictureError(f"{width}x{height} pixels are more than {max_pixels:,}")
+    return width, height

@@ -31,8 +31,12 @@ _WEBP_PIXEL = 15.5
 #: Unpacked texts of a PNG that Pillow may keep, bytes; by itself it allows sixteen times as much.
 _TEXT_BYTES = 4_000_000
 #: Behind the end of a PNG there may be other things.
-TAIL_BYTES = 64 * 1024
+_TAIL_BYTES = 64 * 1024
 _RIFF_HEAD = 8
+
+
+class ManyScansError(Exception):
+    """A JPEG that asks for more passes over its pixels than any camera writes."""
 
 
 def bound_texts() -> None:
@@ -88,18 +92,38 @@ def jpeg_structure(content: bytes | mmap) -> JpegStructure:
     return JpegStructure(scans=scans, whole=False)
 
 
-def ends_whole(kind: str, size: int, head: bytes, tail: bytes) -> bool:
-    """Whether a PNG or WEBP has the end that its format promises.
+def is_whole(picture: Image.Image, content: bytes | mmap, *, pixels: bool = False) -> bool:
+    """Looks at all of an opened JPEG, PNG or WEBP, as cheaply as its format allows; raises what Pillow raises.
 
     Args:
-        kind: `PNG` or `WEBP`.
-        size: of the file, bytes.
-        head: its first bytes, eight at least.
-        tail: its last bytes, `TAIL_BYTES` or all.
+        picture: opened, not yet decoded.
+        content: of its file.
+        pixels: decode a PNG too, and look for its end; else its checksums are enough.
+
+    Raises:
+        ManyScansError: a JPEG of more than MAX_SCANS.
     """
-    if kind == "PNG":
-        return b"IEND" in tail
-    return _RIFF_HEAD + int.from_bytes(head[4:_RIFF_HEAD], "little") <= size
+    match picture.format:
+        case "PNG":
+            if pixels and is_light(picture, 0):
+                picture.load()
+            else:
+                picture.verify()  # every chunk's checksum to the last one
+            # Decoders forgive a missing end once all pixels have come.
+            return not pixels or b"IEND" in content[-_TAIL_BYTES:]
+        case "WEBP":
+            if is_light(picture, 0):
+                picture.load()
+            return _RIFF_HEAD + int.from_bytes(content[4:_RIFF_HEAD], "little") <= len(content)
+        case _:
+            structure = jpeg_structure(content)
+            if structure.scans > MAX_SCANS:
+                raise ManyScansError
+            if structure.whole and is_light(picture, structure.scans):
+                # An eighth of a JPEG is decoded in a fraction of the time and memory, yet all of its data is read.
+                picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))
+                picture.load()
+            return structure.whole
 
 
 def _coefficient_bytes(picture: Image.Image) -> float:
