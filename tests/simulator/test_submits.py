@@ -29,11 +29,14 @@ def test_addresses_are_drawn_and_never_fetched(simulate, slot):
     assert Image.open(io.BytesIO(got.content)).format == "PNG"
 
 
-def test_plain_pictures_are_small_and_all_different(simulate):
-    client = simulate(plain_pictures=True, sub_tasks=2)
+@pytest.mark.parametrize("extension", ["jpg", "png"])
+def test_plain_pictures_are_small_and_all_different(simulate, extension):
+    client = simulate(plain_pictures=True, sub_tasks=2, extension=extension)
     files = {client.http.get(part["image"]).content for part in client.parts(client.task_id())}
     assert len(files) == 2
-    assert all(len(file) < 5000 for file in files)
+    for file in files:
+        Image.open(io.BytesIO(file)).load()
+        assert 5_000 < len(file) < 30_000
 
 
 def test_a_bare_id_is_found_under_one_extension_only(simulate):

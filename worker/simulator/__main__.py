@@ -4,6 +4,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+import uvloop
+
 from jobs.errors import VtonError
 from worker.simulator.options import read_options
 from worker.simulator.server import Server
@@ -12,7 +14,9 @@ from worker.simulator.server import Server
 def main(words: Sequence[str]) -> int:
     """Runs until a signal; the exit code."""
     try:
-        asyncio.run(Server(read_options(words), ready=_announce).work())
+        options = read_options(words)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Server(options, ready=_announce).work())
     except VtonError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

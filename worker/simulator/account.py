@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from jobs.errors import ConfigError, NotFoundError
-from worker.simulator.callbacks import Courier
+from worker.simulator.callbacks import Callbacks
 from worker.simulator.faults import Rule, Script, Strike, parse_rules
 from worker.simulator.ledger import Ledger
 from worker.simulator.limits import WINDOW_S, SlidingWindow, draw_latency
@@ -32,9 +32,10 @@ class Account:
         self.ledger = Ledger(options.state, credits=options.credits)
         folder = options.state.with_name(options.state.name + ".inputs") if options.state else None
         self.inputs = Inputs(folder)
-        self.courier = Courier(self.ledger, shape=options.callback_shape, dialect=options.dialect)
+        self.callbacks = Callbacks(self.ledger, shape=options.callback_shape, dialect=options.dialect)
         self._window = SlidingWindow(options.images_per_minute)
-        self._news: dict[str, Strike | None] = {}
+        #: What happens to the callback of a task under way.
+        self._strikes: dict[str, Strike | None] = {}
         self._replay_window(time.time())
 
     def wake(self) -> None:
@@ -44,7 +45,7 @@ class Account:
 
     async def close(self) -> None:
         """Ends deliveries and closes the books."""
-        await self.courier.close()
+        await self.callbacks.close()
         self.ledger.close()
 
     def knows(self, authorization: str) -> bool:
@@ -86,9 +87,10 @@ class Account:
         outcome = self._outcome(order.request_id, ordinal)
         options = self.options
         drawn = draw_latency(options.latency_s, options.latency_sigma, seed=options.seed, ordinal=ordinal)
-        news = self.script.strike("callback", request_id=order.request_id) if order.notify_url else None
-        early = news is not None and news.do == "early"
-        latency = 0.0 if early else drawn * outcome.slow
+        strike = self.script.strike("callback", request_id=order.request_id) if order.notify_url else None
+        early = strike is not None and strike.do == "early"
+        # The work begins with the reply.
+        latency = 0.0 if early else options.submit_delay_s + drawn * outcome.slow
         task = Task(
             task_id=uuid.uuid4().hex,
             request_id=order.request_id,
@@ -103,18 +105,18 @@ class Account:
             charged=outcome.pictures,
         )
         self.ledger.open_task(task)
-        self._news[task.task_id] = news
+        self._strikes[task.task_id] = strike
         if not early:
             self._schedule(task)
         return task
 
-    async def tell_early(self, task: Task) -> None:
+    async def call_back_early(self, task: Task) -> None:
         """Ends an `early` task and waits for its callback, so that it overtakes the submit reply."""
-        news = self._news.get(task.task_id)
-        if news is not None and news.do == "early":
-            errand = self._end(task.task_id)
-            if errand is not None:
-                await asyncio.wait([errand])
+        strike = self._strikes.get(task.task_id)
+        if strike is not None and strike.do == "early":
+            delivery = self._end(task.task_id)
+            if delivery is not None:
+                await asyncio.wait([delivery])
 
     def settled(self, task: Task, now_s: float) -> Task:
         """The task as it is now, ended if it is due: a poll must not be ahead of a late timer."""
@@ -135,12 +137,12 @@ class Account:
         asyncio.get_running_loop().call_later(delay, self._end, task.task_id)
 
     def _end(self, task_id: str) -> asyncio.Task[None] | None:
-        """Ends a task once; the errand that tells it, if somebody is to be told."""
+        """Ends a task once; the delivery of its callback, if somebody wants one."""
         task = self.ledger.end_task(task_id, time.time())
-        news = self._news.pop(task_id, None)
+        strike = self._strikes.pop(task_id, None)
         if task is None or not task.notify_url or task.outcome.stuck_s is not None:
             return None
-        return self.courier.send(task, news)
+        return self.callbacks.send(task, strike)
 
     def _replay_window(self, now_s: float) -> None:
         recent = [task for task in self.ledger.tasks.values() if task.created_s > now_s - WINDOW_S]

@@ -1,14 +1,10 @@
 """The HTTP face: the vendor's three addresses, the pictures, and the simulator's own under `/_sim/`."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from typing import Any
+from urllib.parse import unquote
 
 from jobs.errors import ConfigError
 from worker.simulator.account import Account
@@ -18,70 +14,70 @@ from worker.simulator.mishaps import broken
 from worker.simulator.polls import Polls
 from worker.simulator.replies import json_reply, status_reply
 from worker.simulator.submits import submit
-from worker.simulator.wires import Wires
+from worker.simulator.wire import Reply, Request
 
 SUBMIT_PATH = "/api-pub/ec/v3/image/vton/async"
 RESULTS_PATH = f"{SUBMIT_PATH}/results"
 TOKEN_PATH = "/prod-api/user/apikey2token"  # noqa: S105 an address, no secret
 
-
-def build_app(account: Account, wires: Wires) -> Starlette:
-    """The application around one account."""
-    desk, polls, downloads = Desk(account, wires), Polls(account, wires), Downloads(account, wires)
-
-    async def order(request: Request) -> Response:
-        return await submit(account, wires, request)
-
-    @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
-        account.wake()
-        yield
-        await account.close()
-
-    routes = [
-        Route(SUBMIT_PATH, order, methods=["POST"]),
-        Route(RESULTS_PATH, polls.answer),
-        Route(TOKEN_PATH, desk.token),
-        Route("/image/{name}", downloads.answer),
-        Route("/_sim/health", desk.health),
-        Route("/_sim/ledger", desk.ledger),
-        Route("/_sim/arrivals", desk.arrivals),
-        Route("/_sim/credits", desk.credits, methods=["POST"]),
-        Route("/_sim/faults", desk.faults, methods=["GET", "POST"]),
-    ]
-    return Starlette(routes=routes, lifespan=life)
+_Answer = Reply | Awaitable[Reply]
+_Route = Callable[[Request, bytes], _Answer]
 
 
-class Desk:
-    """The token exchange and the simulator's own addresses."""
+class App:
+    """Everything around one account."""
 
-    def __init__(self, account: Account, wires: Wires) -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
-        self._wires = wires
+        self._polls, self._downloads = Polls(account), Downloads(account)
+        self.most_body_bytes = account.options.max_body_bytes
+        self._routes: dict[tuple[str, str], _Route] = {
+            ("GET", RESULTS_PATH): lambda request, _: self._polls.answer(request),
+            ("GET", TOKEN_PATH): lambda request, _: self._token(request),
+            ("GET", "/_sim/health"): lambda _, __: self._health(),
+            ("GET", "/_sim/ledger"): lambda request, _: self._ledger(request),
+            ("GET", "/_sim/arrivals"): lambda _, __: json_reply({"arrivals": account.ledger.arrivals}),
+            ("POST", "/_sim/credits"): lambda _, body: self._credits(body),
+            ("GET", "/_sim/faults"): lambda _, __: self._faults(),
+            ("POST", "/_sim/faults"): lambda _, body: self._new_faults(body),
+        }
 
-    async def health(self, _: Request) -> Response:
-        """That it is up."""
+    def begin(self, request: Request) -> None:
+        """Notes the arrival of a submit, whatever becomes of it."""
+        if request.path == SUBMIT_PATH and request.method == "POST":
+            self._account.ledger.arrive(request.arrived_s)
+
+    def answer(self, request: Request, body: bytes | None) -> _Answer:
+        """The reply to one request."""
+        method = "GET" if request.method == "HEAD" else request.method
+        if (method, request.path) == ("POST", SUBMIT_PATH):
+            return submit(self._account, request, body)
+        route = self._routes.get((method, request.path))
+        if route is not None:
+            return route(request, body or b"")
+        if method == "GET" and request.path.startswith("/image/"):
+            return self._downloads.answer(unquote(request.path.removeprefix("/image/")))
+        return status_reply(404)
+
+    def _health(self) -> Reply:
         return json_reply({"ok": True, "tasks": len(self._account.ledger.tasks)})
 
-    async def ledger(self, request: Request) -> Response:
+    def _ledger(self, request: Request) -> Reply:
         """The books; `?tasks=0` leaves the list of tasks out."""
-        limit = self._account.options.images_per_minute
-        totals = self._account.ledger.totals(images_per_minute=limit) | {
-            "faults": self._account.script.counts()
+        account = self._account
+        limit = account.options.images_per_minute
+        books: dict[str, Any] = {
+            "totals": account.ledger.totals(images_per_minute=limit) | {"faults": account.script.counts()}
         }
-        if request.query_params.get("tasks") == "0":
-            return json_reply({"totals": totals})
-        return json_reply({"tasks": self._account.ledger.listing(), "totals": totals})
+        if request.query != "tasks=0":
+            books["tasks"] = account.ledger.listing()
+        return json_reply(books)
 
-    async def arrivals(self, _: Request) -> Response:
-        """When submits arrived, epoch seconds, refused ones too."""
-        return json_reply({"arrivals": self._account.ledger.arrivals})
-
-    async def credits(self, request: Request) -> Response:
+    def _credits(self, body: bytes) -> Reply:
         """Tops up; `{"add": null}` makes the balance endless."""
         ledger = self._account.ledger
         try:
-            add = json.loads(await request.body())["add"]
+            add = json.loads(body)["add"]
         except (ValueError, TypeError, KeyError):
             add = ""
         if add is not None and type(add) is not int:
@@ -92,35 +88,34 @@ class Desk:
             ledger.set_credits(ledger.credits + add)
         return json_reply({"credits": ledger.credits})
 
-    async def faults(self, request: Request) -> Response:
-        """Shows the strikes so far, or replaces the script; counts begin anew then."""
-        account = self._account
-        if request.method == "POST":
-            try:
-                rules = parse_rules((await request.body()).decode("utf-8", "replace"))
-            except ConfigError as error:
-                return json_reply({"error": str(error)}, status=400)
-            account.script = Script(rules, seed=account.options.seed)
-        return json_reply({"rules": len(account.script.rules), "struck": account.script.counts()})
+    def _faults(self) -> Reply:
+        """The strikes so far."""
+        script = self._account.script
+        return json_reply({"rules": len(script.rules), "struck": script.counts()})
 
-    async def token(self, request: Request) -> Response:
+    def _new_faults(self, body: bytes) -> Reply:
+        """Replaces the script; its counts begin anew."""
+        try:
+            rules = parse_rules(body.decode("utf-8", "replace"))
+        except ConfigError as error:
+            return json_reply({"error": str(error)}, status=400)
+        self._account.script = Script(rules, seed=self._account.options.seed)
+        return self._faults()
+
+    def _token(self, request: Request) -> Reply:
         """Gives a token for an api-key."""
         account = self._account
         account.ledger.count("tokens:asked")
-        if not self._enters(request.headers):
+        key, good_key = request.headers.get("api-key", ""), account.options.api_key
+        if not key or good_key not in {"any", key}:
             return status_reply(401)
         strike = account.script.strike("token")
-        life_s = _token_life(strike, account.options.token_life_s)
-        token, expires_s = account.give_token(life_s)
+        token, expires_s = account.give_token(_token_life(strike, account.options.token_life_s))
         expires = datetime.fromtimestamp(expires_s, UTC).isoformat()
         good = json_reply(
             {"code": 0, "message": "Success", "result": {"token": token, "expire_time": expires}}
         )
-        return good if strike is None else broken(strike, self._wires, good)
-
-    def _enters(self, headers: Mapping[str, str]) -> bool:
-        key, good = headers.get("api-key", ""), self._account.options.api_key
-        return bool(key) and good in {"any", key}
+        return broken(strike, good)
 
 
 def _token_life(strike: Strike | None, usual_s: float) -> float:

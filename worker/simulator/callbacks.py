@@ -3,8 +3,7 @@
 import asyncio
 import time
 from typing import cast
-
-import httpx
+from urllib.parse import urlsplit
 
 from worker.simulator.faults import Strike
 from worker.simulator.ledger import Ledger
@@ -12,14 +11,15 @@ from worker.simulator.replies import json_bytes
 from worker.simulator.tasks import SHAPES, CallbackShape, Dialect, Task, callback_body
 
 _TRIES, _PAUSE_S, _TIMEOUT_S = 3, 1.0, 5.0
-_CONNECTIONS = 32
+_AT_ONCE = 32
+_OK = 200
 
 
-class Courier:
-    """Carries the news of ended tasks to their `notify_url`."""
+class Callbacks:
+    """Says to each task's `notify_url` that it has ended."""
 
     def __init__(self, ledger: Ledger, *, shape: CallbackShape | str, dialect: Dialect) -> None:
-        """Makes a courier.
+        """Makes them ready; nothing is sent yet.
 
         Args:
             ledger: where deliveries are counted.
@@ -29,25 +29,23 @@ class Courier:
         self._ledger = ledger
         self._shape = shape
         self._dialect = dialect
-        self._client: httpx.AsyncClient | None = None
-        self._errands: set[asyncio.Task[None]] = set()
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._requests = asyncio.Semaphore(_AT_ONCE)
         #: Set and replaced whenever a callback has gone out: what is held back waits for the next one.
         self._passed = asyncio.Event()
 
     def send(self, task: Task, strike: Strike | None) -> asyncio.Task[None]:
-        """Starts the delivery of an ended task's news, as a fault would have it."""
-        errand = asyncio.get_running_loop().create_task(self._deliver(task, strike))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
-        return errand
+        """Starts the delivery of an ended task's callback, as a fault would have it."""
+        delivery = asyncio.get_running_loop().create_task(self._deliver(task, strike))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+        return delivery
 
     async def close(self) -> None:
         """Drops what is not delivered; a vendor's restart does not repeat it either."""
-        for errand in list(self._errands):
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        for delivery in list(self._deliveries):
+            delivery.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     async def _deliver(self, task: Task, strike: Strike | None) -> None:
         do = strike.do if strike else ""
@@ -63,9 +61,9 @@ class Courier:
             self._ledger.count("callbacks:forged")
             if strike.params["only"]:
                 return None
-        await self._insist(task.notify_url, body)
+        await self._insist(task, body)
         if do == "twice":
-            await self._insist(task.notify_url, body)
+            await self._insist(task, body)
         return None
 
     def _body(self, task: Task, strike: Strike | None) -> bytes:
@@ -74,12 +72,12 @@ class Courier:
             shape = strike.text("shape")
         elif shape == "mixed":
             shape = SHAPES[task.ordinal % len(SHAPES)]
-        news = callback_body(
+        content = callback_body(
             task, shape=cast("CallbackShape", shape), now_s=time.time(), dialect=self._dialect
         )
         if strike and strike.do == "huge":
-            news["padding"] = "x" * strike.count("bytes")
-        return json_bytes(news)
+            content["padding"] = "x" * strike.count("bytes")
+        return json_bytes(content)
 
     async def _overtaken(self, seconds: float) -> None:
         """Waits until another callback has gone out."""
@@ -88,34 +86,53 @@ class Courier:
         except TimeoutError:
             return
 
-    async def _insist(self, url: str, body: bytes) -> None:
-        """Posts until HTTP 200, three times at most; then the news is lost."""
+    async def _insist(self, task: Task, body: bytes) -> None:
+        """Posts until HTTP 200, three times at most; then the callback is lost."""
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(_PAUSE_S)
             self._ledger.count("callbacks:sent")
-            status = await self._post(url, body)
-            if status == httpx.codes.OK:
+            status = await self._post(task.notify_url, body)
+            if status == _OK:
                 self._ledger.count("callbacks:accepted")
+                self._ledger.note_callback(task, time.time())
                 self._passed.set()
                 self._passed = asyncio.Event()
                 return
         self._ledger.count("callbacks:lost")
 
     async def _post(self, url: str, body: bytes) -> int | None:
-        """One request; its status, or None when there was none in time."""
-        if self._client is None:
-            limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-            self._client = httpx.AsyncClient(limits=limits, timeout=_TIMEOUT_S, trust_env=False)
-        try:
-            # httpx has no total time-out of its own.
-            async with asyncio.timeout(_TIMEOUT_S):
-                reply = await self._client.post(
-                    url, content=body, headers={"content-type": "application/json"}
-                )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-            return None
-        return reply.status_code
+        """One request on a connection of its own; its status, or None when there was none in time."""
+        async with self._requests:
+            try:
+                async with asyncio.timeout(_TIMEOUT_S):
+                    return await _status_of(url, body)
+            except (
+                OSError,
+                ValueError,
+                TimeoutError,
+                asyncio.IncompleteReadError,
+                asyncio.LimitOverrunError,
+            ):
+                return None
+
+
+async def _status_of(url: str, body: bytes) -> int:
+    parts = urlsplit(url)
+    safe = parts.scheme == "https"
+    reader, writer = await asyncio.open_connection(
+        parts.hostname, parts.port or (443 if safe else 80), ssl=safe or None
+    )
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = (
+            f"POST {target} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        return int((await reader.readuntil(b"\r\n")).split(b" ", 2)[1])
+    finally:
+        writer.close()
 
 
 def forge(url: str) -> str:

@@ -1,4 +1,4 @@
-"""The simulator's books: tasks, charges, refusals, arrivals, credits; in memory, written through to SQLite.
+"""The simulator's books: tasks, charges, refusals, arrivals, credits; in memory, written through to SQLite if asked to.
 
 The oracle of every test that says "nothing was bought twice": it counts what happened, not what was meant.
 """
@@ -6,6 +6,7 @@ The oracle of every test that says "nothing was bought twice": it counts what ha
 import dataclasses
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_s REAL NOT NU
 """
 
 
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """What a caller has done about a task since this process began. Times are epoch seconds; None: not yet."""
+
+    polls: int = 0
+    #: A poll was answered that it has ended.
+    seen: float | None = None
+    #: A callback was answered with HTTP 200.
+    called_back: float | None = None
+    #: A picture was asked for, the first time.
+    downloaded: float | None = None
+    downloads: int = 0
+
+
 class Ledger:
     """What has happened on the account."""
 
@@ -35,24 +50,24 @@ class Ledger:
         Raises:
             ConfigError: the file cannot be opened or is not SQLite's.
         """
-        self._db = _open(path)
+        self._db = _open(path) if path is not None else None
         self.tasks: dict[str, Task] = {}
+        self.traces: dict[str, Trace] = {}
         self._by_request: dict[str, list[str]] = {}
         self._by_sub_task: dict[str, str] = {}
         self._live: set[str] = set()
         self.last_task_id = ""
-        for (body,) in self._db.execute("SELECT body FROM tasks ORDER BY ordinal"):
-            self._file(Task.decode(body))
-        self.arrivals = [at for (at,) in self._db.execute("SELECT at_s FROM arrivals ORDER BY rowid")]
-        self.counters: Counter[str] = Counter(dict(self._db.execute("SELECT name, n FROM counters")))
-        self.tokens: dict[str, float] = dict(self._db.execute("SELECT token, expires_s FROM tokens"))
-        row = self._db.execute("SELECT balance FROM credits").fetchone()
-        self.credits: int | None = row[0] if row else credits
+        self.arrivals: list[float] = []
+        self.counters: Counter[str] = Counter()
+        self.tokens: dict[str, float] = {}
+        self.credits: int | None = credits
+        if self._db is not None:
+            self._read(self._db)
 
     def arrive(self, now_s: float) -> None:
         """A submit has arrived, whatever becomes of it."""
         self.arrivals.append(now_s)
-        self._db.execute("INSERT INTO arrivals VALUES (?)", (now_s,))
+        self._store("INSERT INTO arrivals VALUES (?)", now_s)
 
     def count(self, name: str, n: int = 1) -> None:
         """Adds to a counter, e.g. `polls` or `refused:rate`."""
@@ -87,12 +102,29 @@ class Ledger:
     def set_credits(self, balance: int | None) -> None:
         """Sets the balance; None: without end."""
         self.credits = balance
-        self._db.execute("INSERT OR REPLACE INTO credits VALUES (1, ?)", (balance,))
+        self._store("INSERT OR REPLACE INTO credits VALUES (1, ?)", balance)
 
     def keep_token(self, token: str, expires_s: float) -> None:
         """Remembers a token given for an api-key."""
         self.tokens[token] = expires_s
-        self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?)", (token, expires_s))
+        self._store("INSERT OR REPLACE INTO tokens VALUES (?, ?)", token, expires_s)
+
+    def note_poll(self, task: Task, now_s: float, *, seen: bool) -> None:
+        """A poll was answered; `seen`: it said that the task has ended."""
+        trace = self.traces[task.task_id]
+        trace.polls += 1
+        if seen and trace.seen is None:
+            trace.seen = now_s
+
+    def note_callback(self, task: Task, now_s: float) -> None:
+        """A callback was taken."""
+        self.traces[task.task_id].called_back = now_s
+
+    def note_download(self, task: Task, now_s: float) -> None:
+        """A picture was asked for."""
+        trace = self.traces[task.task_id]
+        trace.downloads += 1
+        trace.downloaded = trace.downloaded or now_s
 
     @property
     def in_flight(self) -> int:
@@ -152,13 +184,24 @@ class Ledger:
                 "charged": task.charged,
                 "refunded": task.refunded,
                 "bought": task.bought,
+                **dataclasses.asdict(self.traces[task.task_id]),
             }
             for task in self.tasks.values()
         ]
 
     def close(self) -> None:
         """Closes the file."""
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
+
+    def _read(self, db: sqlite3.Connection) -> None:
+        for (body,) in db.execute("SELECT body FROM tasks ORDER BY ordinal"):
+            self._file(Task.decode(body))
+        self.arrivals = [at for (at,) in db.execute("SELECT at_s FROM arrivals ORDER BY rowid")]
+        self.counters.update(dict(db.execute("SELECT name, n FROM counters")))
+        self.tokens.update(db.execute("SELECT token, expires_s FROM tokens"))
+        for (balance,) in db.execute("SELECT balance FROM credits"):
+            self.credits = balance
 
     def _sum(self, task_ids: list[str]) -> dict[str, int]:
         tasks = [self.tasks[task_id] for task_id in task_ids]
@@ -178,6 +221,7 @@ class Ledger:
 
     def _file(self, task: Task) -> None:
         self.tasks[task.task_id] = task
+        self.traces[task.task_id] = Trace()
         self._by_request.setdefault(task.request_id, []).append(task.task_id)
         for sub_task_id in task.sub_task_ids:
             self._by_sub_task[sub_task_id] = task.task_id
@@ -186,17 +230,23 @@ class Ledger:
         self.last_task_id = task.task_id
 
     def _write(self, task: Task) -> None:
-        row = (task.task_id, task.ordinal, task.encode())
-        self._db.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)", row)
+        if self._db is not None:
+            self._store(
+                "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)", task.task_id, task.ordinal, task.encode()
+            )
 
     def _set(self, name: str, n: int) -> None:
         self.counters[name] = n
-        self._db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, n))
+        self._store("INSERT OR REPLACE INTO counters VALUES (?, ?)", name, n)
+
+    def _store(self, statement: str, *values: object) -> None:
+        if self._db is not None:
+            self._db.execute(statement, values)
 
 
-def _open(path: Path | None) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     try:
-        db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise ConfigError(f"{path}: cannot be opened: {error}") from None
     try:

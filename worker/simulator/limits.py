@@ -54,7 +54,7 @@ def windows_over(arrivals_s: Sequence[float], limit: int) -> int:
 
 def draw_latency(median_s: float, sigma: float, *, seed: int, ordinal: int) -> float:
     """Seconds from submit to end of the `ordinal`-th task, log-normal, the same for the same seed."""
-    if median_s <= 0:
-        return 0.0
+    if median_s <= 0 or not sigma:
+        return max(0.0, median_s)
     dice = random.Random(f"{seed}:latency:{ordinal}")  # noqa: S311 dice, no secret
     return dice.lognormvariate(math.log(median_s), sigma)

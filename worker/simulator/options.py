@@ -27,7 +27,7 @@ class Options:
     #: Median seconds from submit to end, and the spread of its logarithm.
     latency_s: float = 12.0
     latency_sigma: float = 0.35
-    #: How long a submit takes to be answered, after the task was made.
+    #: How long a submit takes to be answered, after the task was made and before the work on it begins.
     submit_delay_s: float = 0.05
     faults: Path | None = None
     seed: int = 0
@@ -51,8 +51,10 @@ class Options:
     parallel_code: int | None = None
     #: Larger bodies are answered with 413.
     max_body_bytes: int = 50_000_000
-    #: Small flat pictures instead of composed ones, for benchmarks.
+    #: One small picture for all instead of composed ones, for benchmarks.
     plain_pictures: bool = False
+    #: Results do not say how far a task is.
+    no_progress: bool = False
     #: Exit when this process is gone.
     parent_pid: int | None = None
 
@@ -61,7 +63,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose error is ours."""
 
     def error(self, message: str) -> NoReturn:
-        """Tells the error like every other one."""
+        """Raises it as one of ours."""
         raise UsageError(message)
 
 
@@ -107,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--dialect", choices=["classic", "newer"], help="field names of the gateway's generation (classic)")
     add("--callback-shape", choices=[*SHAPES, "mixed"], help="body of callbacks (envelope)")
     add("--max-body-bytes", type=_positive, metavar="N", help="larger bodies get 413 (50000000)")
-    add("--plain-pictures", action="store_true", help="small flat pictures, quick to draw")
+    add("--plain-pictures", action="store_true", help="one small picture for all, drawn once")
+    add("--no-progress", action="store_true", help="results do not say how far a task is")
     add("--parent-pid", type=_positive, metavar="PID", help="exit when this process is gone")
     return parser
 

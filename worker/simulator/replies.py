@@ -1,49 +1,48 @@
 """Replies: the good JSON one, and those that break, stall or swell."""
 
 import asyncio
+import dataclasses
 import json
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
-
 from worker.simulator.faults import Strike
-from worker.simulator.wires import Wires
+from worker.simulator.wire import Connection, Reply
 
 _CHUNK = 65536
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _KNOWN = frozenset(HTTPStatus)
 _PAGE = b"<!DOCTYPE html><html><head><title>Gateway</title></head><body><h1>Please wait...</h1></body></html>"
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:
     """JSON as it goes over the wire."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def json_reply(
     content: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+) -> Reply:
     """A JSON body."""
-    return Response(json_bytes(content), status, headers, media_type="application/json")
+    return Reply(status=status, body=json_bytes(content), headers=headers or {})
 
 
-def status_reply(status: int, *, headers: Mapping[str, str] | None = None) -> Response:
+def status_reply(status: int, *, headers: Mapping[str, str] | None = None) -> Reply:
     """A vendor-like JSON body under an HTTP status."""
     phrase = HTTPStatus(status).phrase if status in _KNOWN else "Error"
     return json_reply({"code": status, "message": phrase}, status=status, headers=headers)
 
 
-def html_reply(status: int = 200) -> Response:
+def html_reply(status: int = 200) -> Reply:
     """A gateway's page."""
-    return Response(_PAGE, status, media_type="text/html")
+    return Reply(status=status, body=_PAGE, media_type="text/html")
 
 
-def throttle_reply(strike: Strike, *, now_s: float) -> Response:
+def throttle_reply(strike: Strike, *, now_s: float) -> Reply:
     """HTTP 429 with the Retry-After that the strike asks for."""
     given = strike.params["retry_after"]
     headers = {"retry-after": f"{given:g}" if isinstance(given, int | float) else given}
@@ -56,91 +55,60 @@ def throttle_reply(strike: Strike, *, now_s: float) -> Response:
     return status_reply(429, headers=headers)
 
 
-class Reset(Response):
+def reset_reply() -> Reply:
     """No reply: the connection is reset."""
-
-    def __init__(self, wires: Wires) -> None:
-        super().__init__()
-        self._wires = wires
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Cuts, and waits until the server has seen it."""
-        del send
-        self._wires.cut(scope)
-        await _gone(receive)
+    return hang_reply(0)
 
 
-class Hang(Response):
-    """No reply for some seconds, then the connection closes."""
+def hang_reply(seconds: float) -> Reply:
+    """No reply for some seconds, then the connection is reset."""
 
-    def __init__(self, wires: Wires, seconds: float) -> None:
-        super().__init__()
-        self._wires = wires
-        self._seconds = seconds
+    async def sender(connection: Connection, _: Reply) -> None:
+        await asyncio.sleep(seconds)
+        connection.reset()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Waits for the caller to give up, or for the time."""
-        del send
-        try:
-            await asyncio.wait_for(_gone(receive), self._seconds)
-        except TimeoutError:
-            self._wires.cut(scope)
-            await _gone(receive)
+    return Reply(sender=sender)
 
 
-class Truncated(Response):
+def truncated_reply(whole: Reply) -> Reply:
     """Half of a good reply under the full Content-Length, then the connection closes."""
 
-    def __init__(self, wires: Wires, whole: Response) -> None:
-        super().__init__()
-        self._wires = wires
-        self._whole = whole
+    async def sender(connection: Connection, reply: Reply) -> None:
+        await connection.write(reply.head() + reply.body[: len(reply.body) // 2])
+        connection.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Writes past the server, which would not allow it."""
-        del send
-        transport = self._wires.of(scope)
-        if transport is not None:
-            body = bytes(self._whole.body)
-            head = "".join(
-                f"{name.decode()}: {value.decode()}\r\n" for name, value in self._whole.raw_headers
-            )
-            transport.write(
-                f"HTTP/1.1 {self._whole.status_code} OK\r\n{head}\r\n".encode() + body[: len(body) // 2]
-            )
-            transport.close()
-        await _gone(receive)
+    return dataclasses.replace(whole, sender=sender)
 
 
-def drip_reply(whole: Response, *, every_s: float) -> Response:
+def drip_reply(whole: Reply, *, every_s: float) -> Reply:
     """A good reply, byte by byte."""
 
-    async def drops() -> AsyncIterator[bytes]:
-        body = bytes(whole.body)
-        for index in range(len(body)):
-            yield body[index : index + 1]
+    async def sender(connection: Connection, reply: Reply) -> None:
+        await connection.write(reply.head())
+        for byte in reply.body:
+            await connection.write(bytes([byte]))
             await asyncio.sleep(every_s)
 
-    return StreamingResponse(drops(), whole.status_code, dict(whole.headers))
+    return dataclasses.replace(whole, sender=sender)
 
 
-def huge_reply(size: int, *, start: bytes, media_type: str | None) -> Response:
+def huge_reply(whole: Reply, size: int) -> Reply:
     """`size` bytes that begin well, made as they are sent."""
 
-    async def chunks() -> AsyncIterator[bytes]:
-        yield start[:size]
-        left = max(0, size - len(start))
+    async def sender(connection: Connection, reply: Reply) -> None:
+        await connection.write(reply.head(size) + reply.body[:size])
+        left = max(0, size - len(reply.body))
         while left:
             part = min(left, _CHUNK)
-            yield b"x" * part
+            await connection.write(b"x" * part)
             left -= part
 
-    return StreamingResponse(chunks(), 200, {"content-length": str(size)}, media_type=media_type)
+    return dataclasses.replace(whole, sender=sender)
 
 
-def bomb_reply(size: int, *, media_type: str | None) -> Response:
+def bomb_reply(size: int, *, media_type: str) -> Reply:
     """A small gzip body that inflates to `size` bytes."""
-    return Response(_bomb(size), 200, {"content-encoding": "gzip"}, media_type=media_type)
+    return Reply(body=_bomb(size), headers={"content-encoding": "gzip"}, media_type=media_type)
 
 
 @lru_cache(maxsize=2)
@@ -151,9 +119,3 @@ def _bomb(size: int) -> bytes:
         parts.append(packer.compress(zeros[:left]))
         left -= len(zeros)
     return b"".join([*parts, packer.flush()])
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns when the connection is lost."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -123,7 +123,13 @@ _CHANGES: Mapping[str, Callable[[Strike], dict[str, Any]]] = {
 
 
 def results(
-    task: Task, *, now_s: float, poll: int = 1, strings: bool = False, dialect: Dialect = "classic"
+    task: Task,
+    *,
+    now_s: float,
+    poll: int = 1,
+    strings: bool = False,
+    dialect: Dialect = "classic",
+    silent: bool = False,
 ) -> dict[str, Any]:
     """The `result` object of a reply.
 
@@ -133,12 +139,15 @@ def results(
         poll: 1 for the first poll of this task.
         strings: `task_status` as text.
         dialect: the field names of the gateway's generation.
+        silent: a task under way is half done all the time.
     """
     ended = task.ended_s is not None and task.outcome.stuck_s is None
     span = task.due_s - task.created_s
     progress = 1.0 if ended else min(0.99, (now_s - task.created_s) / span if span > 0 else 0.99)
     if task.outcome.backwards and poll % 2 == 0:
         ended, progress = False, _UNLISTED
+    elif silent and not ended:
+        progress = 0.5
     if not ended and progress < _UNLISTED:
         return {"task_id": task.task_id, "sub_task_results": []}
     parts = []
