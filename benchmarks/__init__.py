@@ -1,1 +1,1 @@
-"""Benchmarks: a stub vendor, baselines, and the frame that sets ours beside them."""
+"""Benchmarks: baselines, and the frame that sets ours beside them."""

@@ -64,7 +64,7 @@ class Road:
     def _client(self) -> httpx.Client:
         if not hasattr(_LOCAL, "client"):
             _LOCAL.client = httpx.Client(
-                base_url=self._site.stub,
+                base_url=self._site.vendor,
                 headers=HEADERS,
                 timeout=60,
                 verify=self._context,

@@ -35,7 +35,7 @@ class AsyncRoad:
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         clients = [
             httpx.AsyncClient(
-                base_url=site.stub,
+                base_url=site.vendor,
                 headers=HEADERS,
                 timeout=60,
                 verify=context,

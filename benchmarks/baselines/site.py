@@ -1,4 +1,4 @@
-"""What a baseline's processes are told by the environment."""
+"""What a baseline's processes read from the environment."""
 
 import json
 import os
@@ -13,7 +13,8 @@ VARIABLE = "BENCH_SITE"
 class Site:
     """The addresses and numbers of one round."""
 
-    stub: str
+    #: The vendor's base url.
+    vendor: str
     redis: str
     #: Where the pictures go.
     out: str

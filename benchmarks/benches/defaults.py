@@ -5,6 +5,7 @@ from benchmarks.benches.print import show
 from benchmarks.frame.load import Load
 from benchmarks.frame.ours import OursRun
 from benchmarks.frame.round import compete
+from benchmarks.frame.services import Account
 
 COLUMNS = [
     ("jobs_per_s", "jobs/s", ".0f"),
@@ -21,9 +22,9 @@ def run(options: Options) -> None:
         warm_up=32 if options.quick else 128,
         timeout_s=200,
     )
-    rules = {"submit_delay_s": 0.1, "median_s": 0.1, "sigma": 0}
+    account = Account(submit_delay_s=0.1, median_s=0.1, sigma=0)
     rows, every_repeat = compete(
-        options.chosen([OursRun]), load, rules, repeats=options.repeats, aof=options.aof
+        options.chosen([OursRun]), load, account, repeats=options.repeats, aof=options.aof
     )
     note = f"{load.jobs} jobs by `vton run`, a submit is answered in 100 ms, a task takes 100 ms; only the limits are set."
     show(

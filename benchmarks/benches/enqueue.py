@@ -102,7 +102,7 @@ def _send(kind: type[Contender], jobs: int, options: Options) -> tuple[Ran, int]
             load = Load(jobs=jobs)
             ground = Ground(
                 load=load,
-                stub_url="http://127.0.0.1:9",
+                vendor_url="http://127.0.0.1:9",
                 redis_url=redis.url,
                 redis=redis.client,
                 folder=folder,

@@ -6,6 +6,7 @@ from benchmarks.frame.contenders import Arq, CeleryPrefork, CeleryThreads, Drama
 from benchmarks.frame.load import Load
 from benchmarks.frame.ours import Ours
 from benchmarks.frame.round import compete
+from benchmarks.frame.services import Account
 
 COLUMNS = [
     ("jobs_per_s", "jobs/s", ".0f"),
@@ -34,12 +35,12 @@ def run(options: Options) -> None:
         warm_up=32 if options.quick else 128,
         timeout_s=120,
     )
-    rules = {"submit_delay_s": 0.1, "median_s": 0.1, "sigma": 0}
+    account = Account(submit_delay_s=0.1, median_s=0.1, sigma=0)
     contenders = [Floor, Arq, Ours]
     if not options.quick:
         contenders = [Floor, Arq, CeleryThreads, CeleryPrefork, DramatiqThreads, RqPool, Ours]
     rows, every_repeat = compete(
-        options.chosen(contenders), load, rules, repeats=options.repeats, aof=options.aof
+        options.chosen(contenders), load, account, repeats=options.repeats, aof=options.aof
     )
     ratio(rows, "jobs_per_s", Floor.name, "to_floor")
     note = (

@@ -6,6 +6,7 @@ from benchmarks.frame.contenders import CeleryThreads, DramatiqThreads
 from benchmarks.frame.load import Load
 from benchmarks.frame.ours import Ours
 from benchmarks.frame.round import compete
+from benchmarks.frame.services import Account
 
 COLUMNS = [
     ("rate_used", "share of the rate used", ".3f"),
@@ -19,7 +20,7 @@ COLUMNS = [
 def run(options: Options) -> None:
     """20 and 200 pictures a second over 4 submit processes.
 
-    The stub counts and refuses nothing: one arrival 20 ms late makes a window of 1 s fuller than it may be, and what a
+    The simulator counts and refuses nothing: one arrival 20 ms late makes a window of 1 s fuller than it may be, and what a
     contender does after a 429 would then be all that the share tells.
     """
     for rate in (20,) if options.quick else (20, 200):
@@ -31,16 +32,9 @@ def _run(rate: int, options: Options) -> None:
     load = Load(
         jobs=rate * seconds, rate=rate, processes=4, concurrency=256, warm_up=8, timeout_s=60 + 5 * seconds
     )
-    rules = {
-        "submit_delay_s": 0.05,
-        "pictures": rate,
-        "window_s": 1,
-        "refuse": False,
-        "median_s": 0.1,
-        "sigma": 0,
-    }
+    account = Account(submit_delay_s=0.05, median_s=0.1, sigma=0)
     contenders = options.chosen([Ours] if options.quick else [CeleryThreads, DramatiqThreads, Ours])
-    rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
+    rows, every_repeat = compete(contenders, load, account, repeats=options.repeats, aof=options.aof)
     note = f"{load.jobs} jobs at {rate}/s, 4 submit processes, sliding windows of 1 s over every POST that arrived."
     show(
         f"rate-{rate}",

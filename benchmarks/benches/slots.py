@@ -4,8 +4,9 @@ from benchmarks.benches.options import Options
 from benchmarks.benches.print import show
 from benchmarks.frame.contenders import CeleryThreads, DramatiqThreads, Script
 from benchmarks.frame.load import Load
-from benchmarks.frame.ours import Ours, OursForetold, OursWithCallbacks
+from benchmarks.frame.ours import Ours, OursWithCallbacks, OursWithProgress
 from benchmarks.frame.round import compete
+from benchmarks.frame.services import Account
 
 COLUMNS = [
     ("utilisation", "slots used", ".3f"),
@@ -29,13 +30,13 @@ def run(options: Options) -> None:
         warm_up=5 if options.quick else 10,
         timeout_s=60 if options.quick else 200,
     )
-    rules = {"submit_delay_s": 0.05, "slots": 10, "median_s": median, "sigma": 0.35, "seed": 1}
+    account = Account(submit_delay_s=0.05, slots=10, median_s=median, sigma=0.35)
     contenders = options.chosen(
         [Script, OursWithCallbacks]
         if options.quick
-        else [Script, CeleryThreads, DramatiqThreads, Ours, OursForetold, OursWithCallbacks]
+        else [Script, CeleryThreads, DramatiqThreads, Ours, OursWithProgress, OursWithCallbacks]
     )
-    rows, every_repeat = compete(contenders, load, rules, repeats=options.repeats, aof=options.aof)
+    rows, every_repeat = compete(contenders, load, account, repeats=options.repeats, aof=options.aof)
     ceiling = 1.063 * median / (1.063 * median + 0.05)
     note = f"{load.jobs} jobs, 10 slots, median {median:g} s, sigma 0.35, 50 ms a submit; the ceiling is {ceiling:.3f}."
     show(

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from benchmarks.baselines.parts import DONE_KEY
 from benchmarks.baselines.site import Site
@@ -25,7 +25,7 @@ class Ground:
     """Where a round is run."""
 
     load: Load
-    stub_url: str
+    vendor_url: str
     redis_url: str
     redis: "Redis"
     #: Empty, this round's own.
@@ -42,8 +42,8 @@ class Contender(ABC):
 
     #: As in the tables.
     name = ""
-    #: What the stub vendor does otherwise for this one, see `benchmarks.stub.vendor.Rules`.
-    rules: ClassVar[dict[str, Any]] = {}
+    #: Whether results tell this one how far a task is.
+    progress = False
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -104,7 +104,7 @@ class Baseline(Contender):
         """The site for the child."""
         load = self.ground.load
         return Site(
-            stub=self.ground.stub_url,
+            vendor=self.ground.vendor_url,
             redis=self.ground.redis_url,
             out=str(self.ground.out),
             first_poll_s=load.first_poll_s,

@@ -1,7 +1,7 @@
 """Ours as contenders: the documented processes and settings, nothing else."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from benchmarks.frame.contenders import Contender, product_python
 from benchmarks.frame.processes import ROOT, environment, run
@@ -73,7 +73,7 @@ class Ours(Contender):
         return {
             "PYTHONPATH": str(self.checkout),
             "HIDREAM_TOKEN": "sk-bench",
-            "VTON_HIDREAM__BASE_URL": ground.stub_url,
+            "VTON_HIDREAM__BASE_URL": ground.vendor_url,
             "VTON_REDIS__URL": ground.redis_url,
             "VTON_OUTPUT_DIR": str(ground.out),
             "VTON_DATA_DIR": str(ground.out / ".vton"),
@@ -107,11 +107,11 @@ class Ours(Contender):
         }
 
 
-class OursForetold(Ours):
+class OursWithProgress(Ours):
     """The same while the vendor tells how far each task is; the others could not make use of it."""
 
     name = "ours, polling, vendor tells progress"
-    rules: ClassVar[dict[str, Any]] = {"progress": True}
+    progress = True
 
 
 class OursWithCallbacks(Ours):

@@ -3,19 +3,20 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from benchmarks.frame.books import most_at_once, rate_used, task_of, utilisation, windows_over
 from benchmarks.frame.contenders import Contender, Ground, await_recorded
 from benchmarks.frame.load import Load, pictures_on_disk, write_manifest
 from benchmarks.frame.processes import BenchError, cpu_s, rss_mb
-from benchmarks.frame.services import Stub, redis_server, stub_vendor
+from benchmarks.frame.services import Account, Simulator, redis_server, simulator
 from benchmarks.frame.stats import Value, medians, quantile
 
 
 def compete(
-    contenders: Sequence[type[Contender]], load: Load, rules: Mapping[str, Any], *, repeats: int, aof: str
+    contenders: Sequence[type[Contender]], load: Load, account: Account, *, repeats: int, aof: str
 ) -> tuple[dict[str, dict[str, Value]], dict[str, list[dict[str, Value]]]]:
     """Every contender `repeats` times, in turns, so that a slow minute of the machine meets all of them.
 
@@ -27,7 +28,7 @@ def compete(
         for kind in contenders:
             folder = Path(tempfile.mkdtemp(prefix="vton-bench-"))
             try:
-                numbers = play(kind, load, rules, folder, aof)
+                numbers = play(kind, load, account, folder, aof)
             except BenchError as error:
                 print(f"  {kind.name}: {error}", flush=True)
                 continue
@@ -41,29 +42,29 @@ def compete(
     return {name: medians(rows) for name, rows in every.items() if rows}, every
 
 
-def play(
-    kind: type[Contender], load: Load, rules: Mapping[str, Any], folder: Path, aof: str
-) -> dict[str, Value]:
-    """A fresh Redis, a fresh stub, the contender warmed up, then the measure."""
-    with stub_vendor(folder / "stub") as stub, redis_server(folder / "redis", aof) as redis:
-        rules = {**rules, **kind.rules}
-        stub.reset(**rules)
-        ground = Ground(load=load, stub_url=stub.url, redis_url=redis.url, redis=redis.client, folder=folder)
+def play(kind: type[Contender], load: Load, account: Account, folder: Path, aof: str) -> dict[str, Value]:
+    """A fresh Redis, a fresh simulator, the contender warmed up, then the measure."""
+    account = replace(account, progress=account.progress or kind.progress)
+    with simulator(folder / "simulator", account) as vendor, redis_server(folder / "redis", aof) as redis:
+        ground = Ground(
+            load=load, vendor_url=vendor.url, redis_url=redis.url, redis=redis.client, folder=folder
+        )
         contender = kind(ground)
         try:
             contender.start()
             _warm_up(contender, load, folder)
-            stub.reset(**rules)
+            refused = _refused(vendor)
             before = cpu_s(contender.processes), cpu_s([redis.process])
-            began = time.monotonic()
-            contender.feed(write_manifest(folder / "night.csv", load.jobs, "night"))
+            since_s, began = time.time(), time.monotonic()
+            contender.feed(write_manifest(folder / "batch.csv", load.jobs, "batch"))
             await_recorded(contender, load.warm_up + load.jobs, load.timeout_s)
             wall = time.monotonic() - began
             after = cpu_s(contender.processes), cpu_s([redis.process])
             memory = rss_mb(contender.processes)
         finally:
             contender.stop()
-        numbers = _measures(stub, load, ground.out)
+        numbers = _measures(vendor, load, account, ground.out, since_s)
+        numbers["refused"] = _refused(vendor) - refused
     per_thousand = 1000 / load.jobs
     return numbers | {
         "wall_s": wall,
@@ -88,33 +89,45 @@ def _warm_up(contender: Contender, load: Load, folder: Path) -> None:
         used = now
 
 
-def _measures(stub: Stub, load: Load, out: Path) -> dict[str, Value]:
-    """What the stub's ledger and the disk say.
+def _refused(vendor: Simulator) -> int:
+    refused: dict[str, int] = vendor.totals()["refused"]
+    return sum(refused.values())
+
+
+def _measures(vendor: Simulator, load: Load, account: Account, out: Path, since_s: float) -> dict[str, Value]:
+    """What the simulator's books and the disk say of everything since the warm-up.
 
     Raises:
         BenchError: pictures are missing or pairs were bought twice.
     """
-    report = stub.report()
-    summary, tasks = report["summary"], report["tasks"]
-    if not summary["created"] == summary["request_ids"] == summary["downloaded"] == load.jobs:
-        raise BenchError(f"not the work that was asked for: {summary}")
+    lines = [line for line in vendor.tasks() if line["created"] >= since_s]
+    tasks = [task_of(line, account.submit_delay_s) for line in lines]
+    fetched = [task.downloaded for task in tasks if task.downloaded is not None]
+    if not len(tasks) == len({task.request_id for task in tasks}) == len(fetched) == load.jobs:
+        raise BenchError(
+            f"not the work that was asked for: {len(tasks)} tasks, {len(fetched)} pictures fetched"
+        )
     written = pictures_on_disk(out)
-    delays = [written[task["task_id"]] - task["ended"] for task in tasks if task["task_id"] in written]
+    over = [(task, task.ended) for task in tasks if task.ended is not None]
+    delays = [written[task.sub_task_id] - ended for task, ended in over if task.sub_task_id in written]
     if len(delays) < load.jobs:
         raise BenchError(f"{load.jobs - len(delays)} of {load.jobs} pictures are not on disk under {out}")
-    told = [(task["told"] or task["called_back"] or task["downloaded"]) - task["ended"] for task in tasks]
+    arrived = [task.arrived for task in tasks]
+    span_s = max(fetched) - min(arrived)
+    arrivals = [at for at in vendor.arrivals() if at >= since_s]
+    windows = windows_over(arrivals, load.rate) if load.rate else (None, None)
+    ideal_s = sum(ended - task.began for task, ended in over) / load.slots if load.slots else None
     return {
-        "jobs_per_s": load.jobs / summary["span_s"],
-        "span_s": summary["span_s"],
-        "utilisation": summary["utilisation"],
-        "makespan_ratio": summary["makespan_ratio"],
-        "polls_per_task": summary["polls"] / load.jobs,
-        "told_p50_s": quantile(told, 0.5),
+        "jobs_per_s": load.jobs / span_s,
+        "span_s": span_s,
+        "utilisation": utilisation(tasks, load.slots) if load.slots else None,
+        "makespan_ratio": span_s / ideal_s if ideal_s else None,
+        "polls_per_task": sum(task.polls for task in tasks) / load.jobs,
+        "seen_p50_s": quantile([task.seen - ended for task, ended in over if task.seen], 0.5),
         "disk_p50_s": quantile(delays, 0.5),
         "disk_p99_s": quantile(delays, 0.99),
-        "rate_used": summary["rate_used"],
-        "windows_over": summary["windows_over"],
-        "max_in_window": summary["max_in_window"],
-        "refused": summary["refused_rate"] + summary["refused_parallel"],
-        "max_parallel": summary["max_parallel"],
+        "rate_used": rate_used(arrived, load.rate) if load.rate else None,
+        "windows_over": windows[0],
+        "max_in_window": windows[1],
+        "max_parallel": most_at_once(tasks),
     }

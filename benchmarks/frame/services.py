@@ -1,24 +1,44 @@
-"""The two services of a round: a fresh Redis for every contender, and the stub vendor."""
+"""The two services of a round: a fresh Redis for every contender, and the simulator of the vendor."""
 
 import json
 import shutil
 import socket
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from benchmarks.frame.contenders import product_python
 from benchmarks.frame.processes import ROOT, BenchError, environment, start, stop, tail
 
 if TYPE_CHECKING:
     import subprocess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How the simulated account behaves. Times are seconds."""
+
+    submit_delay_s: float
+    #: Parallel tasks; 0: no limit.
+    slots: int = 0
+    #: Median and sigma of the log-normal task time, from the submit's reply on; a sigma of 0: a constant time.
+    median_s: float
+    sigma: float
+    #: Whether results tell how far a task is.
+    progress: bool = False
+
+    def words(self) -> list[str]:
+        """As switches of the simulator."""
+        words = ["--submit-delay-s", str(self.submit_delay_s), "--in-flight", str(self.slots), "--seed", "1"]
+        words += ["--latency-s", str(self.median_s), "--latency-sigma", str(self.sigma)]
+        return words if self.progress else [*words, "--no-progress"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,46 +94,56 @@ def _await_redis(client: "Redis", process: "subprocess.Popen[bytes]", log: Path)
     raise BenchError(f"Redis does not start: {tail(log)}")
 
 
-class Stub:
-    """The stub vendor's own addresses."""
+class Simulator:
+    """HiDream's stand-in, asked for its books."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def reset(self, **rules: Any) -> None:
-        """Forgets everything and sets the rules of `benchmarks.stub.vendor.Rules`."""
-        self._ask("reset", rules)
+    def tasks(self) -> list[dict[str, Any]]:
+        """Every task it has made, oldest first; see docs/simulator.md."""
+        tasks: list[dict[str, Any]] = self._ask("ledger")["tasks"]
+        return tasks
 
-    def downloaded(self) -> int:
-        """Tasks whose picture was fetched."""
-        return int(self._ask("progress")["downloaded"])
+    def arrivals(self) -> list[float]:
+        """When submits arrived, refused ones among them."""
+        arrivals: list[float] = self._ask("arrivals")["arrivals"]
+        return arrivals
 
-    def report(self) -> dict[str, Any]:
-        """`{"summary": …, "tasks": […]}`, see `benchmarks.stub.ledger`."""
-        return self._ask("report")
+    def totals(self) -> dict[str, Any]:
+        """Its books in numbers."""
+        totals: dict[str, Any] = self._ask("ledger?tasks=0")["totals"]
+        return totals
 
-    def _ask(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        request = Request(
-            f"{self.url}/_stub/{name}", data=json.dumps(body).encode() if body is not None else None
-        )
-        with urlopen(request, timeout=60) as reply:
+    def _ask(self, name: str) -> dict[str, Any]:
+        with urlopen(f"{self.url}/_sim/{name}", timeout=60) as reply:
             answer: dict[str, Any] = json.load(reply)
         return answer
 
 
 @contextmanager
-def stub_vendor(folder: Path) -> Iterator[Stub]:
-    """The stub in a process of its own."""
+def simulator(folder: Path, account: Account) -> Iterator[Simulator]:
+    """`python -m worker.simulator` in a process of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "stub.log"
-    process = start([sys.executable, "-m", "benchmarks.stub"], env=environment({}), cwd=ROOT, log=log)
+    log = folder / "simulator.log"
+    command = [
+        product_python(),
+        "-m",
+        "worker.simulator",
+        "--port",
+        "0",
+        "--token",
+        "any",
+        "--plain-pictures",
+    ]
+    process = start([*command, *account.words()], env=environment({}), cwd=ROOT, log=log)
     try:
         until = time.monotonic() + 15
         while b"\n" not in (said := log.read_bytes()):
             if time.monotonic() > until or process.poll() is not None:
-                raise BenchError(f"the stub does not start: {tail(log)}")
+                raise BenchError(f"the simulator does not start: {tail(log)}")
             time.sleep(0.02)
-        yield Stub(said.decode().splitlines()[0])
+        yield Simulator(said.decode().split()[-1])
     finally:
         stop(process)
 

@@ -158,12 +158,16 @@ def test_an_unknown_task_is_404(simulate):
     assert simulate().poll("nobody").status_code == 404
 
 
-def test_the_ledger_lists_every_task(simulate):
+def test_the_ledger_lists_every_task_and_what_was_done_about_it(simulate):
     client = simulate()
-    client.task_id("r1")
+    (part,) = client.parts(client.task_id("r1"))
+    for _ in range(2):
+        client.http.get(part["image"])
     book = client.http.get("/_sim/ledger").json()
     (line,) = book["tasks"]
     assert {"request_id", "task_id", "created", "ended", "status", "charged"} <= line.keys()
+    assert (line["polls"], line["downloads"], line["called_back"]) == (1, 2, None)
+    assert line["created"] <= line["seen"] <= line["downloaded"]
     assert "tasks" not in client.http.get("/_sim/ledger?tasks=0").json()
     assert client.http.get("/_sim/health").json()["ok"]
 

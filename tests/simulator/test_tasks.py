@@ -43,6 +43,12 @@ def test_a_task_is_unlisted_then_waiting_then_working_then_done():
     assert done["image"] == "http://cdn/image/p_s0.jpg"
 
 
+def test_a_silent_account_does_not_say_how_far_a_task_is():
+    said = [parts(task(), now, silent=True)[0] for now in (100.5, 101.5, 109)]
+    assert {(part["task_status"], part["task_completion"]) for part in said} == {(2, 0.5)}
+    assert parts(task(ended_s=110.0), 111, silent=True)[0]["task_status"] == 1
+
+
 def test_completion_comes_as_int_and_as_float():
     whole = [parts(task(ordinal=n, ended_s=110.0), 111)[0]["task_completion"] for n in (1, 2)]
     assert [type(one) for one in whole] == [int, float]

@@ -1,1 +1,0 @@
-"""The stub vendor: HiDream at next to no CPU, with a ledger of its own."""
