@@ -1,27 +1,15 @@
 import csv
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from examples.drawing import __main__ as draw
 from jobs.manifest import open_manifest
 from jobs.records import BadRow
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SLOTS = ("upper_clothes", "lower_clothes", "dress")
-
-
-@pytest.fixture(scope="module")
-def draw():
-    """The drawing script as a module."""
-    spec = importlib.util.spec_from_file_location("draw_examples", EXAMPLES / "draw.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["draw_examples"] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["draw_examples"]
 
 
 def _rows():
@@ -78,18 +66,18 @@ def test_the_examples_stay_small():
     )
 
 
-def test_every_picture_is_one_that_the_script_draws(draw):
+def test_every_picture_is_one_that_the_drawing_program_draws():
     people = {f"people/{person.name}.jpg" for person in draw.PEOPLE}
     garments = {f"garments/{name}.png" for name in {**draw.TOPS, **draw.BOTTOMS, **draw.DRESSES}}
     assert people | garments == _pictures()
 
 
-def test_drawing_a_person_again_gives_the_same_picture(draw):
+def test_drawing_a_person_again_gives_the_same_picture():
     person = draw.PEOPLE[2]
     _assert_same(draw.draw_person(person), EXAMPLES / "people" / f"{person.name}.jpg", 1.5)
 
 
-def test_drawing_a_garment_again_gives_the_same_picture(draw):
+def test_drawing_a_garment_again_gives_the_same_picture():
     first, second = (draw.draw_garment(draw.TOPS["pocket-tee"]) for _ in range(2))
     assert first.tobytes() == second.tobytes()
     _assert_same(first, EXAMPLES / "garments" / "pocket-tee.png", 0.05)

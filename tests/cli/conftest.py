@@ -11,7 +11,7 @@ from jobs.config.settings import RedisSettings
 from jobs.ledger import Ledger
 from jobs.producing.queue import Queue
 from tests.runs.shop import TOKEN, Shop, open_shop
-from tests.runs.stub import Vendor
+from tests.runs.vendor import Vendor
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import time
 
-from tests.runs.stub import picture
+from tests.runs.vendor import picture
 
 HEAD = "sku,person,upper_clothes\n"
 

@@ -5,7 +5,7 @@ import os
 
 from jobs.ledger.codec import decode_pair, decode_path, encode_pair, encode_path
 from jobs.records import LocalFile, Pair, shown
-from tests.runs.stub import picture
+from tests.runs.vendor import picture
 
 HEAD = "sku,person,upper_clothes\n"
 

@@ -30,7 +30,7 @@ from jobs.redis.client import connect
 from tests.heart import Heart, failure, rid
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw
 from tests.runs.shop import TOKEN, open_shop
-from tests.runs.stub import Vendor
+from tests.runs.vendor import Vendor
 from worker.collect.schedule import PollSchedule
 from worker.hidream.client import SubmitClient
 from worker.hidream.token_exchange import ApiKeyExchange

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.shop import TOKEN, Shop, open_shop
-from tests.runs.stub import Vendor
+from tests.runs.vendor import Vendor
 
 
 @pytest.fixture

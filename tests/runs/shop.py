@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.runs.stub import Vendor, picture
+from tests.runs.vendor import Vendor, picture_of
 
 ROOT = Path(__file__).parents[2]
 #: Made of what tokens are made of, and nowhere else in the tree.
@@ -143,7 +143,7 @@ class Shop:
             task = tasks[line["task_id"]]
             assert task.request_id == line["request_id"]
             (image,) = line["images"]
-            assert (batch.folder / image["path"]).read_bytes() == picture(task.task_id)
+            assert (batch.folder / image["path"]).read_bytes() == picture_of(task)
         done = {line["task_id"] for line in batch.lines if line["status"] == "succeeded"}
         pictures = {image["path"] for line in batch.lines for image in line["images"]}
         assert {f"images/{path.name}" for path in (batch.folder / "images").iterdir()} == pictures

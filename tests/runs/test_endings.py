@@ -10,7 +10,8 @@ from jobs.cli.watch import ended_by_account
 from jobs.config.exit_codes import ExitCode
 from jobs.manifest import open_manifest
 from jobs.records import BatchId, BatchStatus
-from tests.runs.stub import picture
+from tests.runs.vendor import picture
+from worker.simulator.faults import Strike
 
 CDN = "https://cdn.example"
 
@@ -111,8 +112,13 @@ def test_only_what_a_person_alone_can_mend_ends_a_run_early(gate, counts, now, e
 def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_final(shop):
     vendor = shop.vendor
     shop.write("moderated.jpg", picture("a garment of ours"))
-    ends = {"good": 1, "fails": 3}
-    vendor.end_status = lambda asked: ends.get(asked["upper_clothes"].rpartition("/")[2], 4)
+    failed, moderated = (Strike(do=do, params={"message": do}) for do in ("failed", "moderated"))
+    ends = {"good": None, "fails": failed}
+
+    def end(at, asked):
+        return ends.get(asked["upper_clothes"].rpartition("/")[2], moderated) if at == "task" else None
+
+    vendor.fault = end
     shop.write(
         "night.csv",
         f"sku,person,upper\ngood,{CDN}/p,{CDN}/good\nfails,{CDN}/p,{CDN}/fails\nmod,{CDN}/p,moderated.jpg\n",
@@ -131,7 +137,7 @@ def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_fin
     assert (plan["rows"], plan["invalid"]) == (2, 0)
 
     # Fixed at the vendor's: `vton retry`, and the same command again.
-    ends["fails"] = 1
+    ends["fails"] = None
     assert "1 jobs wait again" in shop.vton("retry", batch.folder.name).out
     batch = shop.run("night.csv", code=6)
     assert batch.statuses() == ["succeeded", "succeeded", "rejected"]
@@ -145,7 +151,7 @@ def test_an_account_that_only_a_person_can_mend_leaves_the_jobs_queued_for_the_n
     if reason == "token":
         token, vendor.token = vendor.token, "sk-another"
     else:
-        vendor.credits = 2
+        vendor.account.ledger.set_credits(2)
     ended = shop.vton("run", manifest, "-o", "out")
     assert ended.code == 7, ended.err
     assert "ended early" in ended.out
@@ -155,7 +161,7 @@ def test_an_account_that_only_a_person_can_mend_leaves_the_jobs_queued_for_the_n
     assert batch.summary["status"] == {"queued": 6 - have} | ({"succeeded": have} if have else {})
     assert len(vendor.tasks) == have
     assert len(vendor.submits) <= have + 10 + 1  # those under way when it was refused, and a probe
-    vendor.credits = None
+    vendor.account.ledger.set_credits(None)
     if reason == "token":
         vendor.token = token
     batch = shop.run(manifest)
@@ -210,13 +216,13 @@ def test_a_folder_that_takes_no_files_is_named_after_all_was_bought_and_results_
 
 
 def test_at_the_deadline_it_ends_and_the_next_run_completes(shop):
-    shop.vendor.latency_s = 0.5
+    shop.vendor.set(latency_s=0.5)
     manifest = shop.urls(80)
     batch = shop.run(manifest, "--deadline", "15s", code=10, VTON_LIMITS__IN_FLIGHT="2")
     shop.agree(batch)
     assert not batch.summary["complete"]
     assert len(shop.vendor.tasks) < 80
-    shop.vendor.latency_s = 0.05
+    shop.vendor.set(latency_s=0.05)
     batch = shop.run(manifest)
     shop.agree(batch)
     assert batch.summary["status"] == {"succeeded": 80}
@@ -239,13 +245,13 @@ def test_a_post_without_an_answer_is_unknown_and_bought_again_only_when_a_person
     vendor = shop.vendor
     lost = []
 
-    def silence(asked):
-        if asked["upper_clothes"].endswith("g1.png") and not lost:
-            lost.append(vendor.make_unanswered(asked))
-            return lost[0]
+    def bought_without_a_word(at, asked):
+        if at == "submit" and asked["upper_clothes"].endswith("g1.png") and not lost:
+            lost.append(asked)
+            return Strike(do="html", params={"status": 502})
         return None
 
-    vendor.instead = silence
+    vendor.fault = bought_without_a_word
     manifest = shop.urls(3)
     batch = shop.run(manifest, code=5)
     shop.agree(batch)

@@ -8,7 +8,7 @@ import pytest
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
 def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, sent):
     vendor = shop.vendor
-    vendor.latency_s = 1.0
+    vendor.set(latency_s=1.0)
     manifest = shop.urls(12)
     limits = {"VTON_LIMITS__IN_FLIGHT": "4", "VTON_TASKS__LATENCY_S": "1"}
     process = shop.start("run", manifest, "-o", "out", **limits)
@@ -23,7 +23,7 @@ def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, se
     assert batch.summary["status"].get("unknown", 0) == 0
     before = len(vendor.tasks)
     assert before < 12
-    vendor.latency_s = 0.05
+    vendor.set(latency_s=0.05)
     batch = shop.run(manifest)
     shop.agree(batch)
     assert batch.summary["status"] == {"succeeded": 12}
@@ -33,14 +33,14 @@ def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, se
 
 def test_a_night_killed_without_a_word_is_completed_by_the_same_command(shop):
     vendor = shop.vendor
-    vendor.latency_s = 1.0
+    vendor.set(latency_s=1.0)
     manifest = shop.urls(12)
     limits = {"VTON_LIMITS__IN_FLIGHT": "4", "VTON_TASKS__LATENCY_S": "1"}
     process = shop.start("run", manifest, "-o", "out", **limits)
     vendor.wait_for(lambda seen: len(seen.tasks) >= 5)
     process.kill()
     shop.end(process)
-    vendor.latency_s = 0.05
+    vendor.set(latency_s=0.05)
     batch = shop.run(manifest, **limits)
     shop.agree(batch)
     assert batch.summary["status"] == {"succeeded": 12}

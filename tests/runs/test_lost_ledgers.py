@@ -74,7 +74,7 @@ def test_a_lost_data_folder_buys_nothing_and_leaves_the_results_as_they_are(shop
 
 
 def test_a_run_notices_a_ledger_that_goes_back_under_it(shop):
-    shop.vendor.latency_s = 600
+    shop.vendor.set(latency_s=600)
     running = shop.start("run", shop.urls(30), "-o", "out", VTON_LIMITS__IN_FLIGHT="3")
     shop.vendor.wait_for(lambda vendor: len(vendor.submits) == 3)
     with EmbeddedRedis(shop.folder / ".vton") as server, redis.Redis.from_url(server.url, db=1) as client:

@@ -5,7 +5,7 @@ import json
 import re
 
 from tests.runs.shop import SECRET
-from tests.runs.stub import picture
+from tests.runs.vendor import picture
 
 
 def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
@@ -80,8 +80,8 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
 
 def test_a_yaml_matrix_from_the_vendors_limits_runs_within_them(shop):
     vendor = shop.vendor
-    vendor.in_flight = 3
-    vendor.latency_s = 0.15
+    vendor.set(in_flight=3)
+    vendor.set(latency_s=0.15)
     shop.write(
         "look.yaml",
         """
@@ -117,7 +117,7 @@ def test_a_manifest_from_standard_input_runs(shop, free_port):
 def test_callbacks_are_taken_and_answered_beside_polls(shop, free_port):
     vendor = shop.vendor
     # All are submitted before the first has ended, and by the guess nobody would ask for a minute.
-    vendor.latency_s = 1.12
+    vendor.set(latency_s=1.12)
     secret = {
         "VTON_CALLBACKS__PUBLIC_URL": f"http://127.0.0.1:{free_port}/hooks",
         "VTON_CALLBACKS__PORT": str(free_port),
@@ -126,7 +126,7 @@ def test_callbacks_are_taken_and_answered_beside_polls(shop, free_port):
     }
     batch = shop.run(shop.urls(8), **secret)
     shop.agree(batch)
-    assert all(task.called_back[-1] == 200 for task in vendor.tasks.values())
+    assert all(trace.called_back for trace in vendor.account.ledger.traces.values())
     # Who tells of an end first is open: before anything is learnt there are early polls, whatever the guess. How few polls
     # callbacks leave is measured: docs/benchmarks.md.
     assert {line["source"] for line in batch.lines} <= {"callback", "poll"}

@@ -26,7 +26,7 @@ def started(shop, *words, stdout, stderr, **env):
 
 def test_a_run_whose_output_nobody_reads_any_more_completes(shop):
     """As `vton run … 2>&1 | head -1` has it."""
-    shop.vendor.latency_s = 2
+    shop.vendor.set(latency_s=2)
     reader, writer = os.pipe()
     process = started(shop, "run", shop.urls(4), "-o", "out", stdout=writer, stderr=writer)
     os.close(writer)

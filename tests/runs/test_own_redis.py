@@ -29,7 +29,7 @@ def descendants(pid: int) -> list[int]:
 @pytest.fixture
 def running(shop):
     """A run of thirty pairs of which some are bought."""
-    shop.vendor.latency_s = 0.3
+    shop.vendor.set(latency_s=0.3)
     process = shop.start("run", shop.urls(30), "-o", "out", VTON_LIMITS__IN_FLIGHT="3")
     shop.vendor.wait_for(lambda vendor: len(vendor.tasks) >= 3, timeout_s=90)
     return process

@@ -67,14 +67,14 @@ def test_a_signal_before_anything_is_recorded_ends_at_once(shop):
 
 def test_a_second_signal_stops_now_and_says_what_that_costs(shop):
     vendor = shop.vendor
-    vendor.answer_s = 30
+    vendor.set(submit_delay_s=30)
     process = shop.start("run", shop.urls(3), VTON_LIMITS__IN_FLIGHT="1")
     vendor.wait_for(lambda seen: seen.submits)
     process.send_signal(signal.SIGINT)
     wait_for_line(process, "finishing")
     process.send_signal(signal.SIGINT)
     ended = shop.end(process)
-    vendor.answer_s = 0
+    vendor.set(submit_delay_s=0)
     assert ended.code == 130
     assert "requests under way are cut off, their rows become unknown" in ended.err
     assert "1 submitting" in ended.out

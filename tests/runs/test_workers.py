@@ -47,14 +47,14 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     shop.env["VTON_REDIS__PREFIX"] = "apart"
     shop.env["VTON_OUTPUT_DIR"] = str(shop.folder / "out")
     shop.env["VTON_DATA_DIR"] = str(shop.folder / ".vton")
-    vendor.latency_s = 0.2
+    vendor.set(latency_s=0.2)
     manifest = shop.urls(10)
     said = shop.vton("enqueue", manifest).out
     batch_id = said.partition(":")[0]
     assert "10 rows, 10 to submit" in said
     assert "(resumed)" in shop.vton("enqueue", manifest).out
     assert not vendor.submits
-    vendor.answer_s = 2
+    vendor.set(submit_delay_s=2)
     ended = shop.start_worker("submit")
     vendor.wait_for(lambda seen: seen.submits)
     # As a terminal that closes tells them: the master and its worker, and the worker once more by its master.
@@ -64,7 +64,7 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     assert ended.wait(60) == 0
     first = list(vendor.submits)
     assert (shop.folder / "submit.log").read_text().count("submit.accepted") == len(first)
-    vendor.answer_s = 0
+    vendor.set(submit_delay_s=0)
     with ExitStack() as workers:
         for queue in ("submit", "collect"):
             workers.enter_context(worker(shop, queue))

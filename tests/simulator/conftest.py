@@ -1,9 +1,7 @@
-"""A simulator on loopback, in a thread of the test's own process."""
+"""A simulator on loopback, and a caller."""
 
-import asyncio
 import base64
 import io
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -11,9 +9,9 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.simulator.serving import serving
 from worker.simulator.app import RESULTS_PATH, SUBMIT_PATH
 from worker.simulator.options import Options
-from worker.simulator.server import Server
 
 TOKEN = "sk-simulator"
 
@@ -55,36 +53,15 @@ class Client:
 
 @contextmanager
 def running(options: Options) -> Iterator[Client]:
-    ready, addresses = threading.Event(), []
-    made = threading.Event()
-    held: dict[str, object] = {}
-
-    def announce(address: str) -> None:
-        addresses.append(address)
-        ready.set()
-
-    async def work() -> None:
-        held["server"], held["loop"] = Server(options, ready=announce), asyncio.get_running_loop()
-        made.set()
-        await held["server"].work()
-
-    thread = threading.Thread(target=lambda: asyncio.run(work()))
-    thread.start()
-    try:
-        assert ready.wait(60)
-        client = Client(addresses[0])
+    with serving(options) as server:
+        client = Client(server.address)
         with client.http:
             yield client
-    finally:
-        assert made.wait(60)
-        held["loop"].call_soon_threadsafe(held["server"].stop)
-        thread.join(60)
-        assert not thread.is_alive()
 
 
 @pytest.fixture
 def simulate() -> Iterator[Callable[..., Client]]:
-    """Starts a simulator that answers at once and ends tasks at once, unless told otherwise."""
+    """Starts a simulator that answers at once and ends tasks at once, unless it is asked for something else."""
     with ExitStack() as stack:
 
         def start(**changes: object) -> Client:

@@ -1,62 +1,91 @@
 """The simulator's switches, from the command line to one record."""
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from jobs.errors import UsageError
 from worker.simulator.tasks import SHAPES, CallbackShape, Dialect
+
+
+def _at_least(least: int, name: str, most: float = math.inf) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    read.__name__ = name  # argparse names a type by its function's name in the error
+    return read
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise ValueError
+    return number
+
+
+_seconds.__name__ = "number of seconds"
+_WHOLE = _at_least(0, "whole number")
+_POSITIVE = _at_least(1, "number from 1 up")
+
+
+def _switch(default: Any, meaning: str, **reading: Any) -> Any:
+    """A field with what argparse must know of it."""
+    shown = "" if default is None or isinstance(default, bool) or default == "" else f" ({default})"
+    how = {"action": "store_true"} if default is False else reading
+    return field(default=default, metadata={"help": meaning + shown, **how})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What kind of account is simulated. A limit of 0 is no limit."""
 
-    host: str = "127.0.0.1"
-    #: 0: any free one.
-    port: int = 8790
-    #: SQLite file; None: memory only.
-    state: Path | None = None
-    images_per_minute: int = 0
-    #: Parallel tasks.
-    in_flight: int = 0
-    #: Pictures that can be paid; None: without end.
-    credits: int | None = None
-    #: Median seconds from submit to end, and the spread of its logarithm.
-    latency_s: float = 12.0
-    latency_sigma: float = 0.35
-    #: How long a submit takes to be answered, after the task was made and before the work on it begins.
-    submit_delay_s: float = 0.05
-    faults: Path | None = None
-    seed: int = 0
-    #: The same request_id gives the same task; the vendor promises nothing of the kind.
-    dedupe: bool = False
-    #: The one good token, or `any`.
-    token: str = "sk-simulator"  # noqa: S105 a stand-in's token guards nothing
-    #: The one good api-key, or `any`.
-    api_key: str = "any"
-    #: Lifetime of a token given for an api-key.
-    token_life_s: float = 86400.0
-    #: What picture names are joined to; empty: this server as the caller addressed it, `/image/`.
-    pictures_base: str = ""
-    #: Sub-tasks, that is pictures, per task.
-    sub_tasks: int = 1
-    bare_ids: bool = False
-    extension: Literal["jpg", "png", "mixed"] = "jpg"
-    dialect: Dialect = "classic"
-    callback_shape: CallbackShape | Literal["mixed"] = "envelope"
-    #: Too many parallel tasks: HTTP 200 with this code instead of 429.
-    parallel_code: int | None = None
-    #: Larger bodies are answered with 413.
-    max_body_bytes: int = 50_000_000
-    #: One small picture for all instead of composed ones, for benchmarks.
-    plain_pictures: bool = False
-    #: Results do not say how far a task is.
-    no_progress: bool = False
-    #: Exit when this process is gone.
-    parent_pid: int | None = None
+    host: str = _switch("127.0.0.1", "address to listen on")
+    port: int = _switch(8790, "0: any free one", type=_at_least(0, "port", 65535))
+    state: Path | None = _switch(  # noqa: RUF009
+        None, "SQLite file that keeps tasks and charges; else memory", type=Path, metavar="FILE"
+    )
+    images_per_minute: int = _switch(0, "pictures a minute; 0: no limit", type=_WHOLE, metavar="N")
+    in_flight: int = _switch(0, "parallel tasks; 0: no limit", type=_WHOLE, metavar="N")
+    parallel_code: int | None = _switch(
+        None, "too many parallel tasks: HTTP 200 with this code, not 429", type=int, metavar="CODE"
+    )
+    credits: int | None = _switch(
+        None, "pictures that can be paid; else without end", type=_WHOLE, metavar="N"
+    )
+    latency_s: float = _switch(12.0, "seconds a task takes, log-normal", type=_seconds, metavar="MEDIAN")
+    latency_sigma: float = _switch(0.35, "spread of its logarithm", type=_seconds, metavar="SIGMA")
+    submit_delay_s: float = _switch(
+        0.05, "seconds until a submit is answered and work on its task begins", type=_seconds, metavar="S"
+    )
+    faults: Path | None = _switch(None, "fault script, see docs/simulator.md", type=Path, metavar="FILE")  # noqa: RUF009
+    seed: int = _switch(0, "same seed, same latencies and faults", type=int)
+    #: The vendor promises nothing of the kind.
+    dedupe: bool = _switch(False, "the same request_id gives the same task")
+    token: str = _switch("sk-simulator", "the good token, or `any`")
+    api_key: str = _switch("any", "the api-key that is exchanged for tokens, or `any`", metavar="KEY")
+    token_life_s: float = _switch(86400.0, "lifetime of an exchanged token", type=_seconds, metavar="S")
+    pictures_base: str = _switch("", "prefix of picture addresses (this server's /image/)", metavar="URL")
+    sub_tasks: int = _switch(1, "pictures per task", type=_POSITIVE, metavar="N")
+    bare_ids: bool = _switch(False, "results name pictures by bare id")
+    extension: Literal["jpg", "png", "mixed"] = _switch(
+        "jpg", "of result pictures", choices=["jpg", "png", "mixed"]
+    )
+    dialect: Dialect = _switch(  # noqa: RUF009
+        "classic", "field names of the gateway's generation", choices=["classic", "newer"]
+    )
+    callback_shape: CallbackShape | Literal["mixed"] = _switch(  # noqa: RUF009
+        "envelope", "body of callbacks", choices=[*SHAPES, "mixed"]
+    )
+    max_body_bytes: int = _switch(50_000_000, "larger bodies get 413", type=_POSITIVE, metavar="N")
+    plain_pictures: bool = _switch(False, "one small picture for all, drawn once, for benchmarks")
+    no_progress: bool = _switch(False, "results do not say how far a task is")
+    parent_pid: int | None = _switch(None, "exit when this process is gone", type=_POSITIVE, metavar="PID")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,76 +102,11 @@ def read_options(words: Sequence[str]) -> Options:
     Raises:
         UsageError: an unknown switch or a value that cannot be.
     """
-    given = vars(_parser().parse_args(words))
-    return Options(**{field.name: given[field.name] for field in fields(Options)})
+    return Options(**vars(_parser().parse_args(words)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m worker.simulator", description="A stand-in for HiDream's try-on API.")
-    parser.set_defaults(**{field.name: field.default for field in fields(Options)})
-    add = parser.add_argument
-    add("--host", help="address to listen on (127.0.0.1)")
-    add("--port", type=_port, help="0: any free one (8790)")
-    add("--state", type=Path, metavar="FILE", help="SQLite file that keeps tasks and charges; else memory")
-    add("--images-per-minute", type=_whole, metavar="N", help="pictures a minute (0: no limit)")
-    add("--in-flight", type=_whole, metavar="N", help="parallel tasks (0: no limit)")
-    add(
-        "--parallel-code",
-        type=int,
-        metavar="CODE",
-        help="too many parallel: HTTP 200 with this code, not 429",
-    )
-    add("--credits", type=_whole, metavar="N", help="pictures that can be paid (without end)")
-    add("--latency-s", type=_seconds, metavar="MEDIAN", help="seconds a task takes, log-normal (12)")
-    add("--latency-sigma", type=_seconds, metavar="SIGMA", help="spread of its logarithm (0.35)")
-    add("--submit-delay-s", type=_seconds, metavar="S", help="seconds a submit takes (0.05)")
-    add("--faults", type=Path, metavar="FILE", help="fault script, see docs/simulator.md")
-    add("--seed", type=int, help="same seed, same latencies and faults (0)")
-    add("--dedupe", action="store_true", help="the same request_id gives the same task")
-    add("--token", help="the good token, or `any` (sk-simulator)")
-    add("--api-key", metavar="KEY", help="the api-key that buys tokens, or `any` (any)")
-    add("--token-life-s", type=_seconds, metavar="S", help="lifetime of an exchanged token (86400)")
-    add("--pictures-base", metavar="URL", help="prefix of picture addresses (this server's /image/)")
-    add("--sub-tasks", type=_positive, metavar="N", help="pictures per task (1)")
-    add("--bare-ids", action="store_true", help="results name pictures by bare id")
-    add("--extension", choices=["jpg", "png", "mixed"], help="of result pictures (jpg)")
-    add("--dialect", choices=["classic", "newer"], help="field names of the gateway's generation (classic)")
-    add("--callback-shape", choices=[*SHAPES, "mixed"], help="body of callbacks (envelope)")
-    add("--max-body-bytes", type=_positive, metavar="N", help="larger bodies get 413 (50000000)")
-    add("--plain-pictures", action="store_true", help="one small picture for all, drawn once")
-    add("--no-progress", action="store_true", help="results do not say how far a task is")
-    add("--parent-pid", type=_positive, metavar="PID", help="exit when this process is gone")
+    for each in fields(Options):
+        parser.add_argument(f"--{each.name.replace('_', '-')}", default=each.default, **each.metadata)
     return parser
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:  # noqa: PLR2004 the largest port
-        raise ValueError
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError
-    return number
-
-
-# argparse names a type by its function's name in the error.
-_whole.__name__, _positive.__name__ = "whole number", "number from 1 up"
-_port.__name__, _seconds.__name__ = "port", "number of seconds"

@@ -32,6 +32,7 @@ class Server:
             NotFoundError: there is no such fault script.
         """
         self.account = Account(options)
+        self.app = App(self.account)
         self._ready = ready
         self._stopping = asyncio.Event()
         self._parent = options.parent_pid
@@ -45,13 +46,13 @@ class Server:
 
     async def work(self) -> None:
         """Serves until `stop`."""
-        loop, app, connections = asyncio.get_running_loop(), App(self.account), set[Connection]()
+        loop, connections = asyncio.get_running_loop(), set[Connection]()
         # Outside of the main thread (a server inside a test) signals belong to somebody else.
         with contextlib.suppress(ValueError, RuntimeError):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.stop)
         listening = await loop.create_server(
-            lambda: Connection(app, connections), sock=self._socket, backlog=_BACKLOG
+            lambda: Connection(self.app, connections), sock=self._socket, backlog=_BACKLOG
         )
         self.account.wake()
         self._ready(self.address)
