@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from examples.drawing.geometry import Knot, Point, pose, spline
+from examples.drawing.geometry import HEIGHT, WIDTH, Knot, Point, pose, spline
 
-#: Canvas in pixels.
-WIDTH, HEIGHT = 600, 800
 #: Pictures are drawn this many times larger and reduced, which is what smooths their edges.
 SCALE = 4
 #: Shadows lean towards this colour, so that they look like cloth in daylight and not like soot.

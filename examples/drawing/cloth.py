@@ -184,5 +184,5 @@ def collar(canvas: Canvas, colour: str, *, depth: float = 196, spread: float = 2
         )
 
 
-CREW: list[Knot] = [(0, 180), (13, 177), (22, 168), (25, 160, 1)]
+CREW_NECK: list[Knot] = [(0, 180), (13, 177), (22, 168), (25, 160, 1)]
 LONG_SIDE: list[Knot] = [(62, 262), (60, 300), (65, 345), (70, 388, 1), (36, 393), (0, 394)]

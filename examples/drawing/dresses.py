@@ -107,7 +107,7 @@ def wrap_dress(canvas: Canvas) -> None:
 
 
 def _flowers(canvas: Canvas, cloth: Image.Image) -> None:
-    """Five petals, a heart and a leaf, strewn in rows."""
+    """Five petals, a centre and a leaf, strewn in rows."""
     places = spots((-150, 166, 150, 650), 27)
     warm, cool = places[::2], places[1::2]
     for centres, petal in ((warm, "#f2b8a0"), (cool, "#f6ead8")):

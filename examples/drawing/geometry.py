@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from PIL import ImageColor
 
-from examples.drawing.canvas import WIDTH
-
+#: Canvas in pixels.
+WIDTH, HEIGHT = 600, 800
 #: x, y and, for a corner, any third number; without it the outline is smooth there.
 Knot = tuple[float, ...]
 Point = tuple[float, float]

@@ -7,7 +7,7 @@ from PIL import ImageChops
 
 from examples.drawing.canvas import DUSK, Canvas, model
 from examples.drawing.cloth import (
-    CREW,
+    CREW_NECK,
     LONG_SIDE,
     armholes,
     bodice,
@@ -159,7 +159,7 @@ def pocket_tee(canvas: Canvas) -> None:
         side = math.copysign(1, x)
         seam(canvas, mask, [[(x - side * w, y + 7), (x, y), (x + side * w, y - 9)]], cloth, width=1)
     mask = sew(
-        canvas, bodice(CREW, [(64, 262), (64, 300), (67, 345), (70, 384, 1), (36, 389), (0, 390)]), cloth
+        canvas, bodice(CREW_NECK, [(64, 262), (64, 300), (67, 345), (70, 384, 1), (36, 389), (0, 390)]), cloth
     )
     armholes(canvas, mask, cloth)
     rib = [(-26.5, 160), (-23, 171), (-13, 181.5), (0, 185), (13, 181.5), (23, 171), (26.5, 160)]

@@ -150,7 +150,7 @@ class Account:
             notify_url=str(asked.get("notify_url", "")),
         )
         self._tasks[task_id] = task
-        # The line is written before anything is told of it.
+        # The line is written before anything is said of it.
         self._books.write(
             "task", **{name: getattr(task, name) for name in Task.__dataclass_fields__ if name != "at"}
         )
@@ -164,7 +164,7 @@ class Account:
         whole = answer.cut_at is None and not answer.reset
         if not whole or task.task_id.encode() not in answer.body:
             return answer
-        return _with(answer, sent=lambda: self._books.write("told", task_id=task.task_id))
+        return _with(answer, sent=lambda: self._books.write("named", task_id=task.task_id))
 
     # -- results and pictures ----------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Account:
         )
 
     def _state(self, task: Task, do: str = "", **more: Any) -> Answer:
-        """What is known of a task, as it should be told or with one thing wrong in it."""
+        """What is known of a task, as it should be reported or with one thing wrong in it."""
         listed = task.sub_task_ids[:-1] if do == "fewer" else task.sub_task_ids
         host = self._script.account().get("picture_host") or self._address
         done = task.over and task.end_status == _DONE
@@ -254,7 +254,7 @@ class Account:
             task.notify_url,
             after_s=task.latency_s,
             body=lambda: self._state(task).body,
-            told=lambda status: self._books.write("called_back", task_id=task.task_id, status=status),
+            heard=lambda status: self._books.write("called_back", task_id=task.task_id, status=status),
         )
 
 

@@ -1,4 +1,4 @@
-"""The books: every POST, task, told id, poll, download and fault, in the order they happened."""
+"""The books: every POST, task, named id, poll, download and fault, in the order they happened."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ class Books:
     """Writes the books; entries are flushed at once, so that a reader sees all that was answered.
 
     kinds: `submit` (request_id, token, body's size) · `task` (task_id, request_id, sub_task_ids, garment, latency_s) ·
-    `told` (task_id: an answer that names it went out whole) · `refused` (why, request_id) · `poll` (task_id, status) ·
+    `named` (task_id: an answer that names it went out whole) · `refused` (why, request_id) · `poll` (task_id, status) ·
     `download` (task_id, status) · `fault` (place, do, request_id, task_id) · `called_back` (task_id, status).
     Each has `at`, epoch seconds.
     """

@@ -9,16 +9,16 @@ _REQUESTS, _PAUSE_S, _TIMEOUT_S = 3, 1.0, 5.0
 _never = threading.Event()
 
 
-def call_back(url: str, *, after_s: float, body: Callable[[], bytes], told: Callable[[int], None]) -> None:
-    """Calls an address when a task has ended; `told` hears each status, 0 when there was none."""
-    threading.Thread(target=_call, args=(url, after_s, body, told), daemon=True).start()
+def call_back(url: str, *, after_s: float, body: Callable[[], bytes], heard: Callable[[int], None]) -> None:
+    """Calls an address when a task has ended; `named` hears each status, 0 when there was none."""
+    threading.Thread(target=_call, args=(url, after_s, body, heard), daemon=True).start()
 
 
-def _call(url: str, after_s: float, body: Callable[[], bytes], told: Callable[[int], None]) -> None:
+def _call(url: str, after_s: float, body: Callable[[], bytes], heard: Callable[[int], None]) -> None:
     _never.wait(after_s)
     for _ in range(_REQUESTS):
         status = _post(url, body())
-        told(status)
+        heard(status)
         if status == 200:
             return
         _never.wait(_PAUSE_S)

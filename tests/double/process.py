@@ -95,9 +95,9 @@ class Double:
             for task in self.books.entries("task")
         ]
 
-    def told(self) -> set[str]:
+    def named(self) -> set[str]:
         """Ids of the tasks that an answer has named, whole."""
-        return {entry["task_id"] for entry in self.books.entries("told")}
+        return {entry["task_id"] for entry in self.books.entries("named")}
 
     def arrivals(self) -> list[float]:
         """When submits came, epoch seconds."""

@@ -8,7 +8,7 @@ A rule's `when` (all must hold; none: every request):
   ordinals   these requests of those that match, counted from 1; or `from`, `to`, `every`
   for_s      from the first request that is struck, for so many seconds
   each       at most so often for one pair (submit) or one task
-What a rule does is told in account.py. Counts of a rule are kept as long as its text stands in the script.
+What a rule does is described in account.py. Counts of a rule are kept as long as its text stands in the script.
 """
 
 import json

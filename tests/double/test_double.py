@@ -61,8 +61,8 @@ def test_a_pair_becomes_a_task_and_the_task_a_picture(double: Double) -> None:
     raw = exchange(double, f"GET /image/{sub['sub_task_id']}.jpg HTTP/1.1\r\n\r\n".encode())
     assert raw.partition(b"\r\n\r\n")[2].startswith(b"\xff\xd8")
     kinds = [entry["kind"] for entry in double.books.entries()]
-    assert kinds == ["submit", "task", "told", "poll", "download"]
-    assert double.told() == {task_id}
+    assert kinds == ["submit", "task", "named", "poll", "download"]
+    assert double.named() == {task_id}
 
 
 def test_the_same_pair_twice_is_two_tasks_and_a_wrong_token_or_body_none(double: Double) -> None:
@@ -72,12 +72,12 @@ def test_the_same_pair_twice_is_two_tasks_and_a_wrong_token_or_body_none(double:
     assert double.totals()["refused"] == {"token": 1, "dress excludes the others": 1}
 
 
-@pytest.mark.parametrize(("body", "told"), [("html", False), ("envelope", False), ("task", True)])
-def test_a_503_may_come_after_the_task_was_made(double: Double, body: str, *, told: bool) -> None:
+@pytest.mark.parametrize(("body", "named"), [("html", False), ("envelope", False), ("task", True)])
+def test_a_503_may_come_after_the_task_was_made(double: Double, body: str, *, named: bool) -> None:
     double.set_faults([{"at": "submit", "do": "status", "status": 503, "after": True, "body": body}])
     assert exchange(double, submit()).startswith(b"HTTP/1.1 503 ")
     assert len(double.tasks()) == 1
-    assert bool(double.told()) is told
+    assert bool(double.named()) is named
 
 
 def test_the_limits_are_enforced_when_they_are_set(double: Double) -> None:

@@ -90,11 +90,11 @@ def main(words: Sequence[str] | None = None) -> int:
         long_one = Scenario(
             name=name, area="soak", play=lambda folder: soak(folder, given.minutes, seed=given.seed)
         )
-        return _tell(name, played(long_one, keep=given.keep))
+        return _report(name, played(long_one, keep=given.keep))
     wanted = [
         one for one in SCENARIOS.values() if given.only in one.name and given.area.lower() in one.area.lower()
     ]
-    tell_times(wanted, given)
+    print_times(wanted, given)
     if given.list:
         return 0
     found, failed = _long(wanted, given)
@@ -118,13 +118,13 @@ def _long(wanted: Sequence[Scenario], given: argparse.Namespace) -> tuple[dict[s
         for done in as_completed(under_way):
             name = under_way[done]
             found[name].append(done.result())
-            failed += _tell(name, done.result())
+            failed += _report(name, done.result())
     skipped = sum(bool(run.skipped) for runs in found.values() for run in runs)
     sys.stdout.write(f"{len(under_way)} runs, {failed} with a broken invariant, {skipped} skipped\n")
     return found, failed
 
 
-def tell_times(wanted: Sequence[Scenario], given: argparse.Namespace) -> None:
+def print_times(wanted: Sequence[Scenario], given: argparse.Namespace) -> None:
     """How long it will take by the last table; those that are not in it yet are guessed."""
     took = times(REPORT)
     if given.list:
@@ -146,7 +146,7 @@ def tell_times(wanted: Sequence[Scenario], given: argparse.Namespace) -> None:
 
 
 def _in_process(name: str, keep: Path | None) -> Outcome:
-    """Each scenario in a process of its own: workers are told of the death of the thread that started them."""
+    """Each scenario in a process of its own: workers learn of the death of the thread that started them."""
     argv = [sys.executable, "-m", "tests.faults", *(["--keep", str(keep)] if keep else []), "one", name]
     done = run(argv, capture_output=True, text=True, check=False, stdin=DEVNULL)
     try:
@@ -157,7 +157,7 @@ def _in_process(name: str, keep: Path | None) -> Outcome:
         )
 
 
-def _tell(name: str, outcome: Outcome) -> int:
+def _report(name: str, outcome: Outcome) -> int:
     verdict = outcome.verdict
     if outcome.skipped:
         sys.stdout.write(f"skipped {name}: {outcome.skipped}\n")

@@ -17,8 +17,8 @@ from tests.faults.doubles import (
     tasks_made,
 )
 from tests.faults.outcome import Outcome, scenario
+from tests.faults.rig import Rig
 from tests.faults.scene import Setup
-from tests.faults.stage import Stage
 from tests.faults.verdict import judge
 
 AREA = "the vendor's answers to a submit"
@@ -33,19 +33,19 @@ def answered(
     setup: Setup | None = None,
 ) -> Outcome:
     """One batch under rules; so many jobs must be `unknown`, all others succeed, and nothing is bought twice."""
-    with Stage(folder, setup or against_double(in_flight=10)) as stage:
-        double_of(stage).set_faults(rules)
-        batch = stage.enqueue("night", range(jobs))
-        stage.finish(batch, within_s=240)
-        told = ending(stage, batch)
+    with Rig(folder, setup or against_double(in_flight=10)) as rig:
+        double_of(rig).set_faults(rules)
+        batch = rig.enqueue("batch", range(jobs))
+        rig.finish(batch, within_s=240)
+        reported = ending(rig, batch)
         wanted = {"succeeded": jobs - unknown} | ({"unknown": unknown} if unknown else {})
-        broken = expect(stage, batch, **wanted)
-        broken += tasks_made(stage, jobs)
-        found = kinds(stage, batch)
+        broken = expect(rig, batch, **wanted)
+        broken += tasks_made(rig, jobs)
+        found = kinds(rig, batch)
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=unknown),
-            faults=struck(stage),
-            ending=told,
+            verdict=judge(rig, batch, unknown_at_most=unknown),
+            faults=struck(rig),
+            ending=reported,
             broken=broken,
             note=f"failures by kind: {found}" if found else "",
         )
@@ -101,29 +101,27 @@ def surplus(folder: Path, *, jobs: int = 80) -> Outcome:
 @scenario(AREA, "half a character in a 2007")
 def half_character(folder: Path, *, jobs: int = 60) -> Outcome:
     """The breaker opens all the same, and nothing refused is unknown."""
-    with Stage(folder, against_double(in_flight=5)) as stage:
-        double = double_of(stage)
+    with Rig(folder, against_double(in_flight=5)) as rig:
+        double = double_of(rig)
         double.set_faults([rule("submit", "surrogate", when={"from": 10})])
-        batch = stage.enqueue("night", range(jobs))
-        opened = stage.until(
-            lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=120
-        )
-        told = gate_words(stage)
-        unknown = stage.status(batch).counts.get("unknown", 0)
-        further = struck(stage)
+        batch = rig.enqueue("batch", range(jobs))
+        opened = rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=120)
+        reported = gate_words(rig)
+        unknown = rig.status(batch).counts.get("unknown", 0)
+        further = struck(rig)
         double.set_faults([])
         since = time.time()
-        stage.vton("resume")
-        going = stage.going_again(since)
-        stage.finish(batch)
-        broken = expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs)
+        rig.vton("resume")
+        going = rig.going_again(since)
+        rig.finish(batch)
+        broken = expect(rig, batch, succeeded=jobs) + tasks_made(rig, jobs)
         broken += [f"{unknown} refused ones became unknown"] if unknown else []
-        broken += [f"the gate says: {told}"] if "credits" not in told else []
+        broken += [f"the gate says: {reported}"] if "credits" not in reported else []
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=further,
             recovery_s=going,
-            ending=told,
+            ending=reported,
             broken=broken,
             note=f"the breaker opened after {opened:.1f} s",
         )
@@ -137,30 +135,30 @@ def rotation(folder: Path, *, jobs: int = 100) -> Outcome:
     setup = against_double(
         in_flight=5, env={"HIDREAM_TOKEN": "", "HIDREAM_TOKEN_FILE": str(file)}, started=False
     )
-    with Stage(folder, setup) as stage:
-        double = double_of(stage)
-        file.write_text(stage.canaries["token"])
-        stage.crew.start()
-        stage.until(stage.ready, "the workers are ready")
-        starts = [worker.starts for worker in stage.crew.workers]
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
-        stage.canaries["rotated"] = f"rotated-canary-{stage.canaries['token'][-12:]}"
-        double.set_account(tokens=[stage.canaries["rotated"]])
-        stage.until(lambda: stage.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=180)
-        told = gate_words(stage)
-        file.write_text(stage.canaries["rotated"])
+    with Rig(folder, setup) as rig:
+        double = double_of(rig)
+        file.write_text(rig.canaries["token"])
+        rig.processes.start()
+        rig.until(rig.ready, "the workers are ready")
+        starts = [worker.starts for worker in rig.processes.workers]
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: rig.arrived(jobs // 4), "submits have begun", step_s=0.01)
+        rig.canaries["rotated"] = f"rotated-canary-{rig.canaries['token'][-12:]}"
+        double.set_account(tokens=[rig.canaries["rotated"]])
+        rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=180)
+        reported = gate_words(rig)
+        file.write_text(rig.canaries["rotated"])
         since = time.time()
-        stage.vton("resume")
-        going = stage.going_again(since, within_s=180)
-        stage.finish(batch)
-        broken = expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs)
-        if [worker.starts for worker in stage.crew.workers] != starts:
+        rig.vton("resume")
+        going = rig.going_again(since, within_s=180)
+        rig.finish(batch)
+        broken = expect(rig, batch, succeeded=jobs) + tasks_made(rig, jobs)
+        if [worker.starts for worker in rig.processes.workers] != starts:
             broken.append("workers were restarted")
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=double.totals()["refused"].get("token", 0),
             recovery_s=going,
-            ending=told,
+            ending=reported,
             broken=broken,
         )

@@ -20,7 +20,7 @@ from tests.faults.doubles import (
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.proxy import Proxy
-from tests.faults.stage import Stage
+from tests.faults.rig import Rig
 from tests.faults.verdict import judge
 
 AREA = "pictures and answers that wait"
@@ -31,53 +31,53 @@ def cdn_away(folder: Path, *, away_s: float = 960, jobs: int = 40, by_hand: bool
 
     by_hand: the end of every task is dated back by 16 minutes, so that `away_s` may be short.
     """
-    with Stage(folder, against_double(in_flight=10)) as stage:
-        double = double_of(stage)
+    with Rig(folder, against_double(in_flight=10)) as rig:
+        double = double_of(rig)
         double.set_faults([rule("download", "status", status=503, when={"tasks": 10})])
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: struck(stage), "downloads fail")
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: struck(rig), "downloads fail")
         began = time.time()
         if by_hand:
-            stage.until(lambda: len(_collecting(stage, batch)) >= 5, "pictures wait")
-            _date_back(stage, batch, minutes=16)
-        told = ""
+            rig.until(lambda: len(_collecting(rig, batch)) >= 5, "pictures wait")
+            _date_back(rig, batch, minutes=16)
+        reported = ""
 
         def over() -> bool:
-            nonlocal told
-            told = gate_words(stage) or told
+            nonlocal reported
+            reported = gate_words(rig) or reported
             return time.time() > began + away_s
 
-        stage.until(over, "the pictures are back", within_s=away_s + 60, step_s=0.5)
+        rig.until(over, "the pictures are back", within_s=away_s + 60, step_s=0.5)
         double.set_faults([])
-        faults, lost = struck(stage), kinds(stage, batch)
-        control.resume(stage.ledger)
+        faults, lost = struck(rig), kinds(rig, batch)
+        control.resume(rig.ledger)
         back = time.time()
-        other = stage.enqueue("later", range(jobs))
-        stage.finish(batch, other, within_s=240)
+        other = rig.enqueue("later", range(jobs))
+        rig.finish(batch, other, within_s=240)
         return Outcome(
-            verdict=judge(stage, batch, other),
+            verdict=judge(rig, batch, other),
             faults=faults,
             recovery_s=time.time() - back,
-            ending=f"{told or 'gate open'}; then {ending(stage, other)}",
-            broken=expect(stage, other, succeeded=jobs) + tasks_made(stage, jobs),
+            ending=f"{reported or 'gate open'}; then {ending(rig, other)}",
+            broken=expect(rig, other, succeeded=jobs) + tasks_made(rig, jobs),
             note=f"given up meanwhile: {lost}; recovery: until the next run's batch was complete",
         )
 
 
-def _collecting(stage: Stage, batch: BatchId) -> list[str]:
+def _collecting(rig: Rig, batch: BatchId) -> list[str]:
     """Jobs whose task has ended and whose picture is not there yet."""
     return [
         rid
-        for rid, job in stage.jobs(batch).items()
+        for rid, job in rig.jobs(batch).items()
         if job.state is JobState.SUBMITTED and job.ended_ms is not None
     ]
 
 
-def _date_back(stage: Stage, batch: BatchId, *, minutes: int) -> None:
+def _date_back(rig: Rig, batch: BatchId, *, minutes: int) -> None:
     """Lets time pass for pictures that wait."""
-    for request_id in _collecting(stage, batch):
-        key = stage.ledger.key("job", request_id)
-        stage.ledger.client.hincrby(key, "ended_ms", -minutes * 60_000)
+    for request_id in _collecting(rig, batch):
+        key = rig.ledger.key("job", request_id)
+        rig.ledger.client.hincrby(key, "ended_ms", -minutes * 60_000)
 
 
 scenario(AREA, "the pictures' servers away for 16 minutes", idle_s=960)(cdn_away)
@@ -86,45 +86,45 @@ scenario(AREA, "the pictures' servers away for 16 minutes", idle_s=960)(cdn_away
 def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: bool = False) -> Outcome:
     """Every picture's address is refused for 15 minutes; then the setting is right, and the first download fails."""
     with (
-        Stage(folder, against_double(in_flight=5, started=False)) as stage,
-        Proxy(stage.simulator.port) as proxy,
+        Rig(folder, against_double(in_flight=5, started=False)) as rig,
+        Proxy(rig.simulator.port) as proxy,
     ):
-        double = double_of(stage)
+        double = double_of(rig)
         double.set_faults([rule("download", "status", status=503, when={"each": 1})])
         # Only the base url's own host and port may be on the loopback: seen through a proxy, the pictures' are not.
         wrong = {
             "VTON_HIDREAM__IMAGE_HOSTS": '["elsewhere.example"]',
             "VTON_HIDREAM__BASE_URL": f"http://127.0.0.1:{proxy.port}",
         }
-        for worker in stage.crew.workers:
-            worker.start(**(wrong if worker in stage.crew.of("collect") else {}))
-        stage.until(stage.ready, "the workers are ready")
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.ledger.gate_fields().get("paused"), "buying pauses", within_s=180)
-        told = gate_words(stage)
+        for worker in rig.processes.workers:
+            worker.start(**(wrong if worker in rig.processes.of("collect") else {}))
+        rig.until(rig.ready, "the workers are ready")
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: rig.ledger.gate_fields().get("paused"), "buying pauses", within_s=180)
+        reported = gate_words(rig)
         began = time.time()
         if by_hand:
-            stage.until(lambda: _collecting(stage, batch), "pictures wait")
-            _date_back(stage, batch, minutes=16)
-        stage.until(
+            rig.until(lambda: _collecting(rig, batch), "pictures wait")
+            _date_back(rig, batch, minutes=16)
+        rig.until(
             lambda: time.time() > began + wrong_s,
             "the setting is fixed",
             within_s=wrong_s + 60,
             step_s=0.5,
         )
-        for worker in stage.crew.of("collect"):
+        for worker in rig.processes.of("collect"):
             worker.kill()
             worker.start()
-        stage.until(stage.ready, "the workers are ready")
+        rig.until(rig.ready, "the workers are ready")
         back = time.time()
-        stage.vton("resume")
-        stage.finish(batch, within_s=240)
+        rig.vton("resume")
+        rig.finish(batch, within_s=240)
         return Outcome(
-            verdict=judge(stage, batch),
-            faults=1 + struck(stage),
+            verdict=judge(rig, batch),
+            faults=1 + struck(rig),
             recovery_s=time.time() - back,
-            ending=f"{told}; then {ending(stage, batch)}",
-            broken=expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs),
+            ending=f"{reported}; then {ending(rig, batch)}",
+            broken=expect(rig, batch, succeeded=jobs) + tasks_made(rig, jobs),
             note="recovery: from the fixed setting until the batch was complete",
         )
 
@@ -146,42 +146,42 @@ def answer_in_hand(
         submit_timeout_s=30,
         env={"VTON_REDIS__PATIENCE_S": str(patience_s)},
     )
-    with Stage(folder, setup) as stage:
-        double = double_of(stage)
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: len(double.tasks()) >= 16, "tasks are made", step_s=0.02)
-        stage.redis.kill()
+    with Rig(folder, setup) as rig:
+        double = double_of(rig)
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: len(double.tasks()) >= 16, "tasks are made", step_s=0.02)
+        rig.redis.kill()
         away = time.monotonic()
-        stage.until(lambda: len(double.told()) == len(double.tasks()), "all answers are there", within_s=120)
-        told = double.told()
-        in_hand = len(told - _asked_for(stage))
+        rig.until(lambda: len(double.named()) == len(double.tasks()), "all answers are there", within_s=120)
+        reported = double.named()
+        in_hand = len(reported - _asked_for(rig))
         pause(patience_s + 3)
         if killed:
-            for worker in stage.crew.of("submit"):
+            for worker in rig.processes.of("submit"):
                 worker.restarted = False
                 worker.kill()
         pause(max(0.0, away_s - (time.monotonic() - away)))
-        stage.redis.start()
+        rig.redis.start()
         back = time.time()
         if killed:
-            for worker in stage.crew.of("submit"):
+            for worker in rig.processes.of("submit"):
                 worker.restarted = True
                 worker.start()
-        going = stage.going_again(back, within_s=180)
-        stage.finish(batch, within_s=300)
+        going = rig.going_again(back, within_s=180)
+        rig.finish(batch, within_s=300)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1 + killed,
             recovery_s=going,
-            ending=ending(stage, batch),
-            broken=expect(stage, batch, succeeded=jobs) + tasks_made(stage, jobs),
-            note=f"{in_hand} of {len(told)} answers told by then were in hand, or their tasks not yet asked for",
+            ending=ending(rig, batch),
+            broken=expect(rig, batch, succeeded=jobs) + tasks_made(rig, jobs),
+            note=f"{in_hand} of {len(reported)} answers reported by then were in hand, or their tasks not yet asked for",
         )
 
 
-def _asked_for(stage: Stage) -> set[str]:
+def _asked_for(rig: Rig) -> set[str]:
     """Tasks that were asked for: surely recorded before Redis went."""
-    return {one["task_id"] for one in double_of(stage).polls()}
+    return {one["task_id"] for one in double_of(rig).polls()}
 
 
 scenario(AREA, "Redis away longer than redis.patience_s with accepted answers in hand")(

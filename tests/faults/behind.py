@@ -14,14 +14,14 @@ from tests.faults.doubles import against_double, double_of, ending, tasks_made
 from tests.faults.machine import Machine
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
+from tests.faults.rig import Rig
 from tests.faults.scene import Setup
 from tests.faults.servers import RedisServer
 from tests.faults.shop import fill, small_disk
-from tests.faults.stage import Stage
 from tests.faults.verdict import Verdict, counted, judge
 
 AREA = "the ledger's own files"
-NIGHT = BatchId("night")
+BATCH = BatchId("batch")
 #: Longer than a socket's address may be.
 LONG = "a-folder-whose-name-is-far-too-long-for-the-address-of-a-socket" * 2
 #: `vton run`: nothing is bought before a person has decided.
@@ -44,12 +44,12 @@ def back_in_time(folder: Path, *, cut: bool, first: int = 20, second: int = 30) 
         else:
             shutil.rmtree(redis)
             shutil.copytree(backup, redis)
-        broken = [] if codes == [0, 0] else [f"the first two nights ended with {codes}"]
+        broken = [] if codes == [0, 0] else [f"the first two runs ended with {codes}"]
         for name, numbers in (("tuesday", tuesday), ("wednesday", range(500, 520))):
             code = machine.run(name, numbers)
             if code != PERSON_NEEDED:
                 broken.append(f"{name}'s manifest ended with {code}, not {PERSON_NEEDED}")
-        told = machine.runs[-1].ending
+        reported = machine.runs[-1].ending
         broken += tasks_made(machine, first + second)
         looks = {word: machine.vton(word, check=False).returncode for word in ("status", "doctor")}
         broken += [f"vton {word} ends with 0" for word, code in looks.items() if not code]
@@ -64,7 +64,7 @@ def back_in_time(folder: Path, *, cut: bool, first: int = 20, second: int = 30) 
         return Outcome(
             verdict=verdict,
             faults=1,
-            ending=told,
+            ending=reported,
             broken=broken,
             note=f"{looks}; {recovered.stdout.strip()[-120:]}",
         )
@@ -82,7 +82,7 @@ scenario(AREA, "the append-only file lacks its last 40 %")(partial(back_in_time,
 def moved(folder: Path, *, jobs: int = 60) -> Outcome:
     """Interrupted, moved, and gone on with: it is the same ledger."""
     with Machine(folder, Setup(in_flight=5)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         run.process.send_signal(signal.SIGINT)
         first = machine.wait(run)
@@ -90,7 +90,7 @@ def moved(folder: Path, *, jobs: int = 60) -> Outcome:
         elsewhere.parent.mkdir(parents=True)
         machine.data = Path(shutil.move(machine.data, elsewhere))
         machine.env["VTON_DATA_DIR"] = str(machine.data)
-        code = machine.run("night", range(jobs))
+        code = machine.run("batch", range(jobs))
         return _whole(machine, jobs, faults=1, broken=[f"exit {first}, then {code}"] * (code != 0))
 
 
@@ -104,14 +104,14 @@ def _whole(
     recovery_s: float | None = None,
 ) -> Outcome:
     """The verdict on a machine whose last run should have completed everything."""
-    told = machine.runs[-1].ending
+    reported = machine.runs[-1].ending
     found = [*broken, *tasks_made(machine, jobs)]
-    if machine.succeeded(NIGHT) != jobs:
-        found.append(f"{machine.succeeded(NIGHT)} of {jobs} rows have their picture")
+    if machine.succeeded(BATCH) != jobs:
+        found.append(f"{machine.succeeded(BATCH)} of {jobs} rows have their picture")
     with machine.reading():
-        verdict = judge(machine, NIGHT)
+        verdict = judge(machine, BATCH)
     return Outcome(
-        verdict=verdict, faults=faults, ending=told, broken=found, note=note, recovery_s=recovery_s
+        verdict=verdict, faults=faults, ending=reported, broken=found, note=note, recovery_s=recovery_s
     )
 
 
@@ -120,7 +120,7 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
     """The folder's name is too long for a socket: both would have the same one. The copy must leave the original alone."""
     data = folder / LONG / "data"
     with Machine(folder, Setup(in_flight=5), data=data) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 4), "submits have begun")
         copy = folder / "copy" / LONG / "data"
         shutil.copytree(data, copy, ignore=_no_sockets)
@@ -134,8 +134,8 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
         code = machine.wait(run)
         ours = [task for task in machine.simulator.tasks() if "garments/100" not in task["text"]]
         broken = [f"the original ended with {code}: {run.last_words}"] if code else []
-        if machine.succeeded(NIGHT) != jobs:
-            broken.append(f"{machine.succeeded(NIGHT)} of {jobs} rows have their picture")
+        if machine.succeeded(BATCH) != jobs:
+            broken.append(f"{machine.succeeded(BATCH)} of {jobs} rows have their picture")
         twice = machine.simulator.bought_twice()
         broken += [f"{len(twice)} pairs bought twice"] if twice else []
         return Outcome(
@@ -151,22 +151,22 @@ def copied(folder: Path, *, jobs: int = 80) -> Outcome:
 def full_disk(folder: Path, *, jobs: int = 120, full_s: float = 10) -> Outcome:
     """It goes on by itself, or ends with a reason; then the same command completes it."""
     with small_disk(folder / "data") as disk, Machine(folder, Setup(in_flight=5)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 5), "submits have begun")
         filler = fill(disk)
         pause(full_s)
         filler.unlink()
         code = machine.wait(run, within_s=300)
-        told = run.ending
-        broken = [f"told as an internal error: {run.last_words}"] if "internal error" in run.said else []
+        reported = run.ending
+        broken = [f"reported as an internal error: {run.last_words}"] if "internal error" in run.said else []
         if code:
-            code = machine.run("night", range(jobs), within_s=300)
+            code = machine.run("batch", range(jobs), within_s=300)
             broken += [f"the same command ended with {code}"] if code else []
         found = _whole(machine, jobs, faults=1, broken=broken)
         return Outcome(
             verdict=found.verdict,
             faults=1,
-            ending=told if len(machine.runs) == 1 else f"{told}; then {found.ending}",
+            ending=reported if len(machine.runs) == 1 else f"{reported}; then {found.ending}",
             broken=found.broken,
         )
 
@@ -174,7 +174,7 @@ def full_disk(folder: Path, *, jobs: int = 120, full_s: float = 10) -> Outcome:
 def redis_dies(folder: Path, *, deaths: int = 3, jobs: int = 90) -> Outcome:
     """The embedded Redis is killed under the run, which starts it again and completes."""
     with Machine(folder, Setup(in_flight=5)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         for death in range(deaths):
             machine.until(
                 partial(machine.arrived, jobs * (death + 1) // (deaths + 2)), "submits go on", within_s=180
@@ -195,44 +195,46 @@ scenario(AREA, "the embedded Redis is killed three times")(redis_dies)
 def promoted(folder: Path, *, jobs: int = 150, lacking: int = 10, watched_s: float = 75) -> Outcome:
     """The ledger is some orders behind, under workers that stay up. Nothing is bought again before a person has looked."""
     setup = against_double(redis_proxy=True, in_flight=5, latency_s=1)
-    with Stage(folder, setup) as stage:
-        replica = RedisServer(folder / "replica", stage.canaries["redis"])
+    with Rig(folder, setup) as rig:
+        replica = RedisServer(folder / "replica", rig.canaries["redis"])
         try:
             replica.start()
             with replica.client(0) as client:
-                client.config_set("masterauth", stage.canaries["redis"])
-                client.replicaof("127.0.0.1", str(stage.redis.port))
-                batch = stage.enqueue("night", range(jobs))
-                stage.until(lambda: stage.arrived(jobs // 5), "submits have begun")
-                stage.until(lambda: client.info("replication")["master_link_status"] == "up", "it follows")
+                client.config_set("masterauth", rig.canaries["redis"])
+                client.replicaof("127.0.0.1", str(rig.redis.port))
+                batch = rig.enqueue("batch", range(jobs))
+                rig.until(lambda: rig.arrived(jobs // 5), "submits have begun")
+                rig.until(lambda: client.info("replication")["master_link_status"] == "up", "it follows")
                 client.replicaof("NO", "ONE")
-            made = len(double_of(stage).tasks())
-            stage.until(lambda: len(double_of(stage).tasks()) >= made + lacking, "it lags")
-            stage.redis.kill()
-            stage.redis_proxy.target_port = replica.port
-            stage.redis_proxy.reset_all()
+            made = len(double_of(rig).tasks())
+            rig.until(lambda: len(double_of(rig).tasks()) >= made + lacking, "it lags")
+            rig.redis.kill()
+            rig.redis_proxy.target_port = replica.port
+            rig.redis_proxy.reset_all()
             began = time.monotonic()
             with replica.client(1) as client:
-                stage.ledger = Ledger(client, stage.ledger.prefix)
-                stage.until(
-                    lambda: time.monotonic() - began > watched_s or stage.complete(batch),
+                rig.ledger = Ledger(client, rig.ledger.prefix)
+                rig.until(
+                    lambda: time.monotonic() - began > watched_s or rig.complete(batch),
                     "it is watched",
                     within_s=watched_s + 60,
                     step_s=0.5,
                 )
-                told = ending(stage, batch)
-                again = stage.vton("enqueue", str(folder / "night.csv"), "--batch", "night", check=False)
-                stage.crew.stop()
-            twice = double_of(stage).bought_twice()
-            lost = stage.logged("ledger.lost")
+                reported = ending(rig, batch)
+                again = rig.vton("enqueue", str(folder / "batch.csv"), "--batch", "batch", check=False)
+                rig.processes.stop()
+            twice = double_of(rig).bought_twice()
+            lost = rig.logged("ledger.lost")
             broken = [f"{len(twice)} pairs bought twice"] if twice else []
-            broken += [] if lost or "ledger" in told else [f"nobody says that the ledger is behind: {told}"]
+            broken += (
+                [] if lost or "ledger" in reported else [f"nobody says that the ledger is behind: {reported}"]
+            )
             if again.returncode != PERSON_NEEDED:
                 broken.append(f"vton enqueue ends with {again.returncode}")
             return Outcome(
                 verdict=Verdict(jobs=jobs, rows=jobs, bought_twice=len(twice)),
                 faults=1,
-                ending=told,
+                ending=reported,
                 broken=broken,
                 note=f"ledger.lost was logged {lost} times; {again.stderr.strip()[:120]}",
             )

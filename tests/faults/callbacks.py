@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 
 from jobs.records import BatchId
-from tests.faults.nights import at, struck
+from tests.faults.batch_runs import at, struck
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
+from tests.faults.rig import VTON, Rig, Setup
 from tests.faults.servers import free_port
-from tests.faults.stage import VTON, Setup, Stage
 from tests.faults.verdict import Verdict, judge
 
 
@@ -24,10 +24,10 @@ def _callback_setup(**env: str) -> tuple[Setup, dict[str, str]]:
     ), receiver
 
 
-def _with_receiver(stage: Stage) -> None:
-    stage.crew.add_program("receiver", (sys.executable, "-m", "worker.callbacks"))
-    stage.crew.start()
-    stage.until(stage.ready, "workers and receiver are ready")
+def _with_receiver(rig: Rig) -> None:
+    rig.processes.add_program("receiver", (sys.executable, "-m", "worker.callbacks"))
+    rig.processes.start()
+    rig.until(rig.ready, "workers and receiver are ready")
 
 
 @scenario(
@@ -49,35 +49,35 @@ def _callbacks(folder: Path) -> Outcome:
         )
     ]
     rules += at("submit", reset_after={"ordinals": [9, 21, 33, 45]})
-    with Stage(folder, setup) as stage:
-        _with_receiver(stage)
-        stage.simulator.set_faults(rules)
-        batch = stage.enqueue("night", range(100))
-        stage.finish(batch, within_s=200)
+    with Rig(folder, setup) as rig:
+        _with_receiver(rig)
+        rig.simulator.set_faults(rules)
+        batch = rig.enqueue("batch", range(100))
+        rig.finish(batch, within_s=200)
         # A late callback may still resolve what is unknown.
         pause(3)
-        stage.finish(batch, within_s=60)
-        verdict = judge(stage, batch, unknown_at_most=4)
-        by = [job.source for job in stage.jobs(batch).values()]
-        told = stage.simulator.totals()["callbacks"]
+        rig.finish(batch, within_s=60)
+        verdict = judge(rig, batch, unknown_at_most=4)
+        by = [job.source for job in rig.jobs(batch).values()]
+        reported = rig.simulator.totals()["callbacks"]
         return Outcome(
             verdict=verdict,
-            faults=sum(struck(stage).values()),
+            faults=sum(struck(rig).values()),
             broken=[] if by.count("callback") else ["no end was learnt by a callback"],
             note=f"{by.count('callback')} ends learnt by callback, {by.count('poll')} by poll;"
-            f" {4 - verdict.unknown} of 4 unknown resolved; sent {told}",
+            f" {4 - verdict.unknown} of 4 unknown resolved; sent {reported}",
         )
 
 
 @scenario("callbacks", "the receiver down all night")
 def _no_receiver(folder: Path) -> Outcome:
     setup, _ = _callback_setup()
-    with Stage(folder, setup) as stage:
-        stage.crew.start()
-        stage.until(stage.ready, "the workers are ready")
-        batch = stage.enqueue("night", range(60))
-        took = stage.finish(batch, within_s=200)
-        return Outcome(verdict=judge(stage, batch), faults=60, note=f"60 jobs in {took:.0f} s, all by polls")
+    with Rig(folder, setup) as rig:
+        rig.processes.start()
+        rig.until(rig.ready, "the workers are ready")
+        batch = rig.enqueue("batch", range(60))
+        took = rig.finish(batch, within_s=200)
+        return Outcome(verdict=judge(rig, batch), faults=60, note=f"60 jobs in {took:.0f} s, all by polls")
 
 
 #: How long the receiver is away, s: longer than the vendor tries.
@@ -88,49 +88,49 @@ AWAY_S = 12
 def _receiver_dies(folder: Path) -> Outcome:
     """Callbacks have proven to arrive, and polls rely on them, when they stop coming."""
     setup, _ = _callback_setup()
-    with Stage(folder, setup) as stage:
-        receiver = stage.crew.add_program("receiver", (sys.executable, "-c", VTON, "serve"))
-        stage.crew.start()
-        stage.until(stage.ready, "workers and receiver are ready")
-        batch = stage.enqueue("night", range(400))
-        stage.until(lambda: stage.arrived(100), "submits have begun", step_s=0.01)
+    with Rig(folder, setup) as rig:
+        receiver = rig.processes.add_program("receiver", (sys.executable, "-c", VTON, "serve"))
+        rig.processes.start()
+        rig.until(rig.ready, "workers and receiver are ready")
+        batch = rig.enqueue("batch", range(400))
+        rig.until(lambda: rig.arrived(100), "submits have begun", step_s=0.01)
         receiver.restarted = False
         receiver.kill()
         died = time.time()
         pause(AWAY_S)
         back = time.time()
         receiver.start()
-        stage.until(stage.ready, "the receiver is back")
+        rig.until(rig.ready, "the receiver is back")
         again = time.time()
-        took = stage.finish(batch, within_s=240)
-        waits = _waits(stage, batch)
-        sources = {job.request_id: job.source for job in stage.jobs(batch).values()}
-        told = [rid for rid, (ended, _) in waits.items() if ended > again and sources[rid] == "callback"]
+        took = rig.finish(batch, within_s=240)
+        waits = _waits(rig, batch)
+        sources = {job.request_id: job.source for job in rig.jobs(batch).values()}
+        reported = [rid for rid, (ended, _) in waits.items() if ended > again and sources[rid] == "callback"]
         spans = {
             "before": [wait for ended, wait in waits.values() if ended < died - 1],
             "while it was away": [wait for ended, wait in waits.values() if died < ended < back],
             "after": [wait for ended, wait in waits.values() if ended > again],
         }
-        broken = [] if told else ["no end was learnt by a callback after the receiver was back"]
+        broken = [] if reported else ["no end was learnt by a callback after the receiver was back"]
         if not spans["while it was away"]:
             broken.append("nothing ended while the receiver was away")
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             recovery_s=max(spans["while it was away"], default=None),
             broken=broken,
             note="longest wait of an ended task until the ledger knew; waits "
             + ", ".join(f"{when}: {_spread(found)}" for when, found in spans.items())
-            + f"; {len(told)} ends learnt by callback after it was back; {took:.0f} s in all",
+            + f"; {len(reported)} ends learnt by callback after it was back; {took:.0f} s in all",
         )
 
 
-def _waits(stage: Stage, batch: BatchId) -> dict[str, tuple[float, float]]:
+def _waits(rig: Rig, batch: BatchId) -> dict[str, tuple[float, float]]:
     """Job → when its task ended at the vendor (epoch s), and how long the ledger did not know (s)."""
-    ended = {task["request_id"]: task["ended"] for task in stage.simulator.tasks()}
+    ended = {task["request_id"]: task["ended"] for task in rig.simulator.tasks()}
     return {
         job.request_id: (ended[job.request_id], job.ended_ms / 1000 - ended[job.request_id])
-        for job in stage.jobs(batch).values()
+        for job in rig.jobs(batch).values()
         if job.ended_ms is not None
     }
 
@@ -143,16 +143,16 @@ def _spread(waits: list[float]) -> str:
 
 @scenario("callbacks", "10,000 forged callbacks")
 def _forged(folder: Path) -> Outcome:
-    """No job is touched: Redis is not told to write a byte."""
+    """No job is touched: Redis is not asked to write a byte."""
     setup, receiver = _callback_setup()
-    with Stage(folder, setup) as stage:
-        stage.crew.add_program("receiver", (sys.executable, "-m", "worker.callbacks")).start()
-        stage.until(stage.ready, "the receiver is ready")
-        batch = stage.enqueue("night", range(50))
-        ids = sorted(stage.jobs(batch))
+    with Rig(folder, setup) as rig:
+        rig.processes.add_program("receiver", (sys.executable, "-m", "worker.callbacks")).start()
+        rig.until(rig.ready, "the receiver is ready")
+        batch = rig.enqueue("batch", range(50))
+        ids = sorted(rig.jobs(batch))
         address = receiver["VTON_CALLBACKS__PUBLIC_URL"]
-        stage.until(lambda: _answers(address), "the receiver answers")
-        before, states = stage.redis.written(), stage.jobs(batch)
+        rig.until(lambda: _answers(address), "the receiver answers")
+        before, states = rig.redis.written(), rig.jobs(batch)
         codes: dict[int, int] = {}
         lock = threading.Lock()
 
@@ -171,7 +171,7 @@ def _forged(folder: Path) -> Outcome:
             thread.start()
         for thread in threads:
             thread.join()
-        same = stage.jobs(batch) == states and stage.redis.written() == before
+        same = rig.jobs(batch) == states and rig.redis.written() == before
         broken = [] if same else ["a forged callback changed the ledger"]
         broken += [] if set(codes) == {404} else [f"answers: {codes}"]
         return Outcome(

@@ -1,4 +1,4 @@
-"""Clocks that are wrong: those of the workers all night, Redis' own stepped in the middle of a run."""
+"""Clocks that are wrong: those of the workers all the time, Redis' own stepped in the middle of a run."""
 
 import time
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.outcome import Outcome, SkippedError, scenario
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import WINDOW_S, judge
 
 #: How far a clock is off, or steps, s.
@@ -29,7 +29,7 @@ def steppable(file: Path) -> Mapping[str, str]:
     library = faketime()
     step(file, 0)
     return {
-        # libc before jemalloc, which asks for the time before libfaketime can tell it.
+        # libc before jemalloc, which asks for the time before libfaketime can give it.
         "LD_PRELOAD": f"{library}:libc.so.6",
         "FAKETIME_TIMESTAMP_FILE": str(file),
         "FAKETIME_CACHE_DURATION": str(NOTICED_S),
@@ -47,14 +47,14 @@ def step(file: Path, seconds: int) -> None:
 @scenario("clocks", "worker clocks 90 s ahead and 90 s behind")
 def _skewed(folder: Path) -> Outcome:
     library = str(faketime())
-    with Stage(folder, Setup(submit=2, collect=2, in_flight=5, started=False)) as stage:
-        for number, worker in enumerate(stage.crew.workers):
+    with Rig(folder, Setup(submit=2, collect=2, in_flight=5, started=False)) as rig:
+        for number, worker in enumerate(rig.processes.workers):
             skew = f"{-STEP_S if number % 2 == 0 else STEP_S:+d}"
             worker.start(LD_PRELOAD=library, FAKETIME=skew, FAKETIME_DONT_FAKE_MONOTONIC="1")
-        stage.until(stage.ready, "the workers are ready")
-        batch = stage.enqueue("night", range(100))
-        took = stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch), faults=4, note=f"100 jobs in {took:.0f} s")
+        rig.until(rig.ready, "the workers are ready")
+        batch = rig.enqueue("batch", range(100))
+        took = rig.finish(batch, within_s=240)
+        return Outcome(verdict=judge(rig, batch), faults=4, note=f"100 jobs in {took:.0f} s")
 
 
 def stepped(
@@ -72,30 +72,30 @@ def stepped(
         submit_delay_s=submit_delay_s,
         redis_env=steppable(file),
     )
-    with Stage(folder, setup) as stage:
-        batch = stage.enqueue("night", range(300))
-        stage.until(partial(stage.arrived, 100), "submits have begun", step_s=0.01)
-        before = _off_s(stage)
-        open_intents = len(stage.submitting())
+    with Rig(folder, setup) as rig:
+        batch = rig.enqueue("batch", range(300))
+        rig.until(partial(rig.arrived, 100), "submits have begun", step_s=0.01)
+        before = _off_s(rig)
+        open_intents = len(rig.submitting())
         step(file, seconds)
         at = time.time()
-        stage.until(lambda: abs(_off_s(stage) - before - seconds) < 1, "Redis' clock has stepped", within_s=5)
+        rig.until(lambda: abs(_off_s(rig) - before - seconds) < 1, "Redis' clock has stepped", within_s=5)
         unknown = 0
 
         def over() -> bool:
             nonlocal unknown
-            unknown = max(unknown, stage.status(batch).counts.get("unknown", 0))
-            return stage.complete(batch)
+            unknown = max(unknown, rig.status(batch).counts.get("unknown", 0))
+            return rig.complete(batch)
 
-        stage.until(over, "every row ended and was exported", within_s=300, step_s=0.2)
-        arrivals = stage.simulator.arrivals()
+        rig.until(over, "every row ended and was exported", within_s=300, step_s=0.2)
+        arrivals = rig.simulator.arrivals()
         after = [at, *(one for one in arrivals if one > at)]
         stall = max(late - early for early, late in pairwise(after))
         broken = [f"no submit for {stall:.0f} s, more than a rate window"] if stall > WINDOW_S else []
-        if len(arrivals) != stage.status(batch).rows:
-            broken.append(f"{len(arrivals)} submits for {stage.status(batch).rows} jobs")
+        if len(arrivals) != rig.status(batch).rows:
+            broken.append(f"{len(arrivals)} submits for {rig.status(batch).rows} jobs")
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=open_intents),
+            verdict=judge(rig, batch, unknown_at_most=open_intents),
             faults=1,
             recovery_s=stall,
             broken=broken,
@@ -104,9 +104,9 @@ def stepped(
         )
 
 
-def _off_s(stage: Stage) -> float:
+def _off_s(rig: Rig) -> float:
     """Redis' clock against ours."""
-    seconds, micros = stage.ledger.client.time()
+    seconds, micros = rig.ledger.client.time()
     return float(seconds + micros / 1e6 - time.time())
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from jobs.records import BatchId
 from tests.double.process import Double
+from tests.faults.rig import Rig
 from tests.faults.scene import Scene, Setup
-from tests.faults.stage import Stage
 
 Rule = dict[str, Any]
 
@@ -46,7 +46,7 @@ def struck(scene: Scene) -> int:
 
 
 def ending(scene: Scene, batch: BatchId) -> str:
-    """How a batch ended, or what it waits for as the gate tells it."""
+    """How a batch ended, or what it waits for as the gate says it."""
     status = scene.status(batch)
     counts = ", ".join(f"{n} {state}" for state, n in sorted(status.counts.items()))
     if status.complete:
@@ -64,18 +64,18 @@ def gate_words(scene: Scene) -> str:
     return gate.get("closed_why", "")[:120]
 
 
-def kinds(stage: Stage, batch: BatchId) -> dict[str, int]:
+def kinds(rig: Rig, batch: BatchId) -> dict[str, int]:
     """Failures of a batch's jobs by kind."""
     found: dict[str, int] = {}
-    for job in stage.jobs(batch).values():
+    for job in rig.jobs(batch).values():
         if job.failure is not None:
             found[job.failure.kind] = found.get(job.failure.kind, 0) + 1
     return found
 
 
-def expect(stage: Scene, batch: BatchId, **counts: int) -> list[str]:
+def expect(rig: Scene, batch: BatchId, **counts: int) -> list[str]:
     """A sentence when a batch has not ended with these numbers of rows by status."""
-    found = dict(stage.status(batch).counts)
+    found = dict(rig.status(batch).counts)
     return [] if found == counts else [f"ended with {found}, not {counts}"]
 
 

@@ -13,13 +13,13 @@ from tests.faults.doubles import against_double, ending, rule, struck, tasks_mad
 from tests.faults.machine import Machine
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
+from tests.faults.rig import Rig
 from tests.faults.scene import VTON, Setup, StuckError
-from tests.faults.stage import Stage
 from tests.faults.verdict import counted, judge
 
 SIGNALS = "signals and streams"
 RUNS = "runs that must end, or wait"
-NIGHT = BatchId("night")
+BATCH = BatchId("batch")
 #: Ctrl-C while a manifest is read: 5 s and the POSTs under way are wanted; a busy machine takes longer.
 ENDED_S = 30
 
@@ -27,24 +27,24 @@ ENDED_S = 30
 def interrupted(folder: Path, *, sent: signal.Signals, jobs: int = 200) -> Outcome:
     """A signal under load: POSTs under way are recorded, files written; the same command completes it."""
     with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         run.process.send_signal(sent)
         began = time.monotonic()
         first = machine.wait(run)
-        took, told = time.monotonic() - began, run.ending
+        took, reported = time.monotonic() - began, run.ending
         broken = [] if first in {128 + sent, 130} else [f"ended with {first}"]
-        broken += [] if machine.summary(NIGHT) else ["no files were written"]
+        broken += [] if machine.summary(BATCH) else ["no files were written"]
         with machine.reading():
             unknown = counted(machine).unknown
         broken += [f"{unknown} POSTs under way became unknown"] if unknown else []
-        code = machine.run("night", range(jobs))
+        code = machine.run("batch", range(jobs))
         broken += [f"the same command ended with {code}"] if code else []
         broken += tasks_made(machine, jobs)
         with machine.reading():
-            verdict = judge(machine, NIGHT)
+            verdict = judge(machine, BATCH)
         return Outcome(
-            verdict=verdict, faults=1, ending=told, broken=broken, note=f"ended {took:.1f} s after it"
+            verdict=verdict, faults=1, ending=reported, broken=broken, note=f"ended {took:.1f} s after it"
         )
 
 
@@ -56,7 +56,7 @@ for _sent in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
 def all_at_once(folder: Path, *, jobs: int = 200) -> Outcome:
     """As a machine that goes down does it."""
     with Machine(folder, Setup(in_flight=5, submit_delay_s=0.3)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         doubles = str(machine.simulator.folder)
         for process in machine.processes():
@@ -64,14 +64,14 @@ def all_at_once(folder: Path, *, jobs: int = 200) -> Outcome:
                 process.terminate()
         began = time.monotonic()
         machine.wait(run)
-        took, told = time.monotonic() - began, run.ending
-        code = machine.run("night", range(jobs))
+        took, reported = time.monotonic() - began, run.ending
+        code = machine.run("batch", range(jobs))
         broken = [f"the same command ended with {code}: {machine.runs[-1].last_words}"] if code else []
         broken += tasks_made(machine, jobs)
         with machine.reading():
-            verdict = judge(machine, NIGHT)
+            verdict = judge(machine, BATCH)
         return Outcome(
-            verdict=verdict, faults=1, ending=told, broken=broken, note=f"ended {took:.1f} s after it"
+            verdict=verdict, faults=1, ending=reported, broken=broken, note=f"ended {took:.1f} s after it"
         )
 
 
@@ -79,7 +79,7 @@ def all_at_once(folder: Path, *, jobs: int = 200) -> Outcome:
 def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
     """Answers lie in the sockets meanwhile: every POST under way is recorded."""
     with Machine(folder, Setup(in_flight=5, submit_delay_s=0.5, submit_timeout_s=60)) as machine:
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         doubles = str(machine.simulator.folder)
         asleep = [one for one in machine.processes() if doubles not in one.cmdline()]
@@ -93,7 +93,7 @@ def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
         broken = [f"ended with {code}: {run.last_words}"] if code else []
         broken += tasks_made(machine, jobs)
         with machine.reading():
-            verdict = judge(machine, NIGHT)
+            verdict = judge(machine, BATCH)
         return Outcome(verdict=verdict, faults=1, ending=run.ending, broken=broken)
 
 
@@ -101,9 +101,9 @@ def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
 def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
     """The work goes on, its words are dropped."""
     with Machine(folder, Setup(in_flight=5, env={"VTON_LOGS__LEVEL": "debug"})) as machine:
-        path = machine.manifest("night", range(jobs))
+        path = machine.manifest("batch", range(jobs))
         piped = subprocess.Popen(
-            [sys.executable, "-c", VTON, "run", str(path), "--batch", "night"],
+            [sys.executable, "-c", VTON, "run", str(path), "--batch", "batch"],
             env=machine.env,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -117,8 +117,8 @@ def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
         machine.until(lambda: piped.poll() is not None, "it ends", within_s=240)
         broken = [f"ended with {piped.returncode}"] if piped.returncode else []
         broken += tasks_made(machine, jobs)
-        if machine.succeeded(NIGHT) != jobs:
-            broken.append(f"{machine.succeeded(NIGHT)} of {jobs} rows have their picture")
+        if machine.succeeded(BATCH) != jobs:
+            broken.append(f"{machine.succeeded(BATCH)} of {jobs} rows have their picture")
         with machine.reading():
             verdict = counted(machine)
         return Outcome(verdict=verdict, faults=1, ending=f"exit {piped.returncode}", broken=broken)
@@ -128,7 +128,7 @@ def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | N
     """A signal, or the deadline, while a long manifest is still read: it ends, and takes no further row."""
     with Machine(folder, Setup(in_flight=5)) as machine:
         words = () if sent else ("--deadline", "6s")
-        run = machine.start("night", range(rows), *words)
+        run = machine.start("batch", range(rows), *words)
         machine.until(lambda: machine.arrived(1), "submits have begun", within_s=180)
         began = time.monotonic()
         if sent:
@@ -139,7 +139,7 @@ def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | N
         broken = [] if code in wanted else [f"ended with {code}"]
         broken += [f"ended only {took:.0f} s after it"] if took > ENDED_S else []
         with machine.reading() as ledger:
-            admitted = ledger.status(NIGHT).rows
+            admitted = ledger.status(BATCH).rows
             verdict = counted(machine)
         return Outcome(
             verdict=verdict,
@@ -167,15 +167,13 @@ def mid_line(folder: Path, *, rounds: int = 25) -> Outcome:
         env={"VTON_LOGS__LEVEL": "debug"},
     )
     dice = random.Random(1)
-    with Stage(folder, setup) as stage:
+    with Rig(folder, setup) as rig:
         # More than will be needed; what is left is cancelled.
-        batch = stage.enqueue("night", range(rounds * 1200))
+        batch = rig.enqueue("batch", range(rounds * 1200))
         hung = 0
         for number in range(rounds):
-            victim = stage.crew.of("submit")[number % 2]
-            stage.until(
-                partial(stage.arrived, len(stage.simulator.arrivals()) + 5), "submits go on", step_s=0.01
-            )
+            victim = rig.processes.of("submit")[number % 2]
+            rig.until(partial(rig.arrived, len(rig.simulator.arrivals()) + 5), "submits go on", step_s=0.01)
             pause(dice.uniform(0, 0.3))
             victim.restarted = False
             victim.signal(signal.SIGTERM, group=False)
@@ -183,16 +181,16 @@ def mid_line(folder: Path, *, rounds: int = 25) -> Outcome:
                 hung += 1
                 victim.kill()
             victim.restarted = True
-            stage.crew.poll()
-            stage.until(stage.ready, "the workers are ready")
-        left = stage.ledger.queued_total()
-        stage.vton("cancel", "night")
-        stage.finish(batch, within_s=240)
+            rig.processes.poll()
+            rig.until(rig.ready, "the workers are ready")
+        left = rig.ledger.queued_total()
+        rig.vton("cancel", "batch")
+        rig.finish(batch, within_s=240)
         broken = [f"{hung} of {rounds} workers hung for 60 s"] if hung else []
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=rounds,
-            ending=ending(stage, batch),
+            ending=ending(rig, batch),
             broken=[*broken, *([] if left else ["there was not enough work"])],
         )
 
@@ -205,7 +203,7 @@ def poison(folder: Path, *, jobs: int = 40, within_s: float = 300, **how: object
     with Machine(folder, Setup(in_flight=5)) as machine:
         when = {"match": "garments/7.jpg"}
         machine.simulator.set_faults([rule("submit", str(how.pop("do")), when=when, **how)])
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         broken = []
         try:
             code = machine.wait(run, within_s=within_s)
@@ -214,14 +212,14 @@ def poison(folder: Path, *, jobs: int = 40, within_s: float = 300, **how: object
             broken.append(f"runs on after {within_s:g} s")
             run.process.send_signal(signal.SIGTERM)
             machine.wait(run)
-        told = run.ending
-        if machine.succeeded(NIGHT) != jobs - 1:
-            broken.append(f"{machine.succeeded(NIGHT)} of {jobs - 1} others have their picture")
+        reported = run.ending
+        if machine.succeeded(BATCH) != jobs - 1:
+            broken.append(f"{machine.succeeded(BATCH)} of {jobs - 1} others have their picture")
         with machine.reading():
             verdict = counted(machine)
-        gaps = machine.summary(NIGHT).get("gaps_by_class")
+        gaps = machine.summary(BATCH).get("gaps_by_class")
         return Outcome(
-            verdict=verdict, faults=struck(machine), ending=told, broken=broken, note=f"gaps: {gaps}"
+            verdict=verdict, faults=struck(machine), ending=reported, broken=broken, note=f"gaps: {gaps}"
         )
 
 
@@ -239,9 +237,9 @@ def submit_storm(folder: Path, *, status: int, for_s: float = 25, jobs: int = 80
     with Machine(folder, Setup(in_flight=3)) as machine:
         when = {"tasks": 10, "for_s": for_s}
         machine.simulator.set_faults([rule("submit", "status", status=status, when=when)])
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         code = machine.wait(run, within_s=for_s + 300)
-        told = run.ending
+        reported = run.ending
         broken = [] if code in {0, 5} else [f"ended with {code}: {run.last_words}"]
         faults = struck(machine)
         with machine.reading():
@@ -251,12 +249,12 @@ def submit_storm(folder: Path, *, status: int, for_s: float = 25, jobs: int = 80
             broken.append(f"rows: {states}")
         if verdict.unknown > faults:
             broken.append(f"{verdict.unknown} unknown after {faults} such answers")
-        return Outcome(verdict=verdict, faults=faults, ending=told, broken=broken, note=f"rows: {states}")
+        return Outcome(verdict=verdict, faults=faults, ending=reported, broken=broken, note=f"rows: {states}")
 
 
 def ledger_counts(machine: Machine) -> dict[str, int]:
-    """Rows of the night by status."""
-    return dict(machine.ledger.status(NIGHT).counts)
+    """Rows of the batch by status."""
+    return dict(machine.ledger.status(BATCH).counts)
 
 
 for _status in (302, 403, 404, 405, 502):
@@ -269,10 +267,10 @@ def polls_missing(folder: Path, *, for_s: float = 40, jobs: int = 40) -> Outcome
     setup = Setup(in_flight=5, latency_s=3, env={"VTON_TASKS__LOST_AFTER_S": "2"})
     with Machine(folder, setup) as machine:
         machine.simulator.set_faults([rule("poll", "status", status=404, when={"tasks": 10, "for_s": for_s})])
-        run = machine.start("night", range(jobs))
+        run = machine.start("batch", range(jobs))
         code = machine.wait(run, within_s=for_s + 300)
         broken = [f"ended with {code}: {run.last_words}"] if code else []
         broken += tasks_made(machine, jobs)
         with machine.reading():
-            verdict = judge(machine, NIGHT)
+            verdict = judge(machine, BATCH)
         return Outcome(verdict=verdict, faults=struck(machine), ending=run.ending, broken=broken)

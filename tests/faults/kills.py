@@ -9,10 +9,10 @@ from pathlib import Path
 
 from jobs.failpoints import ARMED_BY, NAMES
 from jobs.records import BatchId
-from tests.faults.crew import Worker
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage
+from tests.faults.processes import Worker
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 #: Only between the intent and the record nobody can know whether it was bought.
@@ -34,17 +34,17 @@ def at_failpoint(
         latency_s=0.3,
         double={} if double else None,
     )
-    with Stage(folder, setup) as stage:
-        victim = stage.crew.of("collect" if name in COLLECTING else "submit")[0]
+    with Rig(folder, setup) as rig:
+        victim = rig.processes.of("collect" if name in COLLECTING else "submit")[0]
         victim.start(**{ARMED_BY: f"{name}:{NTH.get(name, 4)}"})
-        stage.crew.start()
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: victim.starts > 1, f"a process dies at {name}", step_s=0.02)
+        rig.processes.start()
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: victim.starts > 1, f"a process dies at {name}", step_s=0.02)
         died = time.monotonic()
         if hurry:
-            hurry_on(stage, batch)
-        stage.finish(batch, within_s=240)
-        verdict = judge(stage, batch, unknown_at_most=int(name in UNKNOWABLE))
+            hurry_on(rig, batch)
+        rig.finish(batch, within_s=240)
+        verdict = judge(rig, batch, unknown_at_most=int(name in UNKNOWABLE))
         broken = []
         if name in UNKNOWABLE and verdict.unknown != 1:
             broken.append(f"the job that died at {name} is not held: {dict(verdict.states)}")
@@ -57,24 +57,24 @@ def at_failpoint(
         )
 
 
-def hurry_on(stage: Stage, batch: BatchId) -> None:
+def hurry_on(rig: Rig, batch: BatchId) -> None:
     """Lets the deadlines of the dead pass by hand whenever the living have nothing to do, until the batch is complete."""
 
     def over() -> bool:
-        if not stage.complete(batch) and quiet(stage, batch):
-            stage.pass_time()
-        return stage.complete(batch)
+        if not rig.complete(batch) and quiet(rig, batch):
+            rig.pass_time()
+        return rig.complete(batch)
 
-    stage.until(over, "only the deadlines of the dead were waited for", within_s=90)
+    rig.until(over, "only the deadlines of the dead were waited for", within_s=90)
 
 
-def quiet(stage: Stage, batch: BatchId) -> bool:
+def quiet(rig: Rig, batch: BatchId) -> bool:
     """Whether the live workers have nothing left to do but wait for deadlines of the dead."""
-    if not stage.ready() or stage.ledger.queued_total():
+    if not rig.ready() or rig.ledger.queued_total():
         return False
-    before = stage.status(batch).counts, stage.standing()
+    before = rig.status(batch).counts, rig.standing()
     pause(0.6)
-    return before == (stage.status(batch).counts, stage.standing())
+    return before == (rig.status(batch).counts, rig.standing())
 
 
 for _name in NAMES:
@@ -86,28 +86,28 @@ scenario("kill -9 at a failpoint", "kill at replied, told by the double's books"
 
 def sigterm(folder: Path, *, jobs: int = 240, collect: int = 2) -> Outcome:
     """Every worker is asked to end under load, and others begin."""
-    with Stage(
+    with Rig(
         folder, Setup(submit=2, collect=collect, in_flight=20, submit_delay_s=0.3, latency_s=0.5)
-    ) as stage:
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(10), "submits have begun", step_s=0.02)
+    ) as rig:
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: rig.arrived(10), "submits have begun", step_s=0.02)
         began = time.monotonic()
-        for worker in stage.crew.workers:
+        for worker in rig.processes.workers:
             worker.restarted = False
             worker.signal(signal.SIGTERM, group=False)
-        codes = [worker.wait(30) for worker in stage.crew.workers]
+        codes = [worker.wait(30) for worker in rig.processes.workers]
         took = time.monotonic() - began
-        waiting = len(stage.submitting())
+        waiting = len(rig.submitting())
         since = time.time()
-        for worker in stage.crew.workers:
+        for worker in rig.processes.workers:
             worker.start()
-        going = stage.going_again(since)
-        stage.finish(batch)
+        going = rig.going_again(since)
+        rig.finish(batch)
         broken = [f"ended with {codes}"] if any(codes) else []
         if waiting:
             broken.append(f"{waiting} intents were left behind")
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=len(codes),
             recovery_s=going,
             broken=broken,
@@ -121,20 +121,20 @@ scenario("SIGTERM, SIGSTOP, death", "SIGTERM to all workers under load")(sigterm
 @scenario("SIGTERM, SIGSTOP, death", "a submit worker dies, another idles")
 def _dead_submitter(folder: Path) -> Outcome:
     """The job that the dead one had been handed goes to the idle one."""
-    with Stage(folder, Setup(threads=1, started=False)) as stage:
-        victim, other = stage.crew.of("submit")
+    with Rig(folder, Setup(threads=1, started=False)) as rig:
+        victim, other = rig.processes.of("submit")
         victim.restarted = False
         victim.start(**{ARMED_BY: "claimed:1"})
-        stage.until(lambda: victim.ready, "the victim is ready")
-        batch = stage.enqueue("night", range(1))
-        stage.until(lambda: not victim.alive, "the victim dies")
+        rig.until(lambda: victim.ready, "the victim is ready")
+        batch = rig.enqueue("batch", range(1))
+        rig.until(lambda: not victim.alive, "the victim dies")
         since = time.time()
-        for worker in (other, *stage.crew.of("collect")):
+        for worker in (other, *rig.processes.of("collect")):
             worker.start()
-        going = stage.going_again(since, within_s=90)
-        stage.finish(batch)
+        going = rig.going_again(since, within_s=90)
+        rig.finish(batch)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             recovery_s=going,
             note="until its job was submitted",
@@ -144,17 +144,17 @@ def _dead_submitter(folder: Path) -> Outcome:
 
 @scenario("SIGTERM, SIGSTOP, death", "a collect worker dies, another idles")
 def _dead_collector(folder: Path) -> Outcome:
-    with Stage(folder, Setup(collect=2, latency_s=2)) as stage:
-        victim = stage.crew.of("collect")[0]
-        batch = stage.enqueue("night", range(10))
-        stage.until(lambda: stage.arrived(10), "all are submitted")
+    with Rig(folder, Setup(collect=2, latency_s=2)) as rig:
+        victim = rig.processes.of("collect")[0]
+        batch = rig.enqueue("batch", range(10))
+        rig.until(lambda: rig.arrived(10), "all are submitted")
         victim.restarted = False
         victim.kill()
         since = time.monotonic()
-        stage.finish(batch, within_s=200)
+        rig.finish(batch, within_s=200)
         going = time.monotonic() - since
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             recovery_s=going,
             note="until the batch was complete",
@@ -180,45 +180,43 @@ def _stopped(folder: Path) -> Outcome:
         submit=2, threads=2, submit_delay_s=0.8, submit_timeout_s=120, env={"VTON_TASKS__LATENCY_S": "0.4"}
     )
     # The reply lies in the socket while nobody reads it; time is passed by hand, since the POST may last 120 s.
-    with Stage(folder, setup) as stage:
-        victim = stage.crew.of("submit")[0]
-        batch = stage.enqueue("night", range(20))
-        stage.until(lambda: len(stage.submitting()) == 4, "every thread is in a POST", step_s=0.01)
+    with Rig(folder, setup) as rig:
+        victim = rig.processes.of("submit")[0]
+        batch = rig.enqueue("batch", range(20))
+        rig.until(lambda: len(rig.submitting()) == 4, "every thread is in a POST", step_s=0.01)
         with stopped([victim]):
-            stage.until(lambda: _only_left(stage, batch), "the others have done the rest")
-            stage.pass_time()
-            stage.until(lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown")
-            unknown = stage.status(batch).counts["unknown"]
-        stage.until(
-            lambda: not stage.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20
+            rig.until(lambda: _only_left(rig, batch), "the others have done the rest")
+            rig.pass_time()
+            rig.until(lambda: rig.status(batch).counts.get("unknown"), "its jobs are unknown")
+            unknown = rig.status(batch).counts["unknown"]
+        rig.until(
+            lambda: not rig.status(batch).counts.get("unknown"), "the late records are adopted", within_s=20
         )
-        stage.finish(batch)
+        rig.finish(batch)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             note=f"{unknown} were unknown meanwhile, all adopted by the late record",
         )
 
 
-def _only_left(stage: Stage, batch: BatchId) -> bool:
-    counts = stage.status(batch).counts
-    return counts.get("succeeded", 0) + counts.get("submitting", 0) == stage.status(batch).rows
+def _only_left(rig: Rig, batch: BatchId) -> bool:
+    counts = rig.status(batch).counts
+    return counts.get("succeeded", 0) + counts.get("submitting", 0) == rig.status(batch).rows
 
 
 @scenario("SIGTERM, SIGSTOP, death", "SIGSTOP past the POST's time-out, then SIGCONT")
 def _stopped_long(folder: Path) -> Outcome:
-    with Stage(folder, Setup(submit=2, threads=2, submit_delay_s=0.6, submit_timeout_s=2)) as stage:
-        victim = stage.crew.of("submit")[0]
-        batch = stage.enqueue("night", range(20))
-        stage.until(lambda: len(stage.submitting()) == 4, "every thread is in a POST", step_s=0.01)
+    with Rig(folder, Setup(submit=2, threads=2, submit_delay_s=0.6, submit_timeout_s=2)) as rig:
+        victim = rig.processes.of("submit")[0]
+        batch = rig.enqueue("batch", range(20))
+        rig.until(lambda: len(rig.submitting()) == 4, "every thread is in a POST", step_s=0.01)
         with stopped([victim]):
-            stage.until(
-                lambda: stage.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60
-            )
-            unknown = stage.status(batch).counts["unknown"]
-        stage.finish(batch)
+            rig.until(lambda: rig.status(batch).counts.get("unknown"), "its jobs are unknown", within_s=60)
+            unknown = rig.status(batch).counts["unknown"]
+        rig.finish(batch)
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=unknown),
+            verdict=judge(rig, batch, unknown_at_most=unknown),
             faults=1,
             note=f"stopped for more than 24 s, {unknown} unknown meanwhile",
         )

@@ -21,7 +21,7 @@ import redis
 from jobs.ledger import Ledger
 from jobs.records import BatchId
 from tests.double.process import Double
-from tests.faults.crew import Crew
+from tests.faults.processes import Processes
 from tests.faults.scene import ROOT, VTON, Scene, Setup, StuckError
 from tests.faults.servers import RedisServer, free_port
 
@@ -77,7 +77,7 @@ class Machine(Scene):
         times = {"latency_s": setup.latency_s, "submit_delay_s": setup.submit_delay_s}
         account = {"tokens": [self.canaries["token"]], **limits, **times, **(setup.double or {})}
         self.simulator: Double = Double(folder / "vendor", port=free_port(), **account)
-        self.crew = Crew(folder, {})
+        self.processes = Processes(folder, {})
         self.runs: list[Run] = []
         self.env = self._settings()
 
@@ -140,13 +140,13 @@ class Machine(Scene):
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # Who was started in the background would hand this on, and Ctrl-C would be nothing.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        with out.open("wb") as told, err.open("wb") as logged:
+        with out.open("wb") as reported, err.open("wb") as logged:
             process = subprocess.Popen(
                 [sys.executable, "-c", VTON, *argv],
                 env=self.env | env,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=told,
+                stdout=reported,
                 stderr=logged,
                 start_new_session=True,
             )

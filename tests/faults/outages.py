@@ -6,24 +6,24 @@ from pathlib import Path
 
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import Verdict, judge
 
 
 def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) -> Outcome:
     """Redis is killed under load and comes back with its files after a while."""
     jobs = jobs or int(240 + 6 * down_s)
-    with Stage(folder, Setup(collect=collect, in_flight=20)) as stage:
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(jobs // 4), "submits have begun", step_s=0.01)
-        open_intents = len(stage.submitting())
-        stage.redis.kill()
+    with Rig(folder, Setup(collect=collect, in_flight=20)) as rig:
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: rig.arrived(jobs // 4), "submits have begun", step_s=0.01)
+        open_intents = len(rig.submitting())
+        rig.redis.kill()
         pause(down_s)
-        stage.redis.start()
+        rig.redis.start()
         back = time.time()
-        going = stage.going_again(back, within_s=60)
-        stage.finish(batch, within_s=240)
-        verdict = judge(stage, batch, unknown_at_most=setup_threads(stage))
+        going = rig.going_again(back, within_s=60)
+        rig.finish(batch, within_s=240)
+        verdict = judge(rig, batch, unknown_at_most=setup_threads(rig))
         return Outcome(
             verdict=verdict,
             faults=1,
@@ -33,9 +33,9 @@ def redis_down(folder: Path, *, down_s: float, jobs: int = 0, collect: int = 2) 
         )
 
 
-def setup_threads(stage: Stage) -> int:
+def setup_threads(rig: Rig) -> int:
     """POSTs that can be under way at once: what may be unknown after one outage."""
-    return stage.setup.submit * stage.setup.threads
+    return rig.setup.submit * rig.setup.threads
 
 
 for _down in (1, 5, 20):
@@ -44,17 +44,17 @@ for _down in (1, 5, 20):
 
 @scenario("Redis down", "Redis killed and restarted ten times")
 def _redis_flaps(folder: Path) -> Outcome:
-    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
-        batch = stage.enqueue("night", range(300))
+    with Rig(folder, Setup(collect=2, in_flight=20)) as rig:
+        batch = rig.enqueue("batch", range(300))
         for round_ in range(10):
-            stage.until(partial(stage.arrived, 20 * round_ + 5), "submits go on", step_s=0.01)
-            stage.redis.kill()
+            rig.until(partial(rig.arrived, 20 * round_ + 5), "submits go on", step_s=0.01)
+            rig.redis.kill()
             pause(0.5)
-            stage.redis.start()
-        going = stage.going_again(time.time())
-        stage.finish(batch, within_s=240)
+            rig.redis.start()
+        going = rig.going_again(time.time())
+        rig.finish(batch, within_s=240)
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=10 * setup_threads(stage)),
+            verdict=judge(rig, batch, unknown_at_most=10 * setup_threads(rig)),
             faults=10,
             recovery_s=going,
         )
@@ -63,29 +63,27 @@ def _redis_flaps(folder: Path) -> Outcome:
 @scenario("Redis wiped", "Redis wiped mid-run, workers restarted, manifest sent again")
 def _wiped(folder: Path) -> Outcome:
     """Nothing may be bought again before a person has said so."""
-    with Stage(folder, Setup(in_flight=20)) as stage:
-        stage.enqueue("night", range(120))
-        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
-        stage.ledger.client.flushall()
+    with Rig(folder, Setup(in_flight=20)) as rig:
+        rig.enqueue("batch", range(120))
+        rig.until(lambda: rig.arrived(40), "submits have begun", step_s=0.01)
+        rig.ledger.client.flushall()
         wiped = time.time()
         broken = []
         pause(3)
-        for worker in stage.crew.of("submit"):
+        for worker in rig.processes.of("submit"):
             worker.kill()
             worker.start()
-        stage.until(stage.ready, "the workers are back")
-        done = stage.vton(
-            "enqueue", str(stage.manifest("night", range(120))), "--batch", "night", check=False
-        )
+        rig.until(rig.ready, "the workers are back")
+        done = rig.vton("enqueue", str(rig.manifest("batch", range(120))), "--batch", "batch", check=False)
         pause(6)
-        late = [at for at in stage.simulator.arrivals() if at > wiped + 1]
-        twice = len(stage.simulator.totals()["bought_twice"])
+        late = [at for at in rig.simulator.arrivals() if at > wiped + 1]
+        twice = len(rig.simulator.totals()["bought_twice"])
         if done.returncode == 0:
             broken.append("the same manifest is taken again by an empty ledger, without a word")
         if late or twice:
             broken.append(f"{len(late)} submits after the wipe, {twice} pairs bought twice")
         # The books of the simulator are all there is now.
-        verdict = Verdict(jobs=stage.simulator.totals()["tasks"], bought_twice=twice)
+        verdict = Verdict(jobs=rig.simulator.totals()["tasks"], bought_twice=twice)
         return Outcome(
             verdict=verdict,
             faults=1,
@@ -96,63 +94,63 @@ def _wiped(folder: Path) -> Outcome:
 
 @scenario("Redis ill", "Redis out of memory for 5 s")
 def _out_of_memory(folder: Path) -> Outcome:
-    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
-        batch = stage.enqueue("night", range(150))
-        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
-        stage.ledger.client.config_set("maxmemory", "1mb")
+    with Rig(folder, Setup(collect=2, in_flight=20)) as rig:
+        batch = rig.enqueue("batch", range(150))
+        rig.until(lambda: rig.arrived(40), "submits have begun", step_s=0.01)
+        rig.ledger.client.config_set("maxmemory", "1mb")
         pause(5)
-        stage.ledger.client.config_set("maxmemory", "0")
-        going = stage.going_again(time.time(), within_s=60)
-        stage.finish(batch, within_s=240)
+        rig.ledger.client.config_set("maxmemory", "0")
+        going = rig.going_again(time.time(), within_s=60)
+        rig.finish(batch, within_s=240)
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going
+            verdict=judge(rig, batch, unknown_at_most=setup_threads(rig)), faults=1, recovery_s=going
         )
 
 
 @scenario("Redis ill", "Redis read-only for 5 s")
 def _read_only(folder: Path) -> Outcome:
-    with Stage(folder, Setup(collect=2, in_flight=20)) as stage:
-        batch = stage.enqueue("night", range(150))
-        stage.until(lambda: stage.arrived(40), "submits have begun", step_s=0.01)
-        stage.ledger.client.replicaof("127.0.0.1", "1")
+    with Rig(folder, Setup(collect=2, in_flight=20)) as rig:
+        batch = rig.enqueue("batch", range(150))
+        rig.until(lambda: rig.arrived(40), "submits have begun", step_s=0.01)
+        rig.ledger.client.replicaof("127.0.0.1", "1")
         pause(5)
-        stage.ledger.client.replicaof("NO", "ONE")
-        going = stage.going_again(time.time(), within_s=60)
-        stage.finish(batch, within_s=240)
+        rig.ledger.client.replicaof("NO", "ONE")
+        going = rig.going_again(time.time(), within_s=60)
+        rig.finish(batch, within_s=240)
         return Outcome(
-            verdict=judge(stage, batch, unknown_at_most=setup_threads(stage)), faults=1, recovery_s=going
+            verdict=judge(rig, batch, unknown_at_most=setup_threads(rig)), faults=1, recovery_s=going
         )
 
 
 @scenario("Redis ill", "200 ms between the workers and Redis")
 def _slow(folder: Path) -> Outcome:
-    with Stage(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as stage:
-        stage.redis_proxy.delay_s = 0.1
-        batch = stage.enqueue("night", range(80))
-        took = stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch), faults=1, note=f"80 jobs in {took:.0f} s")
+    with Rig(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as rig:
+        rig.redis_proxy.delay_s = 0.1
+        batch = rig.enqueue("batch", range(80))
+        took = rig.finish(batch, within_s=240)
+        return Outcome(verdict=judge(rig, batch), faults=1, note=f"80 jobs in {took:.0f} s")
 
 
 @scenario("Redis ill", "every connection to Redis reset, 40 times")
 def _resets(folder: Path) -> Outcome:
-    with Stage(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as stage:
-        batch = stage.enqueue("night", range(240))
+    with Rig(folder, Setup(redis_proxy=True, collect=2, in_flight=20)) as rig:
+        batch = rig.enqueue("batch", range(240))
         for _ in range(40):
             pause(0.25)
-            stage.crew.poll()
-            stage.redis_proxy.reset_all()
-        stage.finish(batch, within_s=240)
-        return Outcome(verdict=judge(stage, batch), faults=stage.redis_proxy.resets, note="connections reset")
+            rig.processes.poll()
+            rig.redis_proxy.reset_all()
+        rig.finish(batch, within_s=240)
+        return Outcome(verdict=judge(rig, batch), faults=rig.redis_proxy.resets, note="connections reset")
 
 
 def lost_replies(folder: Path, *, jobs: int, every: int, submit: int = 2) -> Outcome:
     """The command has run, its reply is lost and the connection with it."""
-    with Stage(folder, Setup(submit=submit, redis_proxy=True, collect=1, threads=2, in_flight=20)) as stage:
-        stage.redis_proxy.lose_every = every
-        batch = stage.enqueue("night", range(jobs))
-        stage.finish(batch, within_s=300)
-        stage.redis_proxy.lose_every = 0
-        return Outcome(verdict=judge(stage, batch), faults=stage.redis_proxy.lost, note="replies lost")
+    with Rig(folder, Setup(submit=submit, redis_proxy=True, collect=1, threads=2, in_flight=20)) as rig:
+        rig.redis_proxy.lose_every = every
+        batch = rig.enqueue("batch", range(jobs))
+        rig.finish(batch, within_s=300)
+        rig.redis_proxy.lose_every = 0
+        return Outcome(verdict=judge(rig, batch), faults=rig.redis_proxy.lost, note="replies lost")
 
 
 scenario("Redis ill", "every 15th reply of Redis lost after the command ran")(

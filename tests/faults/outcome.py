@@ -26,7 +26,7 @@ class Outcome:
     faults: int
     #: Seconds until the work went on; None where nothing had to recover.
     recovery_s: float | None = None
-    #: How it ended, or why it waits, as the product tells it.
+    #: How it ended, or why it waits, as the product says it.
     ending: str = ""
     #: What else was measured, a few words.
     note: str = ""

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from jobs.cli import control
-from tests.faults.nights import Rules, at, night, one, struck
+from tests.faults.batch_runs import Rules, at, batch_run, one, struck
 from tests.faults.outcome import Outcome, scenario
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 
@@ -29,7 +29,7 @@ def _tasks(folder: Path) -> Outcome:
         for status, n in ((-1, 33), (-5, 35), (7, 37), (99, 39), ("1", 41))
     ]
     # A partial task charges two pictures where one was ordered; the budget counts tasks.
-    return night(folder, rules, jobs=100, setup=Setup(env={"VTON_TASKS__GIVE_UP_S": "10"}))
+    return batch_run(folder, rules, jobs=100, setup=Setup(env={"VTON_TASKS__GIVE_UP_S": "10"}))
 
 
 @scenario("poll faults", "time-outs, 404, 5xx, 429, 401, codes, HTML, empty, truncated, slow, reset polls")
@@ -54,7 +54,7 @@ def _polls(folder: Path) -> Outcome:
             2,
         )
     ]
-    return night(folder, rules, jobs=80)
+    return batch_run(folder, rules, jobs=80)
 
 
 @scenario(
@@ -66,7 +66,7 @@ def _downloads(folder: Path) -> Outcome:
         {"at": "download", "do": name, "each": 2, "when": {"ordinals": [n, n + 25]}}
         for n, name in enumerate(names, 3)
     ]
-    return night(folder, rules, jobs=80, setup=Setup(collect=1))
+    return batch_run(folder, rules, jobs=80, setup=Setup(collect=1))
 
 
 @scenario("downloads", "gzip bombs, 100 MB, redirects to a private address")
@@ -76,25 +76,25 @@ def _hostile_downloads(folder: Path) -> Outcome:
         {"at": "download", "do": "huge", "bytes": 100_000_000, "when": {"ordinals": [8, 18]}, "each": 1},
         {"at": "download", "do": "redirect", "when": {"ordinals": [12, 22]}, "each": 1},
     ]
-    with Stage(folder, Setup()) as stage:
-        stage.simulator.set_faults(rules)
-        batch = stage.enqueue("night", range(40))
+    with Rig(folder, Setup()) as rig:
+        rig.simulator.set_faults(rules)
+        batch = rig.enqueue("batch", range(40))
         pauses: list[str] = []
 
         def over() -> bool:
             """A picture that is refused pauses buying until a person has looked."""
-            why = stage.ledger.gate_fields().get("paused")
+            why = rig.ledger.gate_fields().get("paused")
             if why:
                 pauses.append(why)
-                control.resume(stage.ledger)
-            return stage.complete(batch)
+                control.resume(rig.ledger)
+            return rig.complete(batch)
 
-        stage.until(over, "every row ended", within_s=240)
-        verdict = judge(stage, batch, may_fail=True)
+        rig.until(over, "every row ended", within_s=240)
+        verdict = judge(rig, batch, may_fail=True)
         states = ", ".join(f"{n} {state}" for state, n in sorted(verdict.states.items()))
         return Outcome(
             verdict=verdict,
-            faults=sum(struck(stage).values()),
+            faults=sum(struck(rig).values()),
             broken=[] if pauses else ["buying went on although pictures were refused"],
             note=f"{states}; buying paused {len(pauses)} times until a person resumed it",
         )

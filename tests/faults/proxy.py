@@ -153,7 +153,7 @@ class Proxy:
 
 
 class _Wire:
-    """One client's connection and its twin to the server."""
+    """One client's connection and its counterpart to the server."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client

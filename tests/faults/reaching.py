@@ -11,7 +11,7 @@ from jobs.cli import control
 from tests.faults.outcome import Outcome, SkippedError, scenario
 from tests.faults.pause import pause
 from tests.faults.proxy import Proxy
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 #: How long the vendor is away, s; an idle connection is dropped within it.
@@ -36,13 +36,13 @@ def _no_name(folder: Path) -> Outcome:
         hosts.write_text(f"127.0.0.1 {NAME if answers else 'another.test'}\n", encoding="ascii")
 
     resolve(answers=False)
-    with Stage(folder, Setup(started=False)) as stage:
+    with Rig(folder, Setup(started=False)) as rig:
         env = {
             "LD_PRELOAD": str(library),
             "NSS_WRAPPER_HOSTS": str(hosts),
-            "VTON_HIDREAM__BASE_URL": f"http://{NAME}:{stage.simulator.port}",
+            "VTON_HIDREAM__BASE_URL": f"http://{NAME}:{rig.simulator.port}",
         }
-        return _away_twice(stage, env, lambda there: resolve(answers=there))
+        return _away_twice(rig, env, lambda there: resolve(answers=there))
 
 
 @scenario("vendor not reached", "its certificate is for another name for 5 s, twice")
@@ -52,40 +52,40 @@ def _no_trust(folder: Path) -> Outcome:
     trusted.write_bytes(wrong[0].read_bytes() + right[0].read_bytes())
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(*wrong)
-    with Stage(folder, Setup(started=False)) as stage, Proxy(stage.simulator.port, tls=server) as proxy:
+    with Rig(folder, Setup(started=False)) as rig, Proxy(rig.simulator.port, tls=server) as proxy:
         env = {"SSL_CERT_FILE": str(trusted), "VTON_HIDREAM__BASE_URL": f"https://localhost:{proxy.port}"}
-        return _away_twice(stage, env, lambda there: server.load_cert_chain(*(right if there else wrong)))
+        return _away_twice(rig, env, lambda there: server.load_cert_chain(*(right if there else wrong)))
 
 
-def _away_twice(stage: Stage, env: dict[str, str], turn: Callable[[bool], None]) -> Outcome:
-    """Away when the night begins, and again in its middle, with no connection left from before."""
-    for worker in stage.crew.workers:
+def _away_twice(rig: Rig, env: dict[str, str], turn: Callable[[bool], None]) -> Outcome:
+    """Away when the run begins, and again in its middle, with no connection left from before."""
+    for worker in rig.processes.workers:
         # Results and pictures are asked for on the plain way: who cannot submit has nothing to ask for.
-        worker.start(**(env if worker in stage.crew.of("submit") else {}))
-    stage.until(stage.ready, "the workers are ready")
-    batch = stage.enqueue("night", range(JOBS))
+        worker.start(**(env if worker in rig.processes.of("submit") else {}))
+    rig.until(rig.ready, "the workers are ready")
+    batch = rig.enqueue("batch", range(JOBS))
     pause(AWAY_S)
-    early = len(stage.simulator.arrivals())
+    early = len(rig.simulator.arrivals())
     turn(True)
-    first = stage.going_again(time.time())
-    stage.until(lambda: stage.arrived(JOBS // 3), "submits go on")
-    control.pause(stage.ledger, "until no connection is left")
+    first = rig.going_again(time.time())
+    rig.until(lambda: rig.arrived(JOBS // 3), "submits go on")
+    control.pause(rig.ledger, "until no connection is left")
     pause(AWAY_S)
     turn(False)
-    before = len(stage.simulator.arrivals())
-    control.resume(stage.ledger)
+    before = len(rig.simulator.arrivals())
+    control.resume(rig.ledger)
     pause(AWAY_S)
-    late = len(stage.simulator.arrivals()) - before
+    late = len(rig.simulator.arrivals()) - before
     turn(True)
-    second = stage.going_again(time.time())
-    stage.finish(batch)
-    refused = stage.logged("submit.not_sent")
-    status = stage.status(batch)
+    second = rig.going_again(time.time())
+    rig.finish(batch)
+    refused = rig.logged("submit.not_sent")
+    status = rig.status(batch)
     broken = [f"{early + late} submits arrived meanwhile"] if early + late else []
     broken += [f"ended as {status.counts}"] if status.counts != {"succeeded": JOBS} else []
     broken += ["nothing was tried meanwhile"] if not refused else []
     return Outcome(
-        verdict=judge(stage, batch),
+        verdict=judge(rig, batch),
         faults=2,
         recovery_s=max(first, second),
         broken=broken,

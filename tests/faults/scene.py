@@ -12,8 +12,8 @@ from typing import Any
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus, Job, JobState
 from tests.double.process import Double
-from tests.faults.crew import Crew, Worker
 from tests.faults.pause import pause
+from tests.faults.processes import Processes, Worker
 from tests.faults.servers import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ class StuckError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a stage is built."""
+    """How a rig is built."""
 
     submit: int = 2
     collect: int = 1
@@ -50,12 +50,12 @@ class Setup:
     redis_proxy: bool = False
     #: A proxy before the simulator for each submit worker, which counts POSTs in flight at a kill.
     wires: bool = False
-    #: Workers are started with the stage.
+    #: Workers are started with the rig.
     started: bool = True
 
 
 class Scene:
-    """Where something is played; a stage and a machine are two of them."""
+    """Where something is played; a rig and a machine are two of them."""
 
     folder: Path
     #: The product's data folder.
@@ -64,7 +64,7 @@ class Scene:
     ledger: Ledger
     #: The vendor, and with it the oracle.
     simulator: Simulator | Double
-    crew: Crew
+    processes: Processes
     #: Secrets that may stand nowhere, by what they are for.
     canaries: dict[str, str]
     #: What every process of the product sees.
@@ -102,7 +102,7 @@ class Scene:
         while not true():
             if time.monotonic() - began > within_s:
                 raise StuckError(f"within {within_s:g} s it never came that {what}")
-            self.crew.poll()
+            self.processes.poll()
             pause(step_s)
         return time.monotonic() - began
 

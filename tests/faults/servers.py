@@ -1,4 +1,4 @@
-"""The two servers of a stage: a real Redis that can be killed, and the simulator as the oracle."""
+"""The two servers of a rig: a real Redis that can be killed, and the simulator as the oracle."""
 
 import json
 import os
@@ -82,7 +82,7 @@ class RedisServer:
             self._process = None
 
     def written(self) -> bytes:
-        """Everything it was ever told to write."""
+        """Everything it was ever asked to write."""
         return b"".join(path.read_bytes() for path in self._folder.rglob("*") if path.is_file())
 
 

@@ -11,7 +11,7 @@ from jobs.cli import control
 from jobs.records import BatchId
 from tests.faults.outcome import Outcome, SkippedError, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 #: More than the room at which the product takes back a pause for a full disk.
@@ -46,19 +46,19 @@ def fill(folder: Path) -> Path:
 
 @scenario("disk full", "no room for pictures for 10 s")
 def _no_room_for_pictures(folder: Path) -> Outcome:
-    with small_disk(folder / "data") as disk, Stage(folder, Setup(in_flight=5)) as stage:
-        batch = stage.enqueue("night", range(80))
-        stage.until(lambda: stage.arrived(20), "submits have begun", step_s=0.01)
+    with small_disk(folder / "data") as disk, Rig(folder, Setup(in_flight=5)) as rig:
+        batch = rig.enqueue("batch", range(80))
+        rig.until(lambda: rig.arrived(20), "submits have begun", step_s=0.01)
         filler = fill(disk)
-        stage.until(lambda: stage.ledger.gate_fields().get("paused"), "buying pauses", within_s=30)
+        rig.until(lambda: rig.ledger.gate_fields().get("paused"), "buying pauses", within_s=30)
         pause(2)
-        paused_at = len(stage.simulator.arrivals())
+        paused_at = len(rig.simulator.arrivals())
         pause(8)
-        more = len(stage.simulator.arrivals()) - paused_at
+        more = len(rig.simulator.arrivals()) - paused_at
         filler.unlink()
-        took = stage.finish(batch, within_s=200)
+        took = rig.finish(batch, within_s=200)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             recovery_s=took,
             broken=[f"{more} were bought while the disk was full"] if more else [],
@@ -68,15 +68,15 @@ def _no_room_for_pictures(folder: Path) -> Outcome:
 
 @scenario("disk full", "no room for results for 6 s")
 def _no_room_for_results(folder: Path) -> Outcome:
-    with small_disk(folder / "out") as disk, Stage(folder, Setup(in_flight=5)) as stage:
-        batch = stage.enqueue("night", range(80))
-        stage.until(lambda: stage.arrived(20), "submits have begun", step_s=0.01)
+    with small_disk(folder / "out") as disk, Rig(folder, Setup(in_flight=5)) as rig:
+        batch = rig.enqueue("batch", range(80))
+        rig.until(lambda: rig.arrived(20), "submits have begun", step_s=0.01)
         filler = fill(disk)
         pause(6)
         filler.unlink()
-        took = stage.finish(batch, within_s=200)
+        took = rig.finish(batch, within_s=200)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             recovery_s=took,
             note="recovery: until the batch was complete",
@@ -85,23 +85,21 @@ def _no_room_for_results(folder: Path) -> Outcome:
 
 @scenario("budget", "the batch's budget in the middle, workers killed meanwhile")
 def _budget(folder: Path) -> Outcome:
-    with Stage(folder, Setup(env={"VTON_LIMITS__MAX_IMAGES_PER_BATCH": "35"}, submit_timeout_s=1)) as stage:
-        batch = stage.enqueue("night", range(80))
-        stage.until(lambda: stage.arrived(10), "submits have begun", step_s=0.01)
-        stage.crew.of("submit")[0].kill()
-        stage.until(
-            lambda: int(stage.ledger.batch_fields(batch).get("spent", 0)) >= 35, "the budget is spent"
-        )
-        stage.until(
-            lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"),
+    with Rig(folder, Setup(env={"VTON_LIMITS__MAX_IMAGES_PER_BATCH": "35"}, submit_timeout_s=1)) as rig:
+        batch = rig.enqueue("batch", range(80))
+        rig.until(lambda: rig.arrived(10), "submits have begun", step_s=0.01)
+        rig.processes.of("submit")[0].kill()
+        rig.until(lambda: int(rig.ledger.batch_fields(batch).get("spent", 0)) >= 35, "the budget is spent")
+        rig.until(
+            lambda: not any(n for kind, n in rig.standing().items() if kind != "queued"),
             "nothing is under way",
         )
         pause(1)
-        unknown = stage.status(batch).counts.get("unknown", 0)
-        stage.vton("cancel", "night")
-        stage.finish(batch)
-        bought = stage.simulator.totals()["charges"]
-        verdict = judge(stage, batch, budget=35, unknown_at_most=stage.setup.threads)
+        unknown = rig.status(batch).counts.get("unknown", 0)
+        rig.vton("cancel", "batch")
+        rig.finish(batch)
+        bought = rig.simulator.totals()["charges"]
+        verdict = judge(rig, batch, budget=35, unknown_at_most=rig.setup.threads)
         broken = [] if 35 - unknown <= bought <= 35 else [f"{bought} ordered, {unknown} unknown, budget 35"]
         return Outcome(
             verdict=verdict, faults=1, broken=broken, note=f"budget 35: {bought} ordered, {unknown} unknown"
@@ -110,20 +108,20 @@ def _budget(folder: Path) -> Outcome:
 
 @scenario("budget", "the day's budget in the middle of two batches")
 def _day_budget(folder: Path) -> Outcome:
-    with Stage(folder, Setup(env={"VTON_LIMITS__MAX_IMAGES_PER_DAY": "50"})) as stage:
-        one, two = stage.enqueue("one", range(40)), stage.enqueue("two", range(40, 80))
-        stage.until(lambda: stage.ledger.spent_today() >= 50, "the budget is spent")
-        stage.until(
-            lambda: not any(n for kind, n in stage.standing().items() if kind != "queued"),
+    with Rig(folder, Setup(env={"VTON_LIMITS__MAX_IMAGES_PER_DAY": "50"})) as rig:
+        one, two = rig.enqueue("one", range(40)), rig.enqueue("two", range(40, 80))
+        rig.until(lambda: rig.ledger.spent_today() >= 50, "the budget is spent")
+        rig.until(
+            lambda: not any(n for kind, n in rig.standing().items() if kind != "queued"),
             "nothing is under way",
         )
         pause(1)
-        stage.vton("cancel", "one")
-        stage.vton("cancel", "two")
-        stage.finish(one, two)
-        bought = stage.simulator.totals()["charges"]
+        rig.vton("cancel", "one")
+        rig.vton("cancel", "two")
+        rig.finish(one, two)
+        bought = rig.simulator.totals()["charges"]
         return Outcome(
-            verdict=judge(stage, one, two, budget=50),
+            verdict=judge(rig, one, two, budget=50),
             faults=1,
             broken=[] if bought == 50 else [f"{bought} ordered"],
             note=f"budget 50: {bought} ordered",
@@ -132,8 +130,8 @@ def _day_budget(folder: Path) -> Outcome:
 
 @scenario("producers", "the same manifest by two producers at once, and once more after")
 def _two_producers(folder: Path) -> Outcome:
-    with Stage(folder, Setup(in_flight=20, latency_s=0.2)) as stage:
-        path = stage.manifest("night", range(150))
+    with Rig(folder, Setup(in_flight=20, latency_s=0.2)) as rig:
+        path = rig.manifest("batch", range(150))
         argv = [
             sys.executable,
             "-c",
@@ -141,37 +139,37 @@ def _two_producers(folder: Path) -> Outcome:
             "enqueue",
             str(path),
             "--batch",
-            "night",
+            "batch",
         ]
         both = [
             subprocess.Popen(
-                argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                argv, env=rig.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             for _ in "ab"
         ]
         codes = [one.wait(60) for one in both]
-        batch = BatchId("night")
-        stage.finish(batch)
-        stage.vton("enqueue", str(path), "--batch", "night")
-        stage.finish(batch)
+        batch = BatchId("batch")
+        rig.finish(batch)
+        rig.vton("enqueue", str(path), "--batch", "batch")
+        rig.finish(batch)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=2,
             broken=[f"exit {codes}"] if any(codes) else [],
-            note=f"{stage.simulator.totals()['tasks']} tasks for 150 pairs",
+            note=f"{rig.simulator.totals()['tasks']} tasks for 150 pairs",
         )
 
 
 @scenario("producers", "the producer killed half-way, then repeated")
 def _killed_producer(folder: Path) -> Outcome:
     rows = 1500
-    with Stage(
+    with Rig(
         folder,
         Setup(
             submit=2, collect=2, threads=8, in_flight=60, latency_s=0.1, submit_delay_s=0, per_minute=60000
         ),
-    ) as stage:
-        path = stage.manifest("night", range(rows))
+    ) as rig:
+        path = rig.manifest("batch", range(rows))
         argv = [
             sys.executable,
             "-c",
@@ -179,39 +177,39 @@ def _killed_producer(folder: Path) -> Outcome:
             "enqueue",
             str(path),
             "--batch",
-            "night",
+            "batch",
         ]
         producer = subprocess.Popen(
-            argv, env=stage.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            argv, env=rig.env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        key = stage.ledger.key("batch", "night")
-        stage.until(
-            lambda: int(stage.ledger.client.hget(key, "rows") or 0) >= 500, "a part is admitted", step_s=0.001
+        key = rig.ledger.key("batch", "batch")
+        rig.until(
+            lambda: int(rig.ledger.client.hget(key, "rows") or 0) >= 500, "a part is admitted", step_s=0.001
         )
         producer.kill()
         producer.wait()
-        before = stage.ledger.batch_fields(BatchId("night"))
-        batch = stage.enqueue("night", range(rows))
-        stage.finish(batch, within_s=300)
+        before = rig.ledger.batch_fields(BatchId("batch"))
+        batch = rig.enqueue("batch", range(rows))
+        rig.finish(batch, within_s=300)
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=1,
             broken=["it was over before the kill"] if "sealed" in before else [],
             note=f"{before['rows']} rows at the kill;"
-            f" {stage.simulator.totals()['tasks']} tasks for {rows} pairs",
+            f" {rig.simulator.totals()['tasks']} tasks for {rows} pairs",
         )
 
 
 @scenario("producers", "the next night: all pairs again, one of them changed")
-def _next_night(folder: Path) -> Outcome:
-    with Stage(folder, Setup(in_flight=20, latency_s=0.2)) as stage:
-        one = stage.enqueue("monday", range(60))
-        stage.finish(one)
-        two = stage.enqueue("tuesday", range(1, 61))
-        stage.finish(two)
-        tasks = stage.simulator.totals()["tasks"]
+def _next_batch(folder: Path) -> Outcome:
+    with Rig(folder, Setup(in_flight=20, latency_s=0.2)) as rig:
+        one = rig.enqueue("monday", range(60))
+        rig.finish(one)
+        two = rig.enqueue("tuesday", range(1, 61))
+        rig.finish(two)
+        tasks = rig.simulator.totals()["tasks"]
         return Outcome(
-            verdict=judge(stage, one, two),
+            verdict=judge(rig, one, two),
             faults=1,
             broken=[] if tasks == 61 else [f"{tasks} tasks for 61 pairs"],
             note="61 tasks for 120 rows of 61 pairs",
@@ -220,21 +218,21 @@ def _next_night(folder: Path) -> Outcome:
 
 @scenario("producers", "two batches share pairs, one of them is cancelled")
 def _shared(folder: Path) -> Outcome:
-    with Stage(folder, Setup(in_flight=5)) as stage:
-        one, two = stage.enqueue("one", range(240)), stage.enqueue("two", range(120, 360))
-        stage.until(lambda: stage.arrived(15), "submits have begun", step_s=0.01)
-        control.pause(stage.ledger, "somebody cancels")
-        stage.vton("cancel", "one")
-        stage.vton("resume")
-        stage.finish(one, two)
-        verdict = judge(stage, one, two)
-        other = stage.status(two).counts
+    with Rig(folder, Setup(in_flight=5)) as rig:
+        one, two = rig.enqueue("one", range(240)), rig.enqueue("two", range(120, 360))
+        rig.until(lambda: rig.arrived(15), "submits have begun", step_s=0.01)
+        control.pause(rig.ledger, "somebody cancels")
+        rig.vton("cancel", "one")
+        rig.vton("resume")
+        rig.finish(one, two)
+        verdict = judge(rig, one, two)
+        other = rig.status(two).counts
         broken = [] if other == {"succeeded": 240} else [f"the other batch has {dict(other)}"]
-        if not stage.status(one).counts.get("cancelled"):
+        if not rig.status(one).counts.get("cancelled"):
             broken.append("the cancel came too late to matter")
         return Outcome(
             verdict=verdict,
             faults=1,
             broken=broken,
-            note=f"cancelled: {dict(stage.status(one).counts)}; the other: {dict(other)}",
+            note=f"cancelled: {dict(rig.status(one).counts)}; the other: {dict(other)}",
         )

@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 
 from jobs.records import BatchId
-from tests.faults.nights import unknowable
+from tests.faults.batch_runs import unknowable
 from tests.faults.outcome import Outcome
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 #: Growth from the first third to the last that is still called none, per process kind: allocators and caches settle.
@@ -87,7 +87,7 @@ class Growth:
 class Soak:
     """One soak."""
 
-    stage: Stage
+    rig: Rig
     dice: random.Random
     faults: int = 0
     #: POSTs that were under way whenever something was killed.
@@ -98,15 +98,17 @@ class Soak:
 
     def fault(self) -> None:
         """One fault of the list, at random."""
-        stage, dice = self.stage, self.dice
+        rig, dice = self.rig, self.dice
         kind = dice.choice(("kill", "kill", "term", "stop", "reset", "lose", "delay", "redis"))
-        victims = [worker for worker in stage.crew.workers if worker.ready and not worker.name.endswith("-1")]
+        victims = [
+            worker for worker in rig.processes.workers if worker.ready and not worker.name.endswith("-1")
+        ]
         if kind in {"kill", "term", "stop"} and not victims:
             return
         self.faults += 1
         match kind:
             case "kill":
-                self.accounted += len(stage.submitting())
+                self.accounted += len(rig.submitting())
                 dice.choice(victims).kill()
             case "term":
                 dice.choice(victims).signal(signal.SIGTERM, group=False)
@@ -115,35 +117,33 @@ class Soak:
                 victim.signal(signal.SIGSTOP)
                 pause(dice.uniform(0.5, 3))
                 victim.signal(signal.SIGCONT)
-                self.accounted += len(stage.submitting())
+                self.accounted += len(rig.submitting())
             case "reset":
-                stage.redis_proxy.reset_all()
+                rig.redis_proxy.reset_all()
             case "lose":
-                stage.redis_proxy.lose_every = 25
+                rig.redis_proxy.lose_every = 25
                 pause(3)
-                stage.redis_proxy.lose_every = 0
+                rig.redis_proxy.lose_every = 0
             case "delay":
-                stage.redis_proxy.delay_s = 0.1
+                rig.redis_proxy.delay_s = 0.1
                 pause(4)
-                stage.redis_proxy.delay_s = 0
+                rig.redis_proxy.delay_s = 0
             case _:
-                self.accounted += len(stage.submitting())
-                stage.redis.kill()
+                self.accounted += len(rig.submitting())
+                rig.redis.kill()
                 pause(dice.uniform(0.2, 4))
-                stage.redis.start()
+                rig.redis.start()
 
     def feed(self) -> None:
         """Keeps enough work waiting."""
-        if self.stage.ledger.queued_total() < 60:
+        if self.rig.ledger.queued_total() < 60:
             number = len(self.batches)
-            self.batches.append(
-                self.stage.enqueue(f"batch-{number}", range(200 * number, 200 * number + 220))
-            )
+            self.batches.append(self.rig.enqueue(f"batch-{number}", range(200 * number, 200 * number + 220)))
 
     def measure(self) -> None:
         """Notes the size of the workers that are never killed."""
         for kind in KINDS:
-            processes = self.stage.crew.of(kind)[0].processes()
+            processes = self.rig.processes.of(kind)[0].processes()
             with suppress(psutil.NoSuchProcess):
                 self.sizes[kind].append(
                     Size(
@@ -172,25 +172,25 @@ def soak(folder: Path, minutes: float, *, seed: int) -> Outcome:
         latency_s=0.5,
         redis_proxy=True,
     )
-    with Stage(folder, setup) as stage:
-        stage.simulator.set_faults([dict(rule) for rule in _VENDOR])
-        run = Soak(stage, random.Random(seed))
+    with Rig(folder, setup) as rig:
+        rig.simulator.set_faults([dict(rule) for rule in _VENDOR])
+        run = Soak(rig, random.Random(seed))
         began = time.monotonic()
         while time.monotonic() - began < minutes * 60:
             run.feed()
             run.fault()
             run.measure()
-            _breathe(stage, run.dice.uniform(0.5, 3))
-        stage.finish(*run.batches, within_s=600)
-        redis_mb = int(stage.ledger.client.info("memory")["used_memory"]) / 1e6
-        verdict = judge(stage, *run.batches, unknown_at_most=run.accounted + unknowable(stage))
+            _breathe(rig, run.dice.uniform(0.5, 3))
+        rig.finish(*run.batches, within_s=600)
+        redis_mb = int(rig.ledger.client.info("memory")["used_memory"]) / 1e6
+        verdict = judge(rig, *run.batches, unknown_at_most=run.accounted + unknowable(rig))
         growth, disk_mb = run.growth(), _disk_mb(folder)
         broken = [line for one in growth for line in one.beyond()]
         # One that was started again has another's size.
         broken += [
-            f"{stage.crew.of(kind)[0].name} ended by itself"
+            f"{rig.processes.of(kind)[0].name} ended by itself"
             for kind in KINDS
-            if stage.crew.of(kind)[0].starts > 1
+            if rig.processes.of(kind)[0].starts > 1
         ]
         if redis_mb > REDIS_MB + verdict.jobs * REDIS_KB_A_JOB / 1000:
             broken.append(f"Redis holds {redis_mb:.0f} MB for {verdict.jobs} jobs")
@@ -198,19 +198,19 @@ def soak(folder: Path, minutes: float, *, seed: int) -> Outcome:
             broken.append(f"{disk_mb:.0f} MB of files, allowed {DISK_MB_ALLOWED:g}")
         return Outcome(
             verdict=verdict,
-            faults=run.faults + sum(stage.simulator.totals()["faults"].values()),
+            faults=run.faults + sum(rig.simulator.totals()["faults"].values()),
             broken=broken,
             note=f"{minutes:g} min, seed {seed}, {run.faults} of our faults, the rest the vendor's; from the first third"
             f" to the last: {'; '.join(map(str, growth))} (allowed: {MB_ALLOWED:g} MB, {DESCRIPTORS_ALLOWED}"
             f" descriptors); Redis {redis_mb:.1f} MB in the end; {disk_mb:.0f} MB of files;"
-            f" {run.accounted + unknowable(stage)} unknown could be accounted for",
+            f" {run.accounted + unknowable(rig)} unknown could be accounted for",
         )
 
 
-def _breathe(stage: Stage, seconds: float) -> None:
+def _breathe(rig: Rig, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        stage.crew.poll()
+        rig.processes.poll()
         pause(0.05)
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.records import BatchId, JobState
-from tests.faults.crew import Worker
 from tests.faults.kills import hurry_on
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
+from tests.faults.processes import Worker
 from tests.faults.proxy import Proxy
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 #: From a victim's stop until all it had sent has come to the proxy, s.
@@ -22,8 +22,8 @@ SETTLED_S = 0.02
 class Storm:
     """Kills workers at random and counts, each time in two readings, what of the victim was under way just then."""
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._stage = stage
+    def __init__(self, rig: Rig, seed: int) -> None:
+        self._rig = rig
         self._dice = random.Random(seed)
         self._next = 0.0
         self.kills = 0
@@ -38,14 +38,14 @@ class Storm:
         It is stopped first, for as long as ledger and wire are read: what it runs no further is dated from there.
         """
         now = time.monotonic()
-        able = [worker for worker in self._stage.crew.workers if worker.ready]
+        able = [worker for worker in self._rig.processes.workers if worker.ready]
         if now < self._next or not able:
             return
         self._next = now + self._dice.uniform(0.1, 0.3)
         victim = self._dice.choice(able)
-        submitters = self._stage.crew.of("submit")
+        submitters = self._rig.processes.of("submit")
         if victim in submitters:
-            self._read(victim, self._stage.wires[submitters.index(victim)])
+            self._read(victim, self._rig.wires[submitters.index(victim)])
         else:
             victim.kill()
         self.kills += 1
@@ -59,14 +59,14 @@ class Storm:
             self.unanswered |= wire.unanswered()
             self.intents |= {
                 (request_id, claim)
-                for request_id, claim in self._stage.submitting().items()
+                for request_id, claim in self._rig.submitting().items()
                 if self._may_be_of(request_id, wire)
             }
             victim.kill()
 
     def _may_be_of(self, request_id: str, victims: Proxy) -> bool:
         """Whether its POST went through the victim's wire, or through none yet."""
-        wires = [wire for wire in self._stage.wires if request_id in wire.posted]
+        wires = [wire for wire in self._rig.wires if request_id in wire.posted]
         return not wires or victims in wires
 
 
@@ -91,22 +91,22 @@ def kill_storm(
         submit_delay_s=0.05 if hurry else 0.2,
         wires=True,
     )
-    with Stage(folder, setup) as stage:
-        batch = stage.enqueue("night", range(jobs))
-        stage.until(lambda: stage.arrived(3), "submits have begun")
-        storm = Storm(stage, seed=1)
+    with Rig(folder, setup) as rig:
+        batch = rig.enqueue("batch", range(jobs))
+        rig.until(lambda: rig.arrived(3), "submits have begun")
+        storm = Storm(rig, seed=1)
 
         def over() -> bool:
             storm.turn()
-            return storm.kills >= kills or not stage.ledger.queued_total()
+            return storm.kills >= kills or not rig.ledger.queued_total()
 
-        stage.until(over, f"{kills} kills", within_s=900, step_s=0.02)
+        rig.until(over, f"{kills} kills", within_s=900, step_s=0.02)
         ended = time.monotonic()
         if hurry:
-            hurry_on(stage, batch)
-        stage.finish(batch, within_s=600)
-        verdict = judge(stage, batch, unknown_at_most=len(storm.intents))
-        reading = _on_the_wire(stage, batch, storm)
+            hurry_on(rig, batch)
+        rig.finish(batch, within_s=600)
+        verdict = judge(rig, batch, unknown_at_most=len(storm.intents))
+        reading = _on_the_wire(rig, batch, storm)
         return Outcome(
             verdict=verdict,
             faults=storm.kills,
@@ -128,16 +128,16 @@ class Reading:
     broken: list[str]
 
 
-def _on_the_wire(stage: Stage, batch: BatchId, storm: Storm) -> Reading:
+def _on_the_wire(rig: Rig, batch: BatchId, storm: Storm) -> Reading:
     """Every unknown job was under way when somebody died, and every POST that was is unknown: id by id, not by count.
 
     Most were POSTs without an answer. Between the intent and the first byte, and between the last byte of the answer and
-    its record, the wire shows nothing: who died there must have had an open intent, and is told apart in the note.
+    its record, the wire shows nothing: who died there must have had an open intent, and is named apart in the note.
     """
-    states = {rid: job.state for rid, job in stage.jobs(batch).items()}
+    states = {rid: job.state for rid, job in rig.jobs(batch).items()}
     unknown = {rid for rid, state in states.items() if state is JobState.UNKNOWN}
     silent = unknown - storm.unanswered
-    went_up = set().union(*(wire.posted for wire in stage.wires))
+    went_up = set().union(*(wire.posted for wire in rig.wires))
     unsent = silent - went_up
     broken = []
     strangers = silent - {rid for rid, _ in storm.intents}
@@ -146,7 +146,7 @@ def _on_the_wire(stage: Stage, batch: BatchId, storm: Storm) -> Reading:
     moved = [states[rid].value for rid in storm.unanswered - unknown]
     if moved:
         broken.append(f"{len(moved)} POSTs unanswered at a kill are not unknown but {sorted(set(moved))}")
-    bought = unsent & {task["request_id"] for task in stage.simulator.tasks()}
+    bought = unsent & {task["request_id"] for task in rig.simulator.tasks()}
     if bought:
         broken.append(f"{len(bought)} unknown were bought past the wire")
     return Reading(

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from tests.faults.nights import Rules, at, night, one
+from tests.faults.batch_runs import Rules, at, batch_run, one
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import Verdict, judge
 
 #: What the product believes of a Retry-After at most, s.
@@ -30,12 +30,12 @@ def _submits(folder: Path) -> Outcome:
         slow_loris=one(34),
         no_result=one(37),
     )
-    return night(folder, rules, jobs=120)
+    return batch_run(folder, rules, jobs=120)
 
 
 @scenario("submit faults", "the same task id for two jobs")
 def _same_task(folder: Path) -> Outcome:
-    return night(
+    return batch_run(
         folder, at("submit", same_task_id={"ordinals": [8, 30]}), jobs=50, setup=Setup(latency_s=1.5)
     )
 
@@ -43,13 +43,13 @@ def _same_task(folder: Path) -> Outcome:
 @scenario("submit faults", "unknown by a reset before creation, policy resubmit")
 def _resubmitted(folder: Path) -> Outcome:
     setup = Setup(env={"VTON_TASKS__UNKNOWN_POLICY": "resubmit", "VTON_TASKS__UNKNOWN_QUIET_S": "3"})
-    with Stage(folder, setup) as stage:
-        stage.simulator.set_faults(at("submit", reset_before={"ordinals": [5, 12, 19, 26, 33]}))
-        batch = stage.enqueue("night", range(50))
-        stage.until(lambda: stage.status(batch).counts.get("succeeded") == 50, "all are bought", within_s=90)
-        stage.finish(batch)
+    with Rig(folder, setup) as rig:
+        rig.simulator.set_faults(at("submit", reset_before={"ordinals": [5, 12, 19, 26, 33]}))
+        batch = rig.enqueue("batch", range(50))
+        rig.until(lambda: rig.status(batch).counts.get("succeeded") == 50, "all are bought", within_s=90)
+        rig.finish(batch)
         return Outcome(
-            verdict=_but_spent(judge(stage, batch), 50, 5),
+            verdict=_but_spent(judge(rig, batch), 50, 5),
             faults=5,
             note="bought once each, within the quiet period of 3 s",
         )
@@ -64,15 +64,15 @@ def _but_spent(verdict: Verdict, tasks: int, unknown: int) -> Verdict:
 
 @scenario("submit faults", "unknown, then `vton retry --unknown`")
 def _retried(folder: Path) -> Outcome:
-    with Stage(folder, Setup()) as stage:
-        stage.simulator.set_faults(at("submit", reset_before={"ordinals": [5, 12, 19]}))
-        batch = stage.enqueue("night", range(40))
-        stage.finish(batch)
-        unknown = stage.status(batch).counts.get("unknown", 0)
-        stage.vton("retry", "night", "--unknown")
-        stage.until(lambda: not stage.status(batch).counts.get("unknown"), "they wait again")
-        stage.finish(batch)
-        verdict = _but_spent(judge(stage, batch), 40, unknown)
+    with Rig(folder, Setup()) as rig:
+        rig.simulator.set_faults(at("submit", reset_before={"ordinals": [5, 12, 19]}))
+        batch = rig.enqueue("batch", range(40))
+        rig.finish(batch)
+        unknown = rig.status(batch).counts.get("unknown", 0)
+        rig.vton("retry", "batch", "--unknown")
+        rig.until(lambda: not rig.status(batch).counts.get("unknown"), "they wait again")
+        rig.finish(batch)
+        verdict = _but_spent(judge(rig, batch), 40, unknown)
         return Outcome(
             verdict=verdict, faults=3, note=f"{unknown} were unknown; counted as spent twice, bought once"
         )
@@ -84,31 +84,31 @@ def _throttled(folder: Path) -> Outcome:
         {"at": "submit", "do": "429", "retry_after": word, "seconds": 3.0, "when": {"ordinals": [n]}}
         for n, word in ((10, 3.0), (30, "date"), (50, "missing"))
     ]
-    with Stage(folder, Setup(latency_s=0.2)) as stage:
-        stage.simulator.set_faults(rules)
-        batch = stage.enqueue("night", range(80))
-        stage.finish(batch, within_s=200)
-        arrivals = stage.simulator.arrivals()
+    with Rig(folder, Setup(latency_s=0.2)) as rig:
+        rig.simulator.set_faults(rules)
+        batch = rig.enqueue("batch", range(80))
+        rig.finish(batch, within_s=200)
+        arrivals = rig.simulator.arrivals()
         # Those already on their way may still arrive; a date counts whole seconds.
         early = [at for at in arrivals if arrivals[9] + 0.5 < at < arrivals[9] + 2.9]
         early += [at for at in arrivals if arrivals[29] + 0.5 < at < arrivals[29] + 1.9]
         broken = [f"{len(early)} submits came before Retry-After was over"] if early else []
-        stage.simulator.set_faults(
+        rig.simulator.set_faults(
             [{"at": "submit", "do": "429", "retry_after": "absurd", "when": {"ordinals": [1]}}]
         )
-        other = stage.enqueue("later", range(100, 110))
-        stage.until(lambda: stage.arrived(len(arrivals) + 1), "the absurd one has come")
-        stage.until(lambda: stage.ledger.gate_fields().get("closed_why"), "the gate is closed")
+        other = rig.enqueue("later", range(100, 110))
+        rig.until(lambda: rig.arrived(len(arrivals) + 1), "the absurd one has come")
+        rig.until(lambda: rig.ledger.gate_fields().get("closed_why"), "the gate is closed")
         pause(1)
-        closed_s = int(stage.ledger.gate_fields()["closed_until"]) / 1000 - time.time()
+        closed_s = int(rig.ledger.gate_fields()["closed_until"]) / 1000 - time.time()
         if closed_s > LONGEST_S:
             broken.append(f"an absurd Retry-After closes the account for {closed_s:.0f} s")
         since = time.time()
-        stage.vton("resume")
-        going = stage.going_again(since)
-        stage.finish(other)
+        rig.vton("resume")
+        going = rig.going_again(since)
+        rig.finish(other)
         return Outcome(
-            verdict=judge(stage, batch, other),
+            verdict=judge(rig, batch, other),
             faults=4,
             recovery_s=going,
             broken=broken,

@@ -1,4 +1,4 @@
-"""The short form of the fault harness: the most telling faults, each in a few seconds; `make faults` plays all of them."""
+"""The short form of the fault harness: the faults that show most, each in a few seconds; `make faults` plays all of them."""
 
 import contextlib
 import socket

@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from tests.faults.nights import Rules, struck
+from tests.faults.batch_runs import Rules, struck
 from tests.faults.outcome import Outcome, scenario
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import WINDOW_S, judge
 
 #: Share of the account's own limit that must be used after the closing.
@@ -20,7 +20,7 @@ def after_a_429(folder: Path, *, windows: int, per_minute: int) -> Outcome:
     window is a minute whatever the settings: this scenario lasts as many minutes as it measures windows.
     """
     setup = Setup(in_flight=20, per_minute=per_minute, latency_s=0.2)
-    with Stage(folder, setup) as stage:
+    with Rig(folder, setup) as rig:
         rules: Rules = [
             {
                 "at": "submit",
@@ -29,35 +29,35 @@ def after_a_429(folder: Path, *, windows: int, per_minute: int) -> Outcome:
                 "when": {"ordinals": [per_minute // 4]},
             }
         ]
-        stage.simulator.set_faults(rules)
-        batch = stage.enqueue("night", range(per_minute * (windows + 1)))
-        stage.until(partial(_refused, stage), "one submit is refused", within_s=60)
-        refused_at = stage.simulator.arrivals()[-1]
+        rig.simulator.set_faults(rules)
+        batch = rig.enqueue("batch", range(per_minute * (windows + 1)))
+        rig.until(partial(_refused, rig), "one submit is refused", within_s=60)
+        refused_at = rig.simulator.arrivals()[-1]
         closed_until = refused_at + RETRY_AFTER_S - 0.2
-        going = stage.going_again(closed_until)
-        opened = min(at for at in stage.simulator.arrivals() if at > closed_until)
+        going = rig.going_again(closed_until)
+        opened = min(at for at in rig.simulator.arrivals() if at > closed_until)
         end = opened + windows * WINDOW_S
-        stage.until(
-            lambda: stage.simulator.arrivals()[-1] > end,
+        rig.until(
+            lambda: rig.simulator.arrivals()[-1] > end,
             "the windows are over",
             within_s=(windows + 1) * WINDOW_S,
             step_s=1,
         )
-        waiting = stage.ledger.queued_total()
-        arrivals = [at - opened for at in stage.simulator.arrivals() if at >= opened]
+        waiting = rig.ledger.queued_total()
+        arrivals = [at - opened for at in rig.simulator.arrivals() if at >= opened]
         shares = [
             sum(n * WINDOW_S <= at < (n + 1) * WINDOW_S for at in arrivals) / per_minute
             for n in range(windows)
         ]
         share = sum(shares) / windows
-        stage.vton("cancel", "night")
-        stage.finish(batch)
+        rig.vton("cancel", "batch")
+        rig.finish(batch)
         broken = [] if waiting else ["there was not enough work to use the whole rate"]
         if share < SHARE:
             broken.append(f"{share:.1%} of the permitted rate over {windows} windows after a 429")
         return Outcome(
-            verdict=judge(stage, batch),
-            faults=sum(struck(stage).values()),
+            verdict=judge(rig, batch),
+            faults=sum(struck(rig).values()),
             recovery_s=going,
             broken=broken,
             note=f"{share:.1%} of the permitted rate over {windows} min after the closing;"
@@ -65,8 +65,8 @@ def after_a_429(folder: Path, *, windows: int, per_minute: int) -> Outcome:
         )
 
 
-def _refused(stage: Stage) -> bool:
-    return bool(struck(stage).get("submit:429"))
+def _refused(rig: Rig) -> bool:
+    return bool(struck(rig).get("submit:429"))
 
 
 scenario("throttling", "one 429, then the rate of the five minutes after", idle_s=300)(

@@ -6,17 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.crew import Worker
 from tests.faults.outcome import Outcome, SkippedError, scenario
-from tests.faults.stage import ROOT, Setup, Stage
+from tests.faults.processes import Worker
+from tests.faults.rig import ROOT, Rig, Setup
 from tests.faults.verdict import judge
 from tests.faults.versions import left_in_queues
 
 #: The commit of 0.1.0: it knows no `clock` in the ledger, no predicted times, no drawer for other versions' messages.
 FIRST_RELEASE = "667a42e"
-#: Of the night's pairs, when the new processes come and when the old ones go.
+#: Of the batch's pairs, when the new processes come and when the old ones go.
 BOTH_FROM, NEW_ALONE_FROM = 60, 260
-#: Queue → the event that tells of its work.
+#: Queue → the event that shows its work.
 DONE = {"submit": "submit.accepted", "collect": "image.saved"}
 
 
@@ -49,28 +49,28 @@ def older_tree(folder: Path) -> Path:
     return tree
 
 
-def _add(stage: Stage, queue: str, tree: Path) -> Worker:
-    return stage.crew.add(queue, threads=4, env={"PYTHONPATH": str(tree)})
+def _add(rig: Rig, queue: str, tree: Path) -> Worker:
+    return rig.processes.add(queue, threads=4, env={"PYTHONPATH": str(tree)})
 
 
 @scenario("versions", "0.1.0 at work, this version beside it, then alone")
 def _upgraded(folder: Path) -> Outcome:
-    """The night begins under the old version; both share it; the old one is ended in the middle, by SIGTERM."""
+    """The batch begins under the old version; both share it; the old one is ended in the middle, by SIGTERM."""
     tree = older_tree(folder)
-    with Stage(folder, Setup(submit=0, collect=0, in_flight=10)) as stage:
-        old = [_add(stage, queue, tree) for queue in DONE]
-        stage.crew.start()
-        stage.until(stage.ready, "the old workers are ready")
-        first = stage.enqueue("first", range(300), tree=tree)
-        stage.until(lambda: stage.arrived(BOTH_FROM), "the old version submits")
-        new = [_add(stage, queue, ROOT) for queue in DONE]
-        stage.crew.start()
+    with Rig(folder, Setup(submit=0, collect=0, in_flight=10)) as rig:
+        old = [_add(rig, queue, tree) for queue in DONE]
+        rig.processes.start()
+        rig.until(rig.ready, "the old workers are ready")
+        first = rig.enqueue("first", range(300), tree=tree)
+        rig.until(lambda: rig.arrived(BOTH_FROM), "the old version submits")
+        new = [_add(rig, queue, ROOT) for queue in DONE]
+        rig.processes.start()
         # Each producer meets pairs of the other's batch.
-        second = stage.enqueue("second", range(200, 400))
-        third = stage.enqueue("third", range(350, 450), tree=tree)
-        stage.until(lambda: stage.arrived(NEW_ALONE_FROM), "both submit")
+        second = rig.enqueue("second", range(200, 400))
+        third = rig.enqueue("third", range(350, 450), tree=tree)
+        rig.until(lambda: rig.arrived(NEW_ALONE_FROM), "both submit")
         shared = {
-            worker.name: stage.logged(event, worker)
+            worker.name: rig.logged(event, worker)
             for workers in (old, new)
             for event, worker in zip(DONE.values(), workers, strict=True)
         }
@@ -78,15 +78,15 @@ def _upgraded(folder: Path) -> Outcome:
             worker.restarted = False
             worker.signal(signal.SIGTERM, group=False)
         codes = [worker.wait() for worker in old]
-        took = stage.finish(first, second, third)
-        stage.crew.stop()
-        left = left_in_queues(stage)
+        took = rig.finish(first, second, third)
+        rig.processes.stop()
+        left = left_in_queues(rig)
         broken = [f"left in the queues: {left}"] if left else []
         broken += [f"{name} did nothing while both were there" for name, done in shared.items() if not done]
         broken += [f"an old worker ended with {code}" for code in codes if code]
-        broken += [f"{stage.logged('actor.failed')} errors logged"] if stage.logged("actor.failed") else []
+        broken += [f"{rig.logged('actor.failed')} errors logged"] if rig.logged("actor.failed") else []
         return Outcome(
-            verdict=judge(stage, first, second, third),
+            verdict=judge(rig, first, second, third),
             faults=2,
             broken=broken,
             note=f"while both were there: {', '.join(f'{name} {done}' for name, done in shared.items())};"

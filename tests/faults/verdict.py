@@ -45,17 +45,17 @@ class Verdict:
 
 
 def judge(
-    stage: Scene,
+    rig: Scene,
     *batches: BatchId,
     unknown_at_most: int = 0,
     may_fail: bool = False,
     budget: int = 0,
     by_person: Collection[str] = (),
 ) -> Verdict:
-    """Judges a stage whose batches have ended.
+    """Judges a rig whose batches have ended.
 
     Args:
-        stage: still open; its workers are ended.
+        rig: still open; its workers are ended.
         batches: all that were enqueued.
         unknown_at_most: jobs that may stand at `unknown`.
         may_fail: the faults end jobs whose picture was paid for (a task the vendor never ends, a lost picture).
@@ -64,40 +64,40 @@ def judge(
     """
     # A cancelled batch's line is emptied by whoever asks for a permit next.
     for _ in range(100):
-        if not any(n for kind, n in stage.standing().items() if kind != "leases"):
+        if not any(n for kind, n in rig.standing().items() if kind != "leases"):
             break
         pause(0.1)
     # Ended in order, nobody writes a file any more, and what a worker says last is judged too.
-    stage.crew.stop()
+    rig.processes.stop()
     verdict = Verdict()
     jobs: dict[str, Job] = {}
     for batch in batches:
-        found = stage.jobs(batch)
+        found = rig.jobs(batch)
         jobs |= found
-        _nothing_lost(stage, batch, found, verdict)
+        _nothing_lost(rig, batch, found, verdict)
     verdict.jobs = len(jobs)
     verdict.states = Counter(job.state.value for job in jobs.values())
     verdict.unknown = verdict.states["unknown"]
     if verdict.unknown > unknown_at_most:
         verdict.broken.append(f"unknown: {verdict.unknown}, at most {unknown_at_most} are accounted for")
-    totals, tasks = stage.simulator.totals(), stage.simulator.tasks()
+    totals, tasks = rig.simulator.totals(), rig.simulator.tasks()
     totals["bought_twice"] = [one for one in totals["bought_twice"] if one not in by_person]
     _bought_once(jobs, totals, tasks, verdict, may_fail=may_fail)
-    if isinstance(stage.simulator, Double):
-        _not_forgotten(stage.simulator, known_tasks(stage, jobs), jobs, verdict, by_person)
-    _within_limits(stage, totals, verdict)
-    _pictures(stage, jobs, verdict)
-    _nothing_left(stage, verdict)
-    _no_canary(stage, verdict)
-    _within_budget(stage, batches, jobs, verdict, tasks=tasks, totals=totals, budget=budget)
+    if isinstance(rig.simulator, Double):
+        _not_forgotten(rig.simulator, known_tasks(rig, jobs), jobs, verdict, by_person)
+    _within_limits(rig, totals, verdict)
+    _pictures(rig, jobs, verdict)
+    _nothing_left(rig, verdict)
+    _no_canary(rig, verdict)
+    _within_budget(rig, batches, jobs, verdict, tasks=tasks, totals=totals, budget=budget)
     return verdict
 
 
-def _nothing_lost(stage: Scene, batch: BatchId, jobs: dict[str, Job], verdict: Verdict) -> None:
+def _nothing_lost(rig: Scene, batch: BatchId, jobs: dict[str, Job], verdict: Verdict) -> None:
     """I1: every row has ended, says so once in the file, and the counters agree."""
-    status = stage.status(batch)
+    status = rig.status(batch)
     verdict.rows += status.rows
-    lines = result_lines(stage.folder / "out" / batch / "results.jsonl")
+    lines = result_lines(rig.folder / "out" / batch / "results.jsonl")
     last = {line["row"]: line for line in lines}
     missing = set(range(1, status.rows + 1)) - last.keys()
     open_jobs = [job.request_id for job in jobs.values() if job.state not in ENDED_STATES]
@@ -106,16 +106,16 @@ def _nothing_lost(stage: Scene, batch: BatchId, jobs: dict[str, Job], verdict: V
         verdict.broken.append(
             f"I1: {batch}: {len(missing)} rows without a line, {len(open_jobs)} jobs without an end"
         )
-    left = stage.ledger.left_rows(batch)
+    left = rig.ledger.left_rows(batch)
     for row, line in last.items():
         job = jobs.get(line["request_id"] or "")
         if job is not None and row not in left and line["status"] != job.state.value:
             verdict.broken.append(
-                f"I1: {batch}: row {row} is told {line['status']}, the ledger says {job.state.value}"
+                f"I1: {batch}: row {row} is reported {line['status']}, the ledger says {job.state.value}"
             )
-    told = Counter((line["row"], line["status"], line["task_id"]) for line in lines)
-    if told and max(told.values()) > 1:
-        verdict.broken.append(f"I1: {batch}: {sum(n > 1 for n in told.values())} rows are told twice")
+    reported = Counter((line["row"], line["status"], line["task_id"]) for line in lines)
+    if reported and max(reported.values()) > 1:
+        verdict.broken.append(f"I1: {batch}: {sum(n > 1 for n in reported.values())} rows are reported twice")
     if sum(status.counts.values()) != status.rows or status.open:
         verdict.broken.append(
             f"I1: {batch}: counters {dict(status.counts)} do not add up to {status.rows} rows"
@@ -159,42 +159,42 @@ def _bought_once(
         verdict.broken.append(f"I4: {len(unpaid)} jobs succeeded without a task that was paid for")
 
 
-def known_tasks(stage: Scene, jobs: dict[str, Job]) -> set[str]:
+def known_tasks(rig: Scene, jobs: dict[str, Job]) -> set[str]:
     """Every task id that the ledger has."""
     past = {task_id for job in jobs.values() for task_id in (*job.past_task_ids, job.task_id) if task_id}
-    return past | set(stage.ledger.client.hkeys(stage.ledger.key("tasks")))
+    return past | set(rig.ledger.client.hkeys(rig.ledger.key("tasks")))
 
 
 def _not_forgotten(
     double: Double, known: set[str], jobs: dict[str, Job], verdict: Verdict, by_person: Collection[str]
 ) -> None:
     """Every task made for us is known by its id, or its job is listed as unknown with the time of its POST."""
-    told = double.told()
+    reported = double.named()
     gone = []
     for task in double.tasks():
         task_id, job = task["task_id"], jobs.get(task["request_id"])
         listed = job is not None and job.state is JobState.UNKNOWN and job.posted_ms is not None
-        decided = task_id not in told and task["request_id"] in by_person
+        decided = task_id not in reported and task["request_id"] in by_person
         if task_id not in known and not listed and not decided:
             gone.append(task_id)
     verdict.forgotten = len(gone)
     if gone:
         verdict.broken.append(
-            f"I1: {len(gone)} tasks are forgotten, {len(told.intersection(gone))} of them were told to us"
+            f"I1: {len(gone)} tasks are forgotten, {len(reported.intersection(gone))} of them were reported to us"
         )
 
 
-def _within_limits(stage: Scene, totals: dict[str, Any], verdict: Verdict) -> None:
+def _within_limits(rig: Scene, totals: dict[str, Any], verdict: Verdict) -> None:
     """I3, counted here again: the simulator's own count is not believed alone."""
-    arrivals = sorted(stage.simulator.arrivals())
+    arrivals = sorted(rig.simulator.arrivals())
     first = 0
     for last, at in enumerate(arrivals):
         while arrivals[first] <= at - WINDOW_S:
             first += 1
-        verdict.over_windows += last - first + 1 > stage.setup.per_minute
+        verdict.over_windows += last - first + 1 > rig.setup.per_minute
     if verdict.over_windows or totals["over_limit_windows"]:
         verdict.broken.append(f"I3: {verdict.over_windows} windows over the limit")
-    if totals["max_in_flight_seen"] > stage.setup.in_flight:
+    if totals["max_in_flight_seen"] > rig.setup.in_flight:
         verdict.broken.append(f"I3: {totals['max_in_flight_seen']} tasks under way at once")
     verdict.refused = sum(totals["refused"].get(kind, 0) for kind in ("parallel", "rate"))
     if verdict.refused and not verdict.unknown:
@@ -203,9 +203,9 @@ def _within_limits(stage: Scene, totals: dict[str, Any], verdict: Verdict) -> No
         )
 
 
-def _pictures(stage: Scene, jobs: dict[str, Job], verdict: Verdict) -> None:
+def _pictures(rig: Scene, jobs: dict[str, Job], verdict: Verdict) -> None:
     """I4: each succeeded job has whole pictures of the recorded hash, and the store has no others."""
-    store = stage.data / "pictures"
+    store = rig.data / "pictures"
     named = set()
     for job in jobs.values():
         if job.state is not JobState.SUCCEEDED:
@@ -220,13 +220,13 @@ def _pictures(stage: Scene, jobs: dict[str, Job], verdict: Verdict) -> None:
                 continue
             with Image.open(path) as image:
                 image.load()
-    if isinstance(stage.simulator, Double):
-        _own_pictures(stage.simulator, jobs, verdict)
+    if isinstance(rig.simulator, Double):
+        _own_pictures(rig.simulator, jobs, verdict)
     kept = {path.name for path in store.glob("??/*") if path.is_file()}
     strangers = kept - named
     if strangers and not verdict.states["failed"]:
         verdict.broken.append(f"I4: {len(strangers)} pictures of no record")
-    for batch in (stage.folder / "out").glob("*"):
+    for batch in (rig.folder / "out").glob("*"):
         if (batch / "results.jsonl").is_file():
             for line in result_lines(batch / "results.jsonl"):
                 for image in line["images"]:
@@ -252,35 +252,35 @@ def _own_pictures(double: Double, jobs: dict[str, Job], verdict: Verdict) -> Non
         verdict.broken.append(f"I4: {len(others)} jobs have another job's picture")
 
 
-def _nothing_left(stage: Scene, verdict: Verdict) -> None:
+def _nothing_left(rig: Scene, verdict: Verdict) -> None:
     """No slot, hold or line stays behind, and no temporary file that the next start would not sweep."""
-    standing = {name: n for name, n in stage.standing().items() if n}
+    standing = {name: n for name, n in rig.standing().items() if n}
     # A job that may have been bought keeps its slot for as long as its task may take.
     if standing.get("leases", 0) <= verdict.unknown:
         standing.pop("leases", None)
     if standing:
         verdict.broken.append(f"I1: left behind in the ledger: {standing}")
-    temporary = [*stage.data.rglob(".tmp/*"), *(stage.folder / "out").rglob("*.tmp*")]
-    killed = sum(worker.starts - 1 for worker in stage.crew.of("collect"))
+    temporary = [*rig.data.rglob(".tmp/*"), *(rig.folder / "out").rglob("*.tmp*")]
+    killed = sum(worker.starts - 1 for worker in rig.processes.of("collect"))
     # One death may interrupt as many downloads as a process has under way; the next day's start sweeps them.
     if len(temporary) > killed * DOWNLOADS:
         verdict.broken.append(f"I4: {len(temporary)} temporary files after {killed} deaths")
 
 
-def _no_canary(stage: Scene, verdict: Verdict) -> None:
-    """I5: in no log, no file, and in nothing that Redis was ever told to write."""
-    canary = re.compile("|".join(map(re.escape, stage.canaries.values())).encode())
-    for path in stage.folder.rglob("*"):
+def _no_canary(rig: Scene, verdict: Verdict) -> None:
+    """I5: in no log, no file, and in nothing that Redis was ever asked to write."""
+    canary = re.compile("|".join(map(re.escape, rig.canaries.values())).encode())
+    for path in rig.folder.rglob("*"):
         if (
             path.is_file()
-            and not path.is_relative_to(stage.folder / "vendor")
+            and not path.is_relative_to(rig.folder / "vendor")
             and canary.search(path.read_bytes())
         ):
-            verdict.broken.append(f"I5: a secret stands in {path.relative_to(stage.folder)}")
+            verdict.broken.append(f"I5: a secret stands in {path.relative_to(rig.folder)}")
 
 
 def _within_budget(
-    stage: Scene,
+    rig: Scene,
     batches: tuple[BatchId, ...],
     jobs: dict[str, Job],
     verdict: Verdict,
@@ -290,7 +290,7 @@ def _within_budget(
     budget: int,
 ) -> None:
     """I6: what is counted as spent is what was ordered, and `unknown` counts as ordered."""
-    spent = sum(int(stage.ledger.batch_fields(batch).get("spent", 0)) for batch in batches)
+    spent = sum(int(rig.ledger.batch_fields(batch).get("spent", 0)) for batch in batches)
     ordered = Counter(task["request_id"] for task in tasks)
     # Of an unknown job every task but the last had failed: what is missing is its last POST's.
     never = sum(
@@ -305,15 +305,15 @@ def _within_budget(
         verdict.broken.append(f"I6: {totals['charges']} pictures ordered with a budget of {budget}")
 
 
-def counted(stage: Scene) -> Verdict:
+def counted(rig: Scene) -> Verdict:
     """What the double's books say of batches that are not over: bought twice, forgotten, unknown. No more is judged."""
-    assert isinstance(stage.simulator, Double)
-    tasks = stage.simulator.tasks()
-    jobs = stage.ledger.jobs(task["request_id"] for task in tasks)
-    verdict = Verdict(jobs=len(jobs), rows=len(jobs), bought_twice=len(stage.simulator.bought_twice()))
+    assert isinstance(rig.simulator, Double)
+    tasks = rig.simulator.tasks()
+    jobs = rig.ledger.jobs(task["request_id"] for task in tasks)
+    verdict = Verdict(jobs=len(jobs), rows=len(jobs), bought_twice=len(rig.simulator.bought_twice()))
     verdict.states = Counter(job.state.value for job in jobs.values())
     verdict.unknown = verdict.states["unknown"]
     if verdict.bought_twice:
         verdict.broken.append(f"I2: {verdict.bought_twice} pairs bought twice")
-    _not_forgotten(stage.simulator, known_tasks(stage, jobs), jobs, verdict, ())
+    _not_forgotten(rig.simulator, known_tasks(rig, jobs), jobs, verdict, ())
     return verdict

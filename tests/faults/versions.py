@@ -15,7 +15,7 @@ from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId, Job, JobState, RequestId
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.stage import PREFIX, Setup, Stage
+from tests.faults.rig import PREFIX, Rig, Setup
 from tests.faults.verdict import judge
 
 #: What no version of ours has ever written into a job, a batch or the gate.
@@ -61,10 +61,10 @@ def strange_messages(request_id: str, batch_id: str) -> Iterator[tuple[str, str,
     yield message(COLLECT, EXPORT, ["no-such-batch"])
 
 
-def send(stage: Stage, messages: Iterator[tuple[str, str, Mapping[str, Any]]]) -> int:
+def send(rig: Rig, messages: Iterator[tuple[str, str, Mapping[str, Any]]]) -> int:
     """Puts messages into the queues as they are; returns how many."""
     sent = 0
-    with stage.redis.client(0) as client:
+    with rig.redis.client(0) as client:
         for queue, ident, message in messages:
             client.hset(f"{PREFIX}:{queue}.msgs", ident, json.dumps(message))
             client.rpush(f"{PREFIX}:{queue}", ident)
@@ -72,9 +72,9 @@ def send(stage: Stage, messages: Iterator[tuple[str, str, Mapping[str, Any]]]) -
     return sent
 
 
-def left_in_queues(stage: Stage) -> dict[str, int]:
+def left_in_queues(rig: Rig) -> dict[str, int]:
     """Dead letters and messages that nobody has finished, by key."""
-    with stage.redis.client(0) as client:
+    with rig.redis.client(0) as client:
         dead = {key: client.zcard(key) for key in client.scan_iter(f"{PREFIX}:*.XQ")}
         kept = {
             f"{PREFIX}:{queue}.msgs": client.hlen(f"{PREFIX}:{queue}.msgs") for queue in (SUBMIT, COLLECT)
@@ -84,61 +84,61 @@ def left_in_queues(stage: Stage) -> dict[str, int]:
 
 @scenario("versions", "messages of another version: strange options, arguments and actors")
 def _messages(folder: Path) -> Outcome:
-    with Stage(folder, Setup(in_flight=10)) as stage:
-        batch = stage.enqueue("night", range(200))
-        first = next(iter(stage.jobs(batch)))
+    with Rig(folder, Setup(in_flight=10)) as rig:
+        batch = rig.enqueue("batch", range(200))
+        first = next(iter(rig.jobs(batch)))
         sent = 0
         for _ in range(ROUNDS):
-            sent += send(stage, strange_messages(first, batch))
+            sent += send(rig, strange_messages(first, batch))
             pause(1)
-            stage.crew.poll()
-        took = stage.finish(batch)
-        stage.until(lambda: not _waiting(stage), "the queues are empty", within_s=30)
-        stage.crew.stop()
-        left = left_in_queues(stage)
-        starts = {worker.name: worker.starts for worker in stage.crew.workers if worker.starts > 1}
+            rig.processes.poll()
+        took = rig.finish(batch)
+        rig.until(lambda: not _waiting(rig), "the queues are empty", within_s=30)
+        rig.processes.stop()
+        left = left_in_queues(rig)
+        starts = {worker.name: worker.starts for worker in rig.processes.workers if worker.starts > 1}
         broken = [f"left in the queues: {left}"] if left else []
         broken += [f"processes ended by a message: {starts}"] if starts else []
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=sent,
             broken=broken,
             note=f"{sent} strange messages among 200 jobs; {took:.0f} s after the last of them",
         )
 
 
-def _waiting(stage: Stage) -> int:
-    with stage.redis.client(0) as client:
+def _waiting(rig: Rig) -> int:
+    with rig.redis.client(0) as client:
         return sum(client.llen(f"{PREFIX}:{queue}") for queue in (SUBMIT, COLLECT))
 
 
 @scenario("versions", "a ledger of another version: fields it does not know, fields it lacks")
 def _ledger(folder: Path) -> Outcome:
     """Waiting, submitted and ended jobs, the gate and the batch are changed under the workers' hands, five times."""
-    with Stage(folder, Setup(in_flight=10, latency_s=1.0)) as stage:
-        batch = stage.enqueue("night", range(100))
+    with Rig(folder, Setup(in_flight=10, latency_s=1.0)) as rig:
+        batch = rig.enqueue("batch", range(100))
         changed = 0
         for round_ in range(5):
-            stage.until(partial(stage.arrived, 15 * round_ + 10), "submits go on", step_s=0.01)
-            changed += _as_of_another_version(stage, batch)
-        took = stage.finish(batch)
-        polled = [job for job in stage.jobs(batch).values() if job.state is not JobState.SUCCEEDED]
-        starts = {worker.name: worker.starts for worker in stage.crew.workers if worker.starts > 1}
+            rig.until(partial(rig.arrived, 15 * round_ + 10), "submits go on", step_s=0.01)
+            changed += _as_of_another_version(rig, batch)
+        took = rig.finish(batch)
+        polled = [job for job in rig.jobs(batch).values() if job.state is not JobState.SUCCEEDED]
+        starts = {worker.name: worker.starts for worker in rig.processes.workers if worker.starts > 1}
         broken = [f"processes ended: {starts}"] if starts else []
         broken += [f"{len(polled)} jobs did not succeed"] if polled else []
-        broken += [f"{stage.logged('actor.failed')} errors logged"] if stage.logged("actor.failed") else []
+        broken += [f"{rig.logged('actor.failed')} errors logged"] if rig.logged("actor.failed") else []
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=changed,
             broken=broken,
             note=f"{changed} hashes changed in five rounds; {took:.0f} s after the last",
         )
 
 
-def _as_of_another_version(stage: Stage, batch: BatchId) -> int:
+def _as_of_another_version(rig: Rig, batch: BatchId) -> int:
     """Strange fields into every hash, and out of every other job what an older version lacks."""
-    client, key = stage.ledger.client, stage.ledger.key
-    ids = list(stage.jobs(batch))
+    client, key = rig.ledger.client, rig.ledger.key
+    ids = list(rig.jobs(batch))
     pipeline = client.pipeline(transaction=True)
     for number, request_id in enumerate(ids):
         pipeline.hset(key("job", request_id), mapping=STRANGE)
@@ -170,13 +170,13 @@ def _unreadable(folder: Path) -> Outcome:
     Those under way wait until they are fixed and then end well; nothing was bought of those that waited in line, so they
     may end at once, with that reason.
     """
-    with Stage(folder, Setup(in_flight=20, latency_s=1.5)) as stage:
-        batch = stage.enqueue("night", range(80))
-        stage.until(lambda: stage.arrived(30), "submits have begun", step_s=0.01)
-        control.pause(stage.ledger, "hashes are spoilt")
+    with Rig(folder, Setup(in_flight=20, latency_s=1.5)) as rig:
+        batch = rig.enqueue("batch", range(80))
+        rig.until(lambda: rig.arrived(30), "submits have begun", step_s=0.01)
+        control.pause(rig.ledger, "hashes are spoilt")
         pause(0.3)
         by_state = {
-            state: [rid for rid, job in stage.jobs(batch).items() if job.state is state]
+            state: [rid for rid, job in rig.jobs(batch).items() if job.state is state]
             for state in (JobState.QUEUED, JobState.SUBMITTED)
         }
         # A waiting job whose state cannot be read is no longer in any line: that is judged of those under way only.
@@ -185,35 +185,35 @@ def _unreadable(folder: Path) -> Outcome:
             **dict(zip(by_state[JobState.SUBMITTED], SPOILT, strict=False)),
             **dict(zip(by_state[JobState.QUEUED], waiting, strict=False)),
         }
-        kept = {rid: _spoil(stage, rid, spoil) for rid, spoil in victims.items()}
-        control.resume(stage.ledger)
-        others = stage.status(batch).rows - len(kept)
-        went_on = stage.until(
-            lambda: stage.status(batch).counts.get("succeeded", 0) >= others,
+        kept = {rid: _spoil(rig, rid, spoil) for rid, spoil in victims.items()}
+        control.resume(rig.ledger)
+        others = rig.status(batch).rows - len(kept)
+        went_on = rig.until(
+            lambda: rig.status(batch).counts.get("succeeded", 0) >= others,
             "all other jobs have their picture",
             within_s=90,
         )
-        starts = {worker.name: worker.starts for worker in stage.crew.workers if worker.starts > 1}
+        starts = {worker.name: worker.starts for worker in rig.processes.workers if worker.starts > 1}
         # What somebody attended to when it was spoilt is looked at again when its hold is over.
         # One that was just being recorded was written over, and ended well.
-        stage.until(
-            lambda: all(_named(stage, rid) or _succeeded(stage, rid) for rid in kept),
+        rig.until(
+            lambda: all(_named(rig, rid) or _succeeded(rig, rid) for rid in kept),
             "the log names every one",
             within_s=60,
         )
         for rid, fields in kept.items():
-            _mend(stage, rid, fields)
-        fixed = stage.finish(batch, within_s=120)
+            _put_right(rig, rid, fields)
+        fixed = rig.finish(batch, within_s=120)
         broken = [f"processes ended by a hash: {starts}"] if starts else []
-        ends = Counter(_end(job) for rid, job in stage.jobs(batch).items() if rid in kept)
+        ends = Counter(_end(job) for rid, job in rig.jobs(batch).items() if rid in kept)
         allowed = {"succeeded", f"failed: {UNREADABLE}"}
         broken += [f"spoilt jobs ended as {dict(ends)}"] if set(ends) - allowed else []
-        bought = [job for rid, job in stage.jobs(batch).items() if rid in by_state[JobState.SUBMITTED]]
+        bought = [job for rid, job in rig.jobs(batch).items() if rid in by_state[JobState.SUBMITTED]]
         broken += (
             [] if all(job.state is JobState.SUCCEEDED for job in bought) else ["a bought one is no success"]
         )
         return Outcome(
-            verdict=judge(stage, batch),
+            verdict=judge(rig, batch),
             faults=len(kept),
             recovery_s=fixed,
             broken=broken,
@@ -226,9 +226,9 @@ def _end(job: Job) -> str:
     return f"{job.state}: {job.failure.kind}" if job.failure else str(job.state)
 
 
-def _spoil(stage: Stage, request_id: RequestId, spoil: Mapping[str, str | None]) -> dict[str, str | None]:
+def _spoil(rig: Rig, request_id: RequestId, spoil: Mapping[str, str | None]) -> dict[str, str | None]:
     """Spoils a hash; returns what was there."""
-    client, name = stage.ledger.client, stage.ledger.key("job", request_id)
+    client, name = rig.ledger.client, rig.ledger.key("job", request_id)
     before = {field: client.hget(name, field) for field in spoil}
     for field, value in spoil.items():
         if value is None:
@@ -238,8 +238,8 @@ def _spoil(stage: Stage, request_id: RequestId, spoil: Mapping[str, str | None])
     return before
 
 
-def _mend(stage: Stage, request_id: RequestId, fields: Mapping[str, str | None]) -> None:
-    client, name = stage.ledger.client, stage.ledger.key("job", request_id)
+def _put_right(rig: Rig, request_id: RequestId, fields: Mapping[str, str | None]) -> None:
+    client, name = rig.ledger.client, rig.ledger.key("job", request_id)
     for field, value in fields.items():
         if value is None:
             client.hdel(name, field)
@@ -247,13 +247,13 @@ def _mend(stage: Stage, request_id: RequestId, fields: Mapping[str, str | None])
             client.hset(name, field, value)
 
 
-def _succeeded(stage: Stage, request_id: RequestId) -> bool:
-    return bool(stage.ledger.client.hget(stage.ledger.key("job", request_id), "state") == JobState.SUCCEEDED)
+def _succeeded(rig: Rig, request_id: RequestId) -> bool:
+    return bool(rig.ledger.client.hget(rig.ledger.key("job", request_id), "state") == JobState.SUCCEEDED)
 
 
-def _named(stage: Stage, request_id: RequestId) -> bool:
+def _named(rig: Rig, request_id: RequestId) -> bool:
     """Whether an error or a warning is about the job; that it was put back into the line does not say why."""
-    for log in (stage.folder / "logs").glob("*.log"):
+    for log in (rig.folder / "logs").glob("*.log"):
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
             if (
                 f'"request_id":"{request_id}"' in line

@@ -1,4 +1,4 @@
-"""The worker processes of a stage: started again when they die, killed as a whole when a fault wants it."""
+"""The worker processes of a rig: started again when they die, killed as a whole when a fault wants it."""
 
 import os
 import signal
@@ -93,7 +93,7 @@ class Worker:
         return None
 
 
-class Crew:
+class Processes:
     """All worker processes; `poll` from the main thread keeps them alive."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""A stage: Redis, the simulator, the proxies, the workers and the producer of one scenario, in one folder."""
+"""A rig: Redis, the simulator, the proxies, the workers and the producer of one scenario, in one folder."""
 
 import os
 import secrets
@@ -10,17 +10,17 @@ from typing import Self
 from jobs.ledger import Ledger
 from jobs.records import BatchId
 from tests.double.process import Double
-from tests.faults.crew import Crew
+from tests.faults.processes import Processes
 from tests.faults.proxy import Proxy
 from tests.faults.scene import ROOT, VTON, Scene, Setup, StuckError
 from tests.faults.servers import RedisServer, Simulator, free_port
 
-__all__ = ["ROOT", "VTON", "Setup", "Stage", "StuckError"]
+__all__ = ["ROOT", "VTON", "Rig", "Setup", "StuckError"]
 
 PREFIX = "vton"
 
 
-class Stage(Scene):
+class Rig(Scene):
     """Opens everything; closing it ends every process it has started."""
 
     def __init__(self, folder: Path, setup: Setup) -> None:
@@ -36,7 +36,7 @@ class Stage(Scene):
         self.simulator = self._vendor()
         self.redis_proxy = Proxy(self.redis.port)
         self.wires: list[Proxy] = []
-        self.crew = Crew(folder, {})
+        self.processes = Processes(folder, {})
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,18 +63,18 @@ class Stage(Scene):
         self._stack.callback(client.close)
         self.ledger = Ledger(client, PREFIX)
         self.env = self._settings()
-        self.crew = Crew(self.folder, self.env)
-        self._stack.callback(self.crew.stop)
+        self.processes = Processes(self.folder, self.env)
+        self._stack.callback(self.processes.stop)
         for _ in range(setup.submit):
             own = {}
             if setup.wires:
                 self.wires.append(self._stack.enter_context(Proxy(self.simulator.port)))
                 own = {"VTON_HIDREAM__BASE_URL": f"http://127.0.0.1:{self.wires[-1].port}"}
-            self.crew.add("submit", threads=setup.threads, env=own)
+            self.processes.add("submit", threads=setup.threads, env=own)
         for _ in range(setup.collect):
-            self.crew.add("collect", threads=2)
+            self.processes.add("collect", threads=2)
         if setup.started:
-            self.crew.start()
+            self.processes.start()
             self.until(self.ready, "the workers are ready")
 
     def _vendor(self) -> Simulator | Double:
@@ -139,4 +139,4 @@ class Stage(Scene):
 
     def ready(self) -> bool:
         """Whether every started worker has begun."""
-        return all(worker.ready for worker in self.crew.workers if worker.starts)
+        return all(worker.ready for worker in self.processes.workers if worker.starts)

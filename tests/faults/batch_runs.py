@@ -1,10 +1,10 @@
-"""A night under a fault script of the simulator, and what its faults may leave unknown."""
+"""A batch run under a fault script of the simulator, and what its faults may leave unknown."""
 
 from pathlib import Path
 from typing import Any
 
 from tests.faults.outcome import Outcome
-from tests.faults.stage import Setup, Stage
+from tests.faults.rig import Rig, Setup
 from tests.faults.verdict import judge
 
 Rules = list[dict[str, Any]]
@@ -29,19 +29,19 @@ UNKNOWABLE = frozenset(
 )
 
 
-def struck(stage: Stage) -> dict[str, int]:
+def struck(rig: Rig) -> dict[str, int]:
     """Faults that the simulator has shown, by `place:fault`."""
-    found: dict[str, int] = stage.simulator.totals()["faults"]
+    found: dict[str, int] = rig.simulator.totals()["faults"]
     return found
 
 
-def unknowable(stage: Stage) -> int:
+def unknowable(rig: Rig) -> int:
     """How many jobs the submit faults shown may have left unknown; a shared task id holds two."""
-    counts = {name.partition(":")[2]: n for name, n in struck(stage).items() if name.startswith("submit:")}
+    counts = {name.partition(":")[2]: n for name, n in struck(rig).items() if name.startswith("submit:")}
     return sum(n * (2 if name == "same-task-id" else 1) for name, n in counts.items() if name in UNKNOWABLE)
 
 
-def night(
+def batch_run(
     folder: Path,
     rules: Rules,
     *,
@@ -51,15 +51,15 @@ def night(
     within_s: float = 240,
 ) -> Outcome:
     """One batch under a fault script."""
-    with Stage(folder, setup or Setup(in_flight=10)) as stage:
-        stage.simulator.set_faults(rules)
-        batch = stage.enqueue("night", range(jobs))
-        took = stage.finish(batch, within_s=within_s)
-        verdict = judge(stage, batch, unknown_at_most=unknowable(stage), may_fail=may_fail)
-        silent = [name for name, n in struck(stage).items() if not n]
+    with Rig(folder, setup or Setup(in_flight=10)) as rig:
+        rig.simulator.set_faults(rules)
+        batch = rig.enqueue("batch", range(jobs))
+        took = rig.finish(batch, within_s=within_s)
+        verdict = judge(rig, batch, unknown_at_most=unknowable(rig), may_fail=may_fail)
+        silent = [name for name, n in struck(rig).items() if not n]
         return Outcome(
             verdict=verdict,
-            faults=sum(struck(stage).values()),
+            faults=sum(struck(rig).values()),
             broken=[f"never struck: {silent}"] if silent else [],
             note=f"{', '.join(f'{n} {state}' for state, n in sorted(verdict.states.items()))}; {took:.0f} s",
         )
