@@ -39,17 +39,17 @@ def main() -> None:
         type=Path,
         help="a checkout of an earlier build with its own .venv, run in turns with this one",
     )
-    told = parser.parse_args()
-    if unknown := [name for name in told.bench if name not in BENCHES]:
+    given = parser.parse_args()
+    if unknown := [name for name in given.bench if name not in BENCHES]:
         parser.error(f"no such bench: {', '.join(unknown)}")
     options = Options(
-        quick=told.quick,
-        repeats=told.repeats or (1 if told.quick else 3),
-        aof=told.aof,
-        before=told.before and told.before.resolve(),
-        only=tuple(word.strip().lower() for word in told.only.split(",") if word.strip()),
+        quick=given.quick,
+        repeats=given.repeats or (1 if given.quick else 3),
+        aof=given.aof,
+        before=given.before and given.before.resolve(),
+        only=tuple(word.strip().lower() for word in given.only.split(",") if word.strip()),
     )
-    for name in told.bench or BENCHES:
+    for name in given.bench or BENCHES:
         began = time.monotonic()
         print(f"{name} …", flush=True)
         BENCHES[name](options)

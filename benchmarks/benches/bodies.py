@@ -23,7 +23,7 @@ WAYS = {"naive": "read + b64encode + json.dumps", "ours": "ours", "ours-cold": "
 
 
 def run(options: Options) -> None:
-    """A night's shape: few people, many garments, each garment on each person."""
+    """A batch's shape: few people, many garments, each garment on each person."""
     every: dict[str, list[dict[str, Value]]] = {name: [] for name in WAYS.values()}
     submits = 20 if options.quick else 200
     for _ in range(options.repeats):

@@ -69,7 +69,7 @@ def _over(at_s: float) -> float:
 
 
 def run(options: Options) -> None:
-    """The frontier for the load of `slots`, where a poll tells only whether the task is over."""
+    """The frontier for the load of `slots`, where a poll says only whether the task is over."""
     rows: dict[str, dict[str, float]] = {}
     for cost_s in COSTS[:1] if options.quick else COSTS:
         point = best(cost_s)
@@ -79,5 +79,5 @@ def run(options: Options) -> None:
             "utilisation": point.utilisation(),
             "with_overhead": point.utilisation(0.008),
         }
-    note = "Computed: the task's time is log-normal and known, a poll takes no time and tells only whether it is over."
+    note = "Computed: the task's time is log-normal and known, a poll takes no time and says only whether it is over."
     print(f"\n### What polling can reach at best\n\n{note}\n\n{table(COLUMNS, rows)}\n", flush=True)

@@ -108,7 +108,7 @@ def _send(kind: type[Contender], jobs: int, options: Options) -> tuple[Ran, int]
                 folder=folder,
             )
             sender = kind(ground)
-            manifest = write_manifest(folder / "night.csv", jobs, "night")
+            manifest = write_manifest(folder / "batch.csv", jobs, "batch")
             ran = run_command(
                 _command(sender, manifest),
                 env=environment(_env(sender)),

@@ -21,7 +21,7 @@ def run(options: Options) -> None:
     """20 and 200 pictures a second over 4 submit processes.
 
     The simulator counts and refuses nothing: one arrival 20 ms late makes a window of 1 s fuller than it may be, and what a
-    contender does after a 429 would then be all that the share tells.
+    contender does after a 429 would then be all that the share shows.
     """
     for rate in (20,) if options.quick else (20, 200):
         _run(rate, options)

@@ -42,7 +42,7 @@ class Contender(ABC):
 
     #: As in the tables.
     name = ""
-    #: Whether results tell this one how far a task is.
+    #: Whether results say to this one how far a task is.
     progress = False
 
     def __init__(self, ground: Ground) -> None:
@@ -169,7 +169,7 @@ class CeleryThreads(Baseline):
             options = ["-P", self.pool, "-c", str(self.hands()), "-n", f"bench{number}@%h", "-l", "WARNING"]
             quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
             app = ["-A", "benchmarks.baselines.celery_app", "worker"]
-            # An old warning of Celery's about running as root is no news here.
+            # An old warning of Celery's about running as root says nothing here.
             self.launch(
                 f"celery{number}",
                 [str(BIN / "celery"), *app, *options, *quiet],

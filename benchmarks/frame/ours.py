@@ -108,9 +108,9 @@ class Ours(Contender):
 
 
 class OursWithProgress(Ours):
-    """The same while the vendor tells how far each task is; the others could not make use of it."""
+    """The same while the vendor says how far each task is; the others could not make use of it."""
 
-    name = "ours, polling, vendor tells progress"
+    name = "ours, polling, vendor says progress"
     progress = True
 
 

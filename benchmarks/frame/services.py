@@ -31,7 +31,7 @@ class Account:
     #: Median and sigma of the log-normal task time, from the submit's reply on; a sigma of 0: a constant time.
     median_s: float
     sigma: float
-    #: Whether results tell how far a task is.
+    #: Whether results say how far a task is.
     progress: bool = False
 
     def words(self) -> list[str]:

@@ -111,7 +111,7 @@ class Account:
                     return _instead(rule, request_id, None)
             task = self._make(asked, text, account)
         delay_s = account.get("submit_delay_s", 0.0)
-        return self._told(task, rule or {"do": "delay", "seconds": delay_s})
+        return self._named(task, rule or {"do": "delay", "seconds": delay_s})
 
     def _refusal(self, asked: dict[str, Any], account: dict[str, Any]) -> Answer | None:
         """What the documentation says against a submit."""
@@ -158,7 +158,7 @@ class Account:
             self._call_back(task)
         return task
 
-    def _told(self, task: Task, rule: dict[str, Any]) -> Answer:
+    def _named(self, task: Task, rule: dict[str, Any]) -> Answer:
         """The answer to a submit whose task was made."""
         answer = _instead(rule, task.request_id, task)
         whole = answer.cut_at is None and not answer.reset

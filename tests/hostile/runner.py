@@ -165,10 +165,10 @@ def _play(case: Case, folder: Path) -> Measured:
 def _made(key: str) -> str:
     """One case in a child; its line."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
-        told, tell = os.pipe()
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(told)
+            os.close(reader)
             # The file is made by a child of its own: what making it took must not hide what reading it takes.
             maker = os.fork()
             if maker == 0:
@@ -177,10 +177,10 @@ def _made(key: str) -> str:
             os.waitpid(maker, 0)
             made = next(Path(name).iterdir())
             case = Case(name=CASES[key].name, door=CASES[key].door, make=lambda _: made, expected="")
-            os.write(tell, json.dumps(asdict(_play(case, Path(name)))).encode())
+            os.write(writer, json.dumps(asdict(_play(case, Path(name)))).encode())
             os._exit(0)
-        os.close(tell)
-        with os.fdopen(told, "rb") as pipe:
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
             line = pipe.read().decode()
         os.waitpid(child, 0)
         died = Measured(key=key, said="the process died", megabytes=0, seconds=SECONDS)

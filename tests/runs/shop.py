@@ -74,7 +74,7 @@ class Shop:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def urls(self, count: int, *, prefix: str = "g", name: str = "night.csv") -> str:
+    def urls(self, count: int, *, prefix: str = "g", name: str = "batch.csv") -> str:
         """Writes a manifest of `count` different pairs by URL and returns its name."""
         rows = [f"S{n},https://cdn.example/p.jpg,https://cdn.example/{prefix}{n}.png" for n in range(count)]
         self.write(name, "sku,person,upper\n" + "\n".join(rows) + "\n")

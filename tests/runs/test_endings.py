@@ -1,4 +1,4 @@
-"""How nights end: each with its own exit code, its words, and nothing bought that should not be."""
+"""How runs end: each with its own exit code, its words, and nothing bought that should not be."""
 
 import json
 from datetime import UTC, datetime
@@ -28,8 +28,8 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
         f"A-6,{CDN}/p.jpg,../../../etc/hosts,",
         f"A-7,{CDN}/p.jpg",
     ]
-    shop.write("night.csv", "sku,person,upper,dress\n" + "\n".join(rows) + "\n")
-    batch = shop.run("night.csv", code=6)
+    shop.write("batch.csv", "sku,person,upper,dress\n" + "\n".join(rows) + "\n")
+    batch = shop.run("batch.csv", code=6)
     shop.agree(batch)
     assert batch.statuses() == ["succeeded"] + ["invalid"] * 6
     assert [line["error"]["owner"] for line in batch.lines[1:]] == ["merch"] * 6
@@ -41,25 +41,25 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
 
     # A picture is put right, and the same manifest is run again.
     shop.write("nowhere.jpg", picture("a garment that came late"))
-    batch = shop.run("night.csv", code=6)
+    batch = shop.run("batch.csv", code=6)
     assert batch.statuses() == ["succeeded", "invalid", "invalid", "succeeded"] + ["invalid"] * 3
     assert len(shop.vendor.submits) == 2
     ends = [(line["status"], bool(line["images"])) for line in batch.lines if line["sku"] == "A-4"]
     assert ends == [("succeeded", True)]
 
 
-def test_a_vendor_that_is_not_reached_is_waited_for_and_everybody_is_told(shop):
+def test_a_vendor_that_is_not_reached_is_waited_for_and_everybody_is_said(shop):
     nowhere = {"VTON_HIDREAM__BASE_URL": "http://127.0.0.1:1", "VTON_WORKERS__PATIENCE_S": "0.1"}
     process = shop.start("run", shop.urls(2), **nowhere)
-    told, shown = {}, ""
-    while not (told and shown):
+    said, shown = {}, ""
+    while not (said and shown):
         line = process.stderr.readline()
         assert line, "it ended"
         if '"gate.waiting"' in line:
-            told = json.loads(line)
+            said = json.loads(line)
         elif "not reached: ConnectError" in line and "vton doctor" in line:
             shown = line
-    assert told["reason"] == "not_reached"
+    assert said["reason"] == "not_reached"
     process.terminate()
     ended = shop.end(process)
     assert ended.code == 130
@@ -93,7 +93,7 @@ BUSY = UnderWay(tasks=1, downloads=0)
         ),
     ],
 )
-def test_only_what_a_person_alone_can_mend_ends_a_run_early(gate, counts, now, ends):
+def test_only_what_a_person_alone_can_put_right_ends_a_run_early(gate, counts, now, ends):
     status = BatchStatus(
         batch_id=BatchId("b"),
         sealed=True,
@@ -120,10 +120,10 @@ def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_fin
 
     vendor.fault = end
     shop.write(
-        "night.csv",
+        "batch.csv",
         f"sku,person,upper\ngood,{CDN}/p,{CDN}/good\nfails,{CDN}/p,{CDN}/fails\nmod,{CDN}/p,moderated.jpg\n",
     )
-    batch = shop.run("night.csv", code=5, VTON_LIMITS__MAX_ATTEMPTS="2")
+    batch = shop.run("batch.csv", code=5, VTON_LIMITS__MAX_ATTEMPTS="2")
     shop.agree(batch)
     assert batch.statuses() == ["succeeded", "failed", "rejected"]
     ids = {line["sku"]: line["request_id"] for line in batch.lines}
@@ -139,13 +139,13 @@ def test_a_failed_task_is_bought_again_and_then_given_up_while_moderation_is_fin
     # Fixed at the vendor's: `vton retry`, and the same command again.
     ends["fails"] = None
     assert "1 jobs wait again" in shop.vton("retry", batch.folder.name).out
-    batch = shop.run("night.csv", code=6)
+    batch = shop.run("batch.csv", code=6)
     assert batch.statuses() == ["succeeded", "succeeded", "rejected"]
     assert vendor.bought()[ids["fails"]] == 3
 
 
 @pytest.mark.parametrize("reason", ["token", "credits"])
-def test_an_account_that_only_a_person_can_mend_leaves_the_jobs_queued_for_the_next_run(shop, reason):
+def test_an_account_that_only_a_person_can_put_right_leaves_the_jobs_queued_for_the_next_run(shop, reason):
     vendor = shop.vendor
     manifest = shop.urls(6)
     if reason == "token":

@@ -1,4 +1,4 @@
-"""Nights that are cut: by Ctrl-C, SIGTERM, SIGHUP or kill -9. The same command goes on, and nothing is bought twice."""
+"""Runs that are cut: by Ctrl-C, SIGTERM, SIGHUP or kill -9. The same command goes on, and nothing is bought twice."""
 
 import signal
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
-def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, sent):
+def test_an_interrupted_run_says_so_and_the_same_command_completes_it(shop, sent):
     vendor = shop.vendor
     vendor.set(latency_s=1.0)
     manifest = shop.urls(12)
@@ -31,7 +31,7 @@ def test_an_interrupted_night_says_so_and_the_same_command_completes_it(shop, se
     assert len(vendor.tasks) == len(vendor.submits) == 12
 
 
-def test_a_night_killed_without_a_word_is_completed_by_the_same_command(shop):
+def test_a_run_killed_without_a_word_is_completed_by_the_same_command(shop):
     vendor = shop.vendor
     vendor.set(latency_s=1.0)
     manifest = shop.urls(12)

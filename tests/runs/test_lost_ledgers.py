@@ -8,7 +8,7 @@ import redis
 
 from jobs.local.redis_server import EmbeddedRedis
 
-MANIFEST = "night.csv"
+MANIFEST = "batch.csv"
 
 
 @pytest.fixture

@@ -47,13 +47,13 @@ def test_a_run_started_with_closed_streams_completes(shop):
     "env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}], ids=lambda env: next(iter(env))
 )
 def test_what_a_stream_of_ascii_cannot_say_is_said_in_escapes(shop, env):
-    shop.write("night.csv", "sku,person,upper\n连衣裙,模特.jpg,https://cdn.example/g\n")
-    ended = shop.vton("plan", "night.csv", **env)
+    shop.write("batch.csv", "sku,person,upper\n连衣裙,模特.jpg,https://cdn.example/g\n")
+    ended = shop.vton("plan", "batch.csv", **env)
     assert ended.code == 0
     assert "there is no such file" in ended.out
-    told = json.loads(shop.vton("plan", "night.csv", "--json", **env).out)
-    assert told["invalid"] == 1
-    ended = shop.vton("enqueue", "night.csv", **env)
+    said = json.loads(shop.vton("plan", "batch.csv", "--json", **env).out)
+    assert said["invalid"] == 1
+    ended = shop.vton("enqueue", "batch.csv", **env)
     assert (ended.code, "internal error" in ended.err) == (2, False)
 
 

@@ -1,4 +1,4 @@
-"""`vton run` and the Redis that it brings along: killed, or told to end with everything else."""
+"""`vton run` and the Redis that it brings along: killed, or ended with everything else."""
 
 import os
 import signal
@@ -43,8 +43,8 @@ def test_a_redis_that_is_killed_is_started_again_and_the_run_goes_on(shop, runni
     assert ended.code == 0
     assert set(shop.vendor.bought().values()) == {1}
     assert len(shop.vendor.bought()) == 30
-    told = [event["event"] for event in ended.events]
-    assert told.count("redis.ended") == told.count("redis.restarted") == 2
+    events = [event["event"] for event in ended.events]
+    assert events.count("redis.ended") == events.count("redis.restarted") == 2
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc here")
@@ -53,5 +53,5 @@ def test_sigterm_to_everything_at_once_ends_the_run_and_loses_nothing(shop, runn
         os.kill(pid, signal.SIGTERM)
     ended = shop.end(running)
     assert ended.code == 130
-    assert shop.vton("run", "night.csv", "-o", "out").code == 0
+    assert shop.vton("run", "batch.csv", "-o", "out").code == 0
     assert set(shop.vendor.bought().values()) == {1}

@@ -57,7 +57,7 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     vendor.set(submit_delay_s=2)
     ended = shop.start_worker("submit")
     vendor.wait_for(lambda seen: seen.submits)
-    # As a terminal that closes tells them: the master and its worker, and the worker once more by its master.
+    # As a terminal that closes signals them: the master and its worker, and the worker once more by its master.
     (child,) = psutil.Process(ended.pid).children()
     child.send_signal(signal.SIGHUP)
     ended.send_signal(signal.SIGHUP)
@@ -88,7 +88,7 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     assert '"event":"image.saved"' in (shop.folder / "collect.log").read_text()
 
 
-def test_a_worker_told_to_end_does_not_wait_for_a_redis_that_hangs(shop):
+def test_a_worker_said_to_end_does_not_wait_for_a_redis_that_hangs(shop):
     with EmbeddedRedis(shop.folder / "elsewhere") as server:
         shop.env["VTON_REDIS__URL"] = server.url
         shop.env["VTON_HIDREAM__SUBMIT_TIMEOUT_S"] = "2"

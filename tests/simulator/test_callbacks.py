@@ -56,7 +56,7 @@ def settled(client, **expected: int) -> bool:
     return any(client.totals()["callbacks"] == expected for _ in range(2000))
 
 
-def test_the_end_of_a_task_is_told(simulate, receiver):
+def test_the_end_of_a_task_is_called_back(simulate, receiver):
     client = simulate()
     task_id = client.task_id("r1", notify_url=f"{receiver.address}/cb/1")
     path, body = receiver.next()
@@ -86,8 +86,8 @@ def test_a_callback_can_be_kept_back(simulate, receiver):
     client = simulate()
     client.faults("[{at: callback, do: never, times: 1}]")
     client.task_id("quiet", notify_url=receiver.address)
-    client.task_id("told", notify_url=receiver.address)
-    assert receiver.next()[1]["request_id"] == "told"
+    client.task_id("again", notify_url=receiver.address)
+    assert receiver.next()[1]["request_id"] == "again"
     assert settled(client, withheld=1, sent=1, accepted=1)
 
 

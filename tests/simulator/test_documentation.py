@@ -37,8 +37,8 @@ def test_every_switch_and_address_is_documented():
             assert f"`{word}" in PAGE, word
 
 
-def test_the_example_night_can_be_read_and_touches_every_place_of_a_night():
-    path = ROOT / "examples" / "bad-night.yaml"
+def test_the_example_faults_can_be_read_and_touch_every_place_of_a_run():
+    path = ROOT / "examples" / "faults.yaml"
     rules = parse_rules(path.read_text(encoding="utf-8"), name=str(path))
     assert {rule.at for rule in rules} == {"submit", "task", "poll", "callback", "download"}
     assert any(rule.do == "reset-after" for rule in rules)

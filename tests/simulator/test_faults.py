@@ -58,7 +58,7 @@ def test_the_first_rule_that_strikes_wins_and_the_others_count_the_event():
 
 
 @given(seed=st.integers(0, 2**32))
-def test_the_same_seed_gives_the_same_night(seed):
+def test_the_same_seed_gives_the_same_faults(seed):
     script = "[{at: submit, do: html, when: {probability: 0.3}}]"
     assert struck(script, 50, seed=seed) == struck(script, 50, seed=seed)
 
@@ -110,8 +110,8 @@ def test_defaults_are_filled_in_and_an_empty_script_has_no_rules():
 )
 def test_an_unknown_word_is_one_line_that_names_it(script, word):
     with pytest.raises(ConfigError) as caught:
-        parse_rules(script, name="night.yaml")
-    assert str(caught.value).startswith("night.yaml: ")
+        parse_rules(script, name="faults.yaml")
+    assert str(caught.value).startswith("faults.yaml: ")
     assert word in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 7

@@ -29,7 +29,7 @@ def start(*words: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def test_it_says_one_line_and_a_signal_ends_it_at_once_though_a_caller_hangs(tmp_path):
-    script = tmp_path / "night.yaml"
+    script = tmp_path / "faults.yaml"
     script.write_text("[{at: submit, do: hang-after}]")
     process, address = start("--faults", str(script))
     client, gone = Client(address), threading.Event()
@@ -70,7 +70,7 @@ def test_a_killed_simulator_keeps_its_books(tmp_path):
     assert (totals["charges"], totals["credits"], totals["by_request_id"]["r1"]["tasks"]) == (1, 2, 1)
 
 
-def test_it_ends_with_the_process_it_was_told_to_follow():
+def test_it_ends_with_the_process_it_was_asked_to_follow():
     parent = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     process, _ = start("--parent-pid", str(parent.pid))
     parent.communicate()
@@ -103,7 +103,7 @@ def test_what_cannot_be_is_one_line_and_an_exit_code(words, code, said):
 
 
 def test_an_unknown_word_in_the_fault_file_is_exit_7(tmp_path):
-    script = tmp_path / "night.yaml"
+    script = tmp_path / "faults.yaml"
     script.write_text("- {at: submit, do: hiccup}\n")
     done = subprocess.run(
         [sys.executable, "-m", "worker.simulator", "--faults", str(script)],

@@ -84,7 +84,7 @@ def test_a_wrong_token_gets_401_everywhere(simulate):
     assert client.totals()["refused"] == {"unauthorized": 1}
 
 
-def test_any_token_is_good_when_told_so(simulate):
+def test_any_token_is_good_when_asked_for(simulate):
     client = simulate(token="any")
     client.http.headers["authorization"] = "Bearer whatever"
     assert client.submit().json()["code"] == 0
@@ -121,7 +121,7 @@ def test_parallel_tasks_are_enforced(simulate):
     assert client.totals()["max_in_flight_seen"] == 1
 
 
-def test_too_many_parallel_tasks_can_be_told_by_a_code(simulate):
+def test_too_many_parallel_tasks_can_be_answered_by_a_code(simulate):
     client = simulate(in_flight=1, latency_s=60.0, parallel_code=2004)
     client.submit("r1")
     reply = client.submit("r2")
@@ -145,7 +145,7 @@ def test_credits_can_run_out_by_a_fault(simulate):
     assert client.submit("r9").json()["code"] == 0
 
 
-def test_nothing_is_deduplicated_unless_told(simulate):
+def test_nothing_is_deduplicated_unless_asked_for(simulate):
     client = simulate()
     assert client.task_id("same") != client.task_id("same")
     assert client.totals()["bought_twice"] == ["same"]

@@ -1,4 +1,4 @@
-"""The fault file: rules that say where, when and how often something goes wrong; same seed, same night."""
+"""The fault file: rules that say where, when and how often something goes wrong; same seed, same faults."""
 
 import random
 from collections import Counter
@@ -219,7 +219,7 @@ def _number(value: Any) -> TypeGuard[int | float]:
 
 def _when(item: Any) -> When:
     if not isinstance(item, dict):
-        raise ValueError("when: must be a mapping")  # noqa: TRY004 every flaw of a rule is told the same way
+        raise ValueError("when: must be a mapping")  # noqa: TRY004 every flaw of a rule is raised the same way
     for key in item:
         if key not in _WHEN_KEYS:
             raise ValueError(f"when: unknown word {key!r} (known: {', '.join(sorted(_WHEN_KEYS))})")

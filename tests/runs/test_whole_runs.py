@@ -1,4 +1,4 @@
-"""Whole nights: a manifest goes in, pictures come out, and the vendor's own books agree with every file."""
+"""Whole runs: a manifest goes in, pictures come out, and the vendor's own books agree with every file."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from tests.runs.shop import SECRET
 from tests.runs.vendor import picture
 
 
-def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
+def test_a_run_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     """The two kinds of the vendor's page by URL, and a local file; then the same again, and with one row changed."""
     vendor = shop.vendor
     local = shop.write("person.jpg", picture("a person of ours"))
@@ -16,10 +16,10 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     outfit = "OUT-1,https://cdn.example/p.png?x=1&y=2,https://cdn.example/upper.jpg,https://cdn.example/lower.jpg,\n"
     dress = "DRS-2,https://cdn.example/模特.png,,,https://cdn.example/dress.jpg\n"
     shop.write(
-        "night.csv",
+        "batch.csv",
         header + outfit + dress + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\nDUP-4" + dress[5:],
     )
-    first = shop.run("night.csv")
+    first = shop.run("batch.csv")
     assert first.statuses() == ["succeeded"] * 4
     shop.agree(first)
     assert first.summary["charged_for_sure"] == len(vendor.tasks) == len(vendor.submits) == 3
@@ -51,19 +51,19 @@ def test_a_night_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
     assert vendor.download_headers
     assert not any("authorization" in headers for headers in vendor.download_headers)
 
-    again = shop.run("night.csv")
+    again = shop.run("batch.csv")
     shop.agree(again)
     assert again.folder == first.folder
     assert len(vendor.submits) == 3
 
     shop.write(
-        "night.csv",
+        "batch.csv",
         header
         + outfit
         + dress.replace("dress.jpg", "other.jpg")
         + "LOC-3,person.jpg,https://cdn.example/tee.jpg,,\n",
     )
-    edited = shop.run("night.csv")
+    edited = shop.run("batch.csv")
     shop.agree(edited)
     assert edited.folder != first.folder
     assert [line["source"] for line in edited.lines] == ["reused", "poll", "reused"]
@@ -127,7 +127,7 @@ def test_callbacks_are_taken_and_answered_beside_polls(shop, free_port):
     batch = shop.run(shop.urls(8), **secret)
     shop.agree(batch)
     assert all(trace.called_back for trace in vendor.account.ledger.traces.values())
-    # Who tells of an end first is open: before anything is learnt there are early polls, whatever the guess. How few polls
+    # Who says of an end first is open: before anything is learnt there are early polls, whatever the guess. How few polls
     # callbacks leave is measured: docs/benchmarks.md.
     assert {line["source"] for line in batch.lines} <= {"callback", "poll"}
     for submit in vendor.submits:

@@ -1,4 +1,4 @@
-"""`vton run --simulate`: the road that people try first survives what a real night survives."""
+"""`vton run --simulate`: what people try first survives what a real run survives."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ LIMITS = {"VTON_LIMITS__IN_FLIGHT": "4", "VTON_LIMITS__IMAGES_PER_MINUTE": "600"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
-def test_a_simulated_night_that_is_cut_is_completed_by_the_same_command(shop, sent):
+def test_a_simulated_run_that_is_cut_is_completed_by_the_same_command(shop, sent):
     manifest = shop.urls(10)
     process = shop.start("run", manifest, "--simulate", **LIMITS)
     for line in process.stderr:
@@ -42,7 +42,7 @@ def test_a_second_simulated_run_in_one_folder_is_refused_while_the_first_runs(sh
     assert shop.end(first).code == 130
 
 
-def test_what_a_night_says_of_money_is_what_the_vendors_books_say(shop):
+def test_what_a_run_says_of_money_is_what_the_vendors_books_say(shop):
     manifest = shop.urls(10)
     shop.write(
         "faults.yaml",
