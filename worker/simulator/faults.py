@@ -4,27 +4,35 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.errors import ConfigError
 from worker.simulator.words import HTTP_STATUSES, NOTHING_STATUSES, PLACES, RETRY_WORDS, SHAPE_WORDS, Value
 
 _RULE_KEYS = frozenset({"at", "do", "when", "times", "each"})
-_WHEN_KEYS = frozenset({"probability", "ordinals", "every", "from", "to", "request_id"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class When:
+_Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class When(BaseModel):
     """Which events a rule strikes; all that is given must hold. Ordinals count from 1."""
 
-    probability: float = 1.0
-    ordinals: frozenset[int] | None = None
-    every: int = 1
-    first: int = 1
-    last: int | None = None
-    request_ids: frozenset[str] | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
+    ordinals: frozenset[_Count] | None = None
+    every: _Count = 1
+    first: _Count = Field(1, alias="from")
+    last: _Count | None = Field(None, alias="to")
+    request_ids: Annotated[frozenset[str], BeforeValidator(_listed)] | None = Field(None, alias="request_id")
 
     def matches(self, ordinal: int, request_id: str, chance: float) -> bool:
         """Whether the event with this ordinal is struck; `chance` is drawn from 0 ≤ x < 1."""
@@ -38,19 +46,20 @@ class When:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(BaseModel):
     """One line of the script."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: str
     do: str
-    when: When = field(default_factory=When)
+    when: When = When()
     #: Strikes in all; None: no end.
-    times: int | None = None
+    times: _Count | None = None
     #: Decide once per subject (a task, a picture, a request_id), then strike its first `each` events.
-    each: int | None = None
+    each: _Count | None = None
     #: Every parameter of the fault, defaults filled in.
-    params: Mapping[str, Value] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +162,8 @@ def parse_rules(text: str, *, name: str = "faults") -> tuple[Rule, ...]:
     for number, item in enumerate(content, start=1):
         try:
             rules.append(_rule(item))
+        except ValidationError as error:
+            raise ConfigError(f"{name}: rule {number}: {_first_of(error)}") from None
         except ValueError as error:
             raise ConfigError(f"{name}: rule {number}: {error}") from None
     return tuple(rules)
@@ -167,14 +178,16 @@ def _rule(item: Any) -> Rule:
     do, implied = _fault(at, item["do"])
     if do not in PLACES[at]:
         raise ValueError(f"unknown fault {do!r} at {at} (known: {', '.join(PLACES[at])})")
-    return Rule(
-        at=at,
-        do=do,
-        when=_when(item.get("when", {})),
-        times=_positive("times", item["times"]) if "times" in item else None,
-        each=_positive("each", item["each"]) if "each" in item else None,
-        params={**PLACES[at][do].params, **implied, **_params(at, do, given)},
-    )
+    known = {key: item[key] for key in _RULE_KEYS & item.keys()}
+    params = {**PLACES[at][do].params, **implied, **_params(at, do, given)}
+    return Rule.model_validate({**known, "do": do, "params": params})
+
+
+def _first_of(error: ValidationError) -> str:
+    """The first flaw, as one line."""
+    flaw = error.errors(include_url=False)[0]
+    where = " in ".join(f"{part!r}" for part in reversed(flaw["loc"]))
+    return f"{where}: {flaw['input']!r}: {flaw['msg']}"
 
 
 def _fault(at: str, do: Any) -> tuple[str, dict[str, Value]]:
@@ -215,37 +228,3 @@ def _fits(do: str, name: str, value: Any, default: Value) -> bool:
 
 def _number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-def _when(item: Any) -> When:
-    if not isinstance(item, dict):
-        raise ValueError("when: must be a mapping")  # noqa: TRY004 every flaw of a rule is raised the same way
-    for key in item:
-        if key not in _WHEN_KEYS:
-            raise ValueError(f"when: unknown word {key!r} (known: {', '.join(sorted(_WHEN_KEYS))})")
-    probability = item.get("probability", 1.0)
-    if not _number(probability) or probability > 1:
-        raise ValueError(f"when: probability: {probability!r} is not between 0 and 1")
-    ids = item.get("request_id")
-    ids = [ids] if isinstance(ids, str) else ids
-    if ids is not None and not (isinstance(ids, list) and all(isinstance(one, str) for one in ids)):
-        raise ValueError("when: request_id: must be a text or a list of them")
-    ordinals = item.get("ordinals")
-    if ordinals is not None and not isinstance(ordinals, list):
-        raise ValueError("when: ordinals: must be a list of numbers")
-    return When(
-        probability=float(probability),
-        ordinals=None
-        if ordinals is None
-        else frozenset(_positive("when: ordinals", one) for one in ordinals),
-        every=_positive("when: every", item.get("every", 1)),
-        first=_positive("when: from", item.get("from", 1)),
-        last=_positive("when: to", item["to"]) if "to" in item else None,
-        request_ids=None if ids is None else frozenset(ids),
-    )
-
-
-def _positive(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}: {value!r} is not a whole number from 1 up")
-    return value

@@ -20,6 +20,12 @@ from worker.simulator.tasks import Task
 _MEDIA = {"jpg": "JPEG", "png": "PNG"}
 #: Signature and header of a PNG, in bytes.
 _PNG_HEAD = 33
+#: Slot → the outline of its sketch, x and y in turn.
+_OUTLINES = {
+    "upper_clothes": "200 120 400 120 540 300 460 360 420 300 420 680 180 680 180 300 140 360 60 300",
+    "lower_clothes": "180 120 420 120 460 700 330 700 300 300 270 700 140 700",
+    "dress": "240 80 360 80 380 320 500 740 100 740 220 320",
+}
 _PAPER, _SKIN, _INK = "#f3f1ee", "#d9b59b", "#3c3a38"
 
 
@@ -172,28 +178,8 @@ def _placeholder(slot: str, source: str) -> Image.Image:
         pen.rounded_rectangle((200, 210, 400, 500), 40, fill=colour)
         pen.rectangle((215, 480, 290, 780), fill=_INK)
         pen.rectangle((310, 480, 385, 780), fill=_INK)
-    elif slot == "lower_clothes":
-        pen.polygon(
-            [(180, 120), (420, 120), (460, 700), (330, 700), (300, 300), (270, 700), (140, 700)], fill=colour
-        )
-    elif slot == "dress":
-        pen.polygon([(240, 80), (360, 80), (380, 320), (500, 740), (100, 740), (220, 320)], fill=colour)
     else:
-        pen.polygon(
-            [
-                (200, 120),
-                (400, 120),
-                (540, 300),
-                (460, 360),
-                (420, 300),
-                (420, 680),
-                (180, 680),
-                (180, 300),
-                (140, 360),
-                (60, 300),
-            ],
-            fill=colour,
-        )
+        pen.polygon([int(number) for number in _OUTLINES[slot].split()], fill=colour)
     pen.text(
         (20, 770), source.rpartition("/")[2][:60].encode("latin-1", "replace").decode("latin-1"), fill=_INK
     )

@@ -25,121 +25,117 @@ HTTP_STATUSES = range(200, 600)
 #: What `nothing` may end with.
 NOTHING_STATUSES = range(1004, 1007)
 
-_CODE: Mapping[str, Value] = {"code": 5000, "message": "Internal error"}
-_THROTTLE = Word(
-    what="HTTP 429; `retry_after` is seconds, `date` (now + `seconds`), `absurd` or `missing`",
-    params={"retry_after": 2.0, "seconds": 2.0},
+
+def _word(what: str, **params: Value) -> Word:
+    return Word(what=what, params=params)
+
+
+_CODE = _word("HTTP 200 with `code`", code=5000, message="Internal error")
+_THROTTLE = _word(
+    "HTTP 429; `retry_after` is seconds, `date` (now + `seconds`), `absurd` or `missing`",
+    retry_after=2.0,
+    seconds=2.0,
 )
-_HANG: Mapping[str, Value] = {"seconds": 3600.0}
-_MADE: Mapping[str, Value] = {"created": True}
-_SERVED = Word(what="an HTTP status with a JSON body", params={"status": 503})
-_PAGE = Word(what="an HTML page with HTTP 200")
-_RESET = Word(what="the connection is reset instead of a reply")
+_HANG = _word("no reply for `seconds`", seconds=3600.0)
+_SERVED = _word("an HTTP status with a JSON body", status=503)
+_PAGE = _word("an HTML page with HTTP 200")
+_RESET = _word("the connection is reset instead of a reply")
+_REFUSED = _word("HTTP 401 (or `status`) although the token is good", status=401)
 
 SUBMIT = {
-    "reset-before": Word(what="connection reset, no task made"),
-    "reset-after": Word(what="connection reset, task made and charged"),
-    "hang-before": Word(what="no reply for `seconds`, no task made", params=_HANG),
-    "hang-after": Word(what="no reply for `seconds`, task made and charged", params=_HANG),
-    "status-before": Word(what="an HTTP status, no task made", params={"status": 500}),
-    "status-after": Word(what="an HTTP status, task made and charged", params={"status": 502}),
+    "reset-before": _word("connection reset, no task made"),
+    "reset-after": _word("connection reset, task made and charged"),
+    "hang-before": _word("no reply for `seconds`, no task made", seconds=3600.0),
+    "hang-after": _word("no reply for `seconds`, task made and charged", seconds=3600.0),
+    "status-before": _word("an HTTP status, no task made", status=500),
+    "status-after": _word("an HTTP status, task made and charged", status=502),
     "429": _THROTTLE,
-    "html": Word(what="an HTML page with HTTP `status`", params={"status": 200, **_MADE}),
-    "truncated": Word(what="half of the reply, then the connection closes", params=_MADE),
-    "empty": Word(what="HTTP 200 with an empty body", params=_MADE),
-    "huge": Word(what="HTTP 200 with `bytes` of body", params={"bytes": 100_000_000, **_MADE}),
-    "slow-loris": Word(what="the reply, one byte every `every_s`", params={"every_s": 0.5, **_MADE}),
-    "no-result": Word(what="`code` 0 without `result`, task made and charged"),
-    "code": Word(what="HTTP 200 with `code`, no task made", params=_CODE),
-    "unauthorized": Word(what="HTTP 401 (or `status`) although the token is good", params={"status": 401}),
-    "credits-exhausted": Word(what="the balance falls to 0: code 2007 until `POST /_sim/credits`"),
-    "same-task-id": Word(what="a task is made, the reply carries the ids of the one before it"),
+    "html": _word("an HTML page with HTTP `status`", status=200, created=True),
+    "truncated": _word("half of the reply, then the connection closes", created=True),
+    "empty": _word("HTTP 200 with an empty body", created=True),
+    "huge": _word("HTTP 200 with `bytes` of body", bytes=100_000_000, created=True),
+    "slow-loris": _word("the reply, one byte every `every_s`", every_s=0.5, created=True),
+    "no-result": _word("`code` 0 without `result`, task made and charged"),
+    "code": _word("HTTP 200 with `code`, no task made", code=5000, message="Internal error"),
+    "unauthorized": _REFUSED,
+    "credits-exhausted": _word("the balance falls to 0: code 2007 until `POST /_sim/credits`"),
+    "same-task-id": _word("a task is made, the reply carries the ids of the one before it"),
 }
 
 TASK = {
-    "failed": Word(
-        what="ends with status 3 and `message`",
-        params={"message": "Server congestion. Please try again shortly"},
+    "failed": _word(
+        "ends with status 3 and `message`", message="Server congestion. Please try again shortly"
     ),
-    "moderated": Word(what="ends with status 4", params={"message": "Sensitive content"}),
-    "nothing": Word(what="ends with `status` 1004, 1005 or 1006", params={"status": 1004}),
-    "stuck": Word(
-        what="status 2 for ever; its slot is freed and its charge refunded after `seconds`",
-        params={"seconds": 1800.0},
+    "moderated": _word("ends with status 4", message="Sensitive content"),
+    "nothing": _word("ends with `status` 1004, 1005 or 1006", status=1004),
+    "stuck": _word(
+        "status 2 for ever; its slot is freed and its charge refunded after `seconds`", seconds=1800.0
     ),
-    "empty-image": Word(
-        what="status 1 with an empty `image` for the first `polls` polls", params={"polls": 2}
+    "empty-image": _word("status 1 with an empty `image` for the first `polls` polls", polls=2),
+    "backwards": _word("every second poll says status 0 again, after the end too"),
+    "odd": _word(
+        'says `status`: -5..-1 while it works (then it ends well), "1" as text, any other as its end',
+        status=-1,
     ),
-    "backwards": Word(what="every second poll says status 0 again, after the end too"),
-    "odd": Word(
-        what='says `status`: -5..-1 while it works (then it ends well), "1" as text, any other as its end',
-        params={"status": -1},
-    ),
-    "slow": Word(what="takes `factor` times as long", params={"factor": 10.0}),
-    "partial": Word(
-        what="`pictures` sub-tasks, the last `failed` of which fail", params={"pictures": 2, "failed": 1}
-    ),
-    "bare-ids": Word(what="`image` is `p_<id>` without address and extension"),
-    "png": Word(what="the picture is a PNG"),
+    "slow": _word("takes `factor` times as long", factor=10.0),
+    "partial": _word("`pictures` sub-tasks, the last `failed` of which fail", pictures=2, failed=1),
+    "bare-ids": _word("`image` is `p_<id>` without address and extension"),
+    "png": _word("the picture is a PNG"),
 }
 
 POLL = {
-    "timeout": Word(what="no reply for `seconds`", params=_HANG),
-    "404": Word(what="HTTP 404: unknown task"),
+    "timeout": _HANG,
+    "404": _word("HTTP 404: unknown task"),
     "status": _SERVED,
     "429": _THROTTLE,
-    "unauthorized": SUBMIT["unauthorized"],
-    "code": Word(what="HTTP 200 with `code`", params=_CODE),
+    "unauthorized": _REFUSED,
+    "code": _CODE,
     "html": _PAGE,
-    "empty": Word(what="HTTP 200 with an empty body"),
-    "truncated": Word(what="half of the reply, then the connection closes"),
-    "huge": Word(what="HTTP 200 with `bytes` of body", params={"bytes": 100_000_000}),
-    "slow-loris": Word(what="the reply, one byte every `every_s`", params={"every_s": 0.5}),
-    "string-status": Word(what="`task_status` is a string"),
+    "empty": _word("HTTP 200 with an empty body"),
+    "truncated": _word("half of the reply, then the connection closes"),
+    "huge": _word("HTTP 200 with `bytes` of body", bytes=100_000_000),
+    "slow-loris": _word("the reply, one byte every `every_s`", every_s=0.5),
+    "string-status": _word("`task_status` is a string"),
     "reset": _RESET,
 }
 
 CALLBACK = {
-    "never": Word(what="not sent"),
-    "twice": Word(what="sent again after it was accepted"),
-    "early": Word(what="the task ends at once and the callback comes before the submit reply"),
-    "late": Word(what="sent `seconds` after the end", params={"seconds": 30.0}),
-    "forged": Word(
-        what="first to an address with its last letter changed; `only`: nowhere else", params={"only": False}
-    ),
-    "out-of-order": Word(
-        what="held until the next callback is out, `seconds` at most", params={"seconds": 10.0}
-    ),
-    "shape": Word(what="`shape`: envelope, bare, main or main-result", params={"shape": "bare"}),
-    "huge": Word(what="a body of `bytes`", params={"bytes": 10_000_000}),
+    "never": _word("not sent"),
+    "twice": _word("sent again after it was accepted"),
+    "early": _word("the task ends at once and the callback comes before the submit reply"),
+    "late": _word("sent `seconds` after the end", seconds=30.0),
+    "forged": _word("first to an address with its last letter changed; `only`: nowhere else", only=False),
+    "out-of-order": _word("held until the next callback is out, `seconds` at most", seconds=10.0),
+    "shape": _word("`shape`: envelope, bare, main or main-result", shape="bare"),
+    "huge": _word("a body of `bytes`", bytes=10_000_000),
 }
 
 DOWNLOAD = {
-    "403": Word(what="HTTP 403"),
-    "404": Word(what="HTTP 404"),
+    "403": _word("HTTP 403"),
+    "404": _word("HTTP 404"),
     "status": _SERVED,
-    "truncated": Word(what="half of the picture, then the connection closes"),
-    "half": Word(what="half of the picture with a matching Content-Length"),
-    "zero": Word(what="HTTP 200 with zero bytes"),
+    "truncated": _word("half of the picture, then the connection closes"),
+    "half": _word("half of the picture with a matching Content-Length"),
+    "zero": _word("HTTP 200 with zero bytes"),
     "html": _PAGE,
-    "corrupt": Word(what="begins like the picture, cannot be decoded"),
-    "drip": Word(what="one byte every `every_s`", params={"every_s": 0.5}),
-    "gzip-bomb": Word(what="Content-Encoding: gzip; inflates to `bytes`", params={"bytes": 67_000_000}),
-    "huge": Word(what="`bytes` that begin like a picture", params={"bytes": 1_000_000_000}),
-    "redirect": Word(what="HTTP 302 to `location`", params={"location": "http://10.0.0.1/picture.jpg"}),
-    "hang": Word(what="no reply for `seconds`", params=_HANG),
+    "corrupt": _word("begins like the picture, cannot be decoded"),
+    "drip": _word("one byte every `every_s`", every_s=0.5),
+    "gzip-bomb": _word("Content-Encoding: gzip; inflates to `bytes`", bytes=67_000_000),
+    "huge": _word("`bytes` that begin like a picture", bytes=1_000_000_000),
+    "redirect": _word("HTTP 302 to `location`", location="http://10.0.0.1/picture.jpg"),
+    "hang": _HANG,
     "reset": _RESET,
 }
 
 TOKEN = {
     "status": _SERVED,
-    "unauthorized": Word(what="HTTP 401 although the key is good", params={"status": 401}),
-    "code": Word(what="HTTP 200 with `code`", params=_CODE),
+    "unauthorized": _word("HTTP 401 although the key is good", status=401),
+    "code": _CODE,
     "html": _PAGE,
-    "hang": Word(what="no reply for `seconds`", params=_HANG),
+    "hang": _HANG,
     "reset": _RESET,
-    "short": Word(what="a token that expires after `seconds`", params={"seconds": 5.0}),
-    "expired": Word(what="a token that has expired already"),
+    "short": _word("a token that expires after `seconds`", seconds=5.0),
+    "expired": _word("a token that has expired already"),
 }
 
 #: Place → fault → what it is.
