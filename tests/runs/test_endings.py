@@ -48,7 +48,7 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
     assert ends == [("succeeded", True)]
 
 
-def test_a_vendor_that_is_not_reached_is_waited_for_and_everybody_is_said(shop):
+def test_a_vendor_that_is_not_reached_is_waited_for_and_the_run_says_so(shop):
     nowhere = {"VTON_HIDREAM__BASE_URL": "http://127.0.0.1:1", "VTON_WORKERS__PATIENCE_S": "0.1"}
     process = shop.start("run", shop.urls(2), **nowhere)
     said, shown = {}, ""

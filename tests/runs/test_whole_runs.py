@@ -127,7 +127,7 @@ def test_callbacks_are_taken_and_answered_beside_polls(shop, free_port):
     batch = shop.run(shop.urls(8), **secret)
     shop.agree(batch)
     assert all(trace.called_back for trace in vendor.account.ledger.traces.values())
-    # Who says of an end first is open: before anything is learnt there are early polls, whatever the guess. How few polls
+    # Who reports an end first is open: before anything is learnt there are early polls, whatever the guess. How few polls
     # callbacks leave is measured: docs/benchmarks.md.
     assert {line["source"] for line in batch.lines} <= {"callback", "poll"}
     for submit in vendor.submits:

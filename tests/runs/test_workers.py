@@ -88,7 +88,7 @@ def test_a_manifest_enqueued_for_workers_of_their_own_completes(shop, redis_sock
     assert '"event":"image.saved"' in (shop.folder / "collect.log").read_text()
 
 
-def test_a_worker_said_to_end_does_not_wait_for_a_redis_that_hangs(shop):
+def test_a_worker_asked_to_end_does_not_wait_for_a_redis_that_hangs(shop):
     with EmbeddedRedis(shop.folder / "elsewhere") as server:
         shop.env["VTON_REDIS__URL"] = server.url
         shop.env["VTON_HIDREAM__SUBMIT_TIMEOUT_S"] = "2"
