@@ -10,7 +10,7 @@ _never = threading.Event()
 
 
 def call_back(url: str, *, after_s: float, body: Callable[[], bytes], heard: Callable[[int], None]) -> None:
-    """Calls an address when a task has ended; `named` hears each status, 0 when there was none."""
+    """Calls an address when a task has ended; `heard` gets each status, 0 when there was none."""
     threading.Thread(target=_call, args=(url, after_s, body, heard), daemon=True).start()
 
 
