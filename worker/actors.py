@@ -14,7 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from jobs.errors import LedgerLostError
 from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
-from jobs.results import Exporter
+from jobs.results.exporter import Exporter
 from worker.submit.submission import Submission
 
 log = structlog.get_logger()

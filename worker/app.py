@@ -27,7 +27,7 @@ from jobs.pictures.store import PictureStore
 from jobs.producing.queue import COLLECT, Queue
 from jobs.records import RequestId
 from jobs.redis.client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
-from jobs.results import Exporter
+from jobs.results.exporter import Exporter
 from worker.actors import TolerantBroker, declare
 from worker.callbacks.address import CallbackAddresses
 from worker.collect.collection import Collection

@@ -28,7 +28,7 @@ from jobs.config.exit_codes import ExitCode, ended
 from jobs.config.load import read_credentials
 from jobs.errors import ConfigError, NotFoundError, UsageError
 from jobs.redis.client import check_clients, clients_of_run
-from jobs.results import output_place
+from jobs.results.claim import output_place
 
 
 def run(

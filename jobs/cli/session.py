@@ -19,7 +19,7 @@ from jobs.producing.queue import Queue
 from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
 
 if TYPE_CHECKING:
-    from jobs.results import Exporter
+    from jobs.results.exporter import Exporter
 
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
@@ -39,7 +39,7 @@ class Session:
     def exporter(self) -> "Exporter":
         """Writes the files of batches."""
         # With its tables, pages and pictures it takes longer to load than most commands take to run.
-        from jobs.results import Exporter  # noqa: PLC0415
+        from jobs.results.exporter import Exporter  # noqa: PLC0415
 
         store = self.settings.data_dir.absolute() / "pictures"
         return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store)

@@ -86,7 +86,7 @@ def connect(
 
 def connect_async(
     settings: RedisSettings, *, db: int, connections: int = LOOP_CLIENTS, patience_s: float = 5
-) -> redis.asyncio.Redis:
+) -> "redis.asyncio.Redis":
     """The same for an event loop."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),

@@ -1,5 +1,6 @@
 """Whose a batch folder is: results of another ledger, or of what this ledger has forgotten, are never written over."""
 
+import platform
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -8,6 +9,7 @@ import structlog
 
 from jobs.errors import ForeignResultsError
 from jobs.ledger import Ledger
+from jobs.ledger.codec import encode_path
 from jobs.records import BatchId
 from jobs.redis.client import translated
 from jobs.results.checkpoint import (
@@ -133,3 +135,8 @@ def _accepted(found: Checkpoint, ledger: Ledger) -> bool:
         return found.orders <= orders
     with translated():
         return bool(ledger.client.hexists(ledger.key("meta"), f"replaces:{found.ledger}"))
+
+
+def output_place(output_dir: Path) -> str:
+    """Where a batch's files belong, as its hash has it: this host and the folder of all batches."""
+    return f"{platform.node()}:{encode_path(str(output_dir.resolve()))}"

@@ -1,6 +1,5 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -12,12 +11,11 @@ import structlog
 from jobs.errors import ForeignResultsError, UnwrittenError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger
-from jobs.ledger.codec import encode_path
 from jobs.pictures.stored import Hashes
 from jobs.records import BatchId
 from jobs.report import Thumbnails, write_report
 from jobs.results.checkpoint import SIMULATED
-from jobs.results.claim import claim
+from jobs.results.claim import claim, output_place
 from jobs.results.files import replacement, sweep
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
@@ -198,11 +196,6 @@ class _KeepingThumbnails(Thumbnails):
     def of(self, path: Path, side: int) -> str | None:
         self._lease.keep()
         return super().of(path, side)
-
-
-def output_place(output_dir: Path) -> str:
-    """Where a batch's files belong, as its hash has it: this host and the folder of all batches."""
-    return f"{platform.node()}:{encode_path(str(output_dir.resolve()))}"
 
 
 def _passing(lines: Iterable[ResultLine], write: Callable[[str], object]) -> Iterator[ResultLine]:

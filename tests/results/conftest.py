@@ -23,7 +23,8 @@ from jobs.producing.planning import Planner
 from jobs.producing.producer import Producer
 from jobs.producing.queue import Queue
 from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
-from jobs.results import Exporter, output_place
+from jobs.results.claim import output_place
+from jobs.results.exporter import Exporter
 
 _LIMITS = LimitSettings(in_flight=10_000, images_per_minute=1e9)
 

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from jobs.ledger import Ledger
 from jobs.redis.client import connect
-from jobs.results import Exporter
+from jobs.results.exporter import Exporter
 from jobs.config.settings import RedisSettings
 from pydantic import SecretStr
 url, prefix, folder, batch = sys.argv[1:]

@@ -10,7 +10,7 @@ from PIL import ImageOps
 
 from jobs.errors import UnwrittenError
 from jobs.records import BatchId
-from jobs.results import Exporter
+from jobs.results.exporter import Exporter
 from jobs.results.files import replacing, sweep
 from jobs.results.lease import RENEW_S, Lease, LeaseLostError
 
