@@ -15,6 +15,7 @@ from jobs.errors import LedgerLostError
 from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
 from jobs.results.exporter import Exporter
+from worker.consumer import WokenConsumer
 from worker.submit.submission import Submission
 
 log = structlog.get_logger()
@@ -25,6 +26,11 @@ STRANGER = "stranger"
 
 class TolerantBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped for us
     """Dramatiq's broker, for which the wake-up message of another version's actor is one too many, not a dead letter."""
+
+    @property
+    def consumer_class(self) -> type[WokenConsumer]:
+        """Dramatiq's own hook."""
+        return WokenConsumer
 
     def get_actor(self, actor_name: str) -> Any:
         """The actor of this name, or the one that drops what nobody knows: the reconciler sends what is missing."""

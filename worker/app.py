@@ -37,6 +37,7 @@ from worker.collect.reconciler import Reconciler
 from worker.collect.schedule import PollSchedule
 from worker.collect.turns import Turns
 from worker.collect.watcher import Watcher
+from worker.consumer import WakesConsumers
 from worker.hidream.client import PollClient, SubmitClient, SubmitClients
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
@@ -191,6 +192,7 @@ class App:
             ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
             BuildsFirst(lambda: self.submission),
             StopsGate(self._stop_gate),
+            WakesConsumers(),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
