@@ -1,1 +1,1 @@
-"""Structured logs: their form, the catalogue of events, and what must never stand in them."""
+"""Structured logs: their form, and what must never stand in them."""
