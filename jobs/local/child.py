@@ -51,18 +51,6 @@ class Program:
     death_signal: signal.Signals = signal.SIGTERM
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildState:
-    """A child as it is now."""
-
-    name: str
-    #: None while it waits to be started again.
-    pid: int | None
-    restarts: int
-    #: Exit code of its last death, negative for a signal; None if it never died.
-    exit_code: int | None
-
-
 class Child:
     """One program, and the process that runs it now."""
 
@@ -73,13 +61,14 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
         self._due_s = 0.0
-        self._starts = 0
         self._young_deaths = 0
-        self._exit_code: int | None = None
+        self.restarts = -1
+        #: Of its last death, negative for a signal; None if it never died.
+        self.exit_code: int | None = None
 
     @property
     def group(self) -> int | None:
-        """Its process group while it has not been buried."""
+        """Its process group, and its process; None while it waits to be started again."""
         return None if self._process is None else self._process.pid
 
     @property
@@ -90,12 +79,12 @@ class Child:
     @property
     def unfit(self) -> bool:
         """It ended by itself because of a setting or the token: started again it would say the same."""
-        return self._process is None and self._exit_code == ExitCode.CONFIG
+        return self._process is None and self.exit_code == ExitCode.CONFIG
 
     @property
     def cause(self) -> str:
         """How it died last, in words."""
-        code = self._exit_code or 0
+        code = self.exit_code or 0
         return f"exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
 
     def start(self, now: float) -> None:
@@ -116,7 +105,7 @@ class Child:
         finally:
             os.close(output)
         self._started_s = now
-        self._starts += 1
+        self.restarts += 1
 
     def start_if_due(self, now: float) -> bool:
         """Runs a dead one again when it has waited long enough; whether it did."""
@@ -134,7 +123,7 @@ class Child:
         group = self.group
         if self._process is None or self._process.poll() is None:
             return None
-        self._exit_code = self._process.returncode
+        self.exit_code = self._process.returncode
         self._process = None
         self._young_deaths = self._young_deaths + 1 if now - self._started_s < YOUNG_S else 0
         self._due_s = now + min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** max(0, self._young_deaths - 1))
@@ -153,15 +142,6 @@ class Child:
         """Returns when the process has ended."""
         if self._process is not None:
             self._process.wait()
-
-    def state(self) -> ChildState:
-        """For people and for tests."""
-        return ChildState(
-            name=self.program.name,
-            pid=self._process.pid if self._process is not None else None,
-            restarts=max(0, self._starts - 1),
-            exit_code=self._exit_code,
-        )
 
     def find_line(self, prefix: str) -> str | None:
         """The first whole line since the last start that begins so."""

@@ -16,9 +16,9 @@ from typing import Self
 import structlog
 
 from jobs.errors import ConfigError, VtonError
-from jobs.local.child import YOUNG_DEATHS, YOUNG_S, Child, ChildState, Program
+from jobs.local.child import YOUNG_DEATHS, YOUNG_S, Child, Program
 
-__all__ = ["ChildDiedError", "ChildState", "Program", "Supervisor"]
+__all__ = ["ChildDiedError", "Program", "Supervisor"]
 
 log = structlog.get_logger()
 
@@ -95,7 +95,7 @@ class Supervisor:
                 log.warning(
                     "process.restarted",
                     process=child.program.name,
-                    restarts=child.state().restarts,
+                    restarts=child.restarts,
                     cause=child.cause,
                 )
 
@@ -142,9 +142,10 @@ class Supervisor:
         self._left.clear()
         return killed
 
-    def states(self) -> tuple[ChildState, ...]:
-        """All children in the order of their start."""
-        return tuple(child.state() for child in self._children.values())
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """All of them, in the order of their start."""
+        return tuple(self._children.values())
 
     def _bury(self, child: Child) -> None:
         """Notes a death and asks those whom a dead leader left behind (a master's workers) to end."""

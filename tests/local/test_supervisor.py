@@ -41,9 +41,9 @@ def program(name: str, code: str, **more) -> Program:
 
 
 def pid_of(supervisor: Supervisor, name: str = "child") -> int:
-    (state,) = [state for state in supervisor.states() if state.name == name]
-    assert state.pid is not None
-    return state.pid
+    (state,) = [state for state in supervisor.children if state.program.name == name]
+    assert state.group is not None
+    return state.group
 
 
 def kill(supervisor: Supervisor, signum: signal.Signals = signal.SIGKILL) -> None:
@@ -124,15 +124,15 @@ def test_a_dead_child_is_started_again_after_its_delay(supervisor: Supervisor, c
     clock.now = 10
     kill(supervisor)
     supervisor.poll()
-    (state,) = supervisor.states()
-    assert (state.pid, state.restarts, state.exit_code) == (None, 0, -9)
+    (state,) = supervisor.children
+    assert (state.group, state.restarts, state.exit_code) == (None, 0, -9)
     clock.now = 10.1
     supervisor.poll()
-    assert supervisor.states()[0].pid is None
+    assert supervisor.children[0].group is None
     clock.now = 10.2
     supervisor.poll()
     assert supervisor.ready_line("child", "ready", 60) == f"ready {pid_of(supervisor)}"
-    assert supervisor.states()[0].restarts == 1
+    assert supervisor.children[0].restarts == 1
 
 
 def test_the_delay_doubles_while_a_child_dies_young(supervisor: Supervisor, clock: Clock) -> None:
@@ -142,10 +142,10 @@ def test_the_delay_doubles_while_a_child_dies_young(supervisor: Supervisor, cloc
         supervisor.poll()
         clock.now += delay - 0.01
         supervisor.poll()
-        assert supervisor.states()[0].pid is None
+        assert supervisor.children[0].group is None
         clock.now += 0.02
         supervisor.poll()
-        assert supervisor.states()[0].pid is not None
+        assert supervisor.children[0].group is not None
 
 
 def test_a_child_that_always_dies_young_ends_it_with_its_reason(supervisor: Supervisor, clock: Clock) -> None:
@@ -176,7 +176,7 @@ def test_a_death_after_a_longer_life_is_not_counted_as_young(supervisor: Supervi
         supervisor.poll()
         clock.now += 0.2
         supervisor.poll()
-    assert supervisor.states()[0].restarts == 8
+    assert supervisor.children[0].restarts == 8
 
 
 def test_stop_asks_politely_first(tmp_path: Path, supervisor: Supervisor) -> None:
@@ -189,7 +189,7 @@ def test_stop_asks_politely_first(tmp_path: Path, supervisor: Supervisor) -> Non
     supervisor.ready_line("child", "ready", 60)
     assert supervisor.stop(timeout_s=60) == ()
     assert "put away" in (tmp_path / "logs" / "child.log").read_text()
-    assert supervisor.states() == ()
+    assert supervisor.children == ()
 
 
 def test_stop_kills_those_that_will_not_listen(supervisor: Supervisor) -> None:
@@ -198,7 +198,7 @@ def test_stop_kills_those_that_will_not_listen(supervisor: Supervisor) -> None:
     supervisor.start(program("polite", LIVES))
     for name in ("deaf", "polite"):
         supervisor.ready_line(name, "ready", 60)
-    pids = [state.pid for state in supervisor.states()]
+    pids = [state.group for state in supervisor.children]
     # On a busy machine the polite one may be late as well.
     assert "deaf" in supervisor.stop(timeout_s=0.2)
     for pid in pids:
