@@ -1,6 +1,6 @@
 """What a person changes in a running night: retry, cancel, pause, resume."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
@@ -75,30 +75,35 @@ class Retried:
 def foresee_retry(ledger: Ledger, batch_id: BatchId, wanted: Wanted) -> Retried:
     """What `retry` would do now; changes nothing. Raises NotFoundError."""
     left = len(ledger.left_rows(batch_id)) if wanted.failed else 0
-    jobs = [job for job in _jobs(ledger, batch_id) if wanted.includes(job)]
-    bought = [job for job in jobs if wanted.buys(job)]
-    return Retried(
-        queued=left + len(bought),
-        asked=len(jobs) - len(bought),
-        pictures=left + sum(max(1, len(job.sub_task_ids)) for job in bought),
-    )
+    return _retried(ledger, batch_id, wanted, left, reopens=lambda _: True)
 
 
 def retry(ledger: Ledger, queue: Queue, batch_id: BatchId, wanted: Wanted) -> Retried:
     """Puts ended jobs of a batch back into the line, or asks their old tasks again. Raises NotFoundError."""
-    queued, asked, pictures = _join_again(ledger, batch_id) if wanted.failed else 0, 0, 0
-    for job in _jobs(ledger, batch_id):
-        anew = wanted.buys(job)
-        if not wanted.includes(job):
-            continue
-        if not ledger.run(steps.reopen(job.request_id, job.state, batch_id, anew=anew)):
-            continue
-        queued += anew
-        asked += not anew
-        pictures += anew * max(1, len(job.sub_task_ids))
+    joined = _join_again(ledger, batch_id) if wanted.failed else 0
+
+    def reopens(job: Job) -> bool:
+        return ledger.run(steps.reopen(job.request_id, job.state, batch_id, anew=wanted.buys(job)))
+
+    retried = _retried(ledger, batch_id, wanted, joined, reopens=reopens)
     send_missing_messages(ledger, queue)
-    if queued + asked:
-        log.info("batch.retried", batch=batch_id, jobs=queued + asked, asked=asked, **asdict(wanted))
+    if retried.jobs:
+        log.info("batch.retried", batch=batch_id, jobs=retried.jobs, asked=retried.asked, **asdict(wanted))
+    return retried
+
+
+def _retried(
+    ledger: Ledger, batch_id: BatchId, wanted: Wanted, left: int, *, reopens: Callable[[Job], bool]
+) -> Retried:
+    """Counts the jobs that are wanted and that `reopens` lets go on; `left`: rows that want a shared job again."""
+    queued = pictures = left
+    asked = 0
+    for job in _jobs(ledger, batch_id):
+        if wanted.includes(job) and reopens(job):
+            buys = wanted.buys(job)
+            queued += buys
+            asked += not buys
+            pictures += buys * max(1, len(job.sub_task_ids))
     return Retried(queued=queued, asked=asked, pictures=pictures)
 
 
