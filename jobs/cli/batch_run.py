@@ -1,7 +1,5 @@
-"""`vton run`: the whole road on one machine — Redis, workers, receiver, producer, progress, files, exit code."""
+"""One batch on its way on this machine: workers, producer and progress until its end, then the files."""
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -13,33 +11,23 @@ from pathlib import Path
 from jobs.cli import control
 from jobs.cli.advice import command, is_simulated
 from jobs.cli.control import probe_at_once
-from jobs.cli.ports import alone, free_ports, simulator_port
 from jobs.cli.progress import Progress
 from jobs.cli.session import Session, make_output_dir
+from jobs.cli.simulation import alone, start_simulator
 from jobs.cli.stopping import Stop
 from jobs.cli.watch import Watch
+from jobs.cli.workers import start_workers, worker_environment
 from jobs.config.exit_codes import ExitCode
-from jobs.config.settings import LimitSettings, Settings
+from jobs.config.settings import Settings
 from jobs.errors import EndedEarlyError, RedisDownError, UsageError
-from jobs.local.child import Program
 from jobs.local.supervisor import Supervisor
 from jobs.manifest import Manifest
 from jobs.producing.producer import Producer
 from jobs.records import BatchId, BatchStatus
-from jobs.results.exporter import LEASE_MS
+from jobs.results.lease import LEASE_MS
 
-#: The simulator's account while the configured limits are the defaults: a demo should not take the night.
-SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
-SIMULATED_LATENCY_S = 2.0
+#: Between two looks at the children, and at a batch that moves, s.
 LOOK_S = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Simulation:
-    """Run against the simulator."""
-
-    #: A file of faults, or None for a good night.
-    faults: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +59,12 @@ class BatchRun:
         self._read_whole = False
         self._feeding_failed: BaseException | None = None
 
-    def run(self, *, simulation: Simulation | None) -> RunEnd:
+    def run(self, *, simulate: bool, faults: Path | None) -> RunEnd:
         """Runs until every row has ended, until only a person can go on, or until it is told to stop.
+
+        Args:
+            simulate: against the simulator.
+            faults: a file of what it does wrong; None for a good night.
 
         Raises:
             ManifestError: the manifest has no valid row; nothing was recorded.
@@ -84,19 +76,19 @@ class BatchRun:
         log_dir = self._settings.data_dir.absolute() / "logs"
         # The simulator is the world outside: it ends after the last worker, or the POSTs under way would be cut.
         with (
-            alone(self._settings.data_dir) if simulation is not None else nullcontext(),
+            alone(self._settings.data_dir) if simulate else nullcontext(),
             Supervisor(log_dir, stop_s=5) as world,
             Supervisor(log_dir, stop_s=stop_s) as supervisor,
         ):
-            environment = self._environment()
-            if simulation is not None:
-                environment |= self._start_simulator(world, simulation, environment)
+            environment = worker_environment(self._session)
+            if simulate:
+                environment |= start_simulator(world, self._settings, faults, environment)
             probe_at_once(self._session.ledger)
             self._stop.hold()
-            self._start_workers(supervisor, environment)
+            start_workers(supervisor, self._settings, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
-            with Progress(self._batch_id, simulated=simulation is not None) as progress:
+            with Progress(self._batch_id, simulated=simulate) as progress:
                 code, why = self._until_ended((world, supervisor), progress)
             if code is ExitCode.OK:
                 # Every row has ended: nothing that the workers still do changes the files.
@@ -174,87 +166,7 @@ class BatchRun:
         finally:
             self._fed.set()
 
-    def _environment(self) -> dict[str, str]:
-        """What the children see: our environment, and the settings that our options changed."""
-        settings = self._settings
-        limits = {
-            f"VTON_LIMITS__{name.upper()}": str(value) for name, value in settings.limits.model_dump().items()
-        }
-        return (
-            dict(os.environ)
-            | limits
-            | {
-                "VTON_REDIS__URL": self._session.redis_url,
-                "VTON_REDIS__PREFIX": settings.redis.prefix,
-                "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
-                "VTON_DATA_DIR": str(settings.data_dir.absolute()),
-                # How long an idle consumer sleeps: the delay of the first job after a pause, ms.
-                "dramatiq_worker_timeout": "100",
-                "PYTHONUNBUFFERED": "1",
-            }
-        )
-
-    def _start_simulator(
-        self, supervisor: Supervisor, simulation: Simulation, environment: dict[str, str]
-    ) -> dict[str, str]:
-        """Starts the simulator; returns what the workers must know of it."""
-        limits = self._settings.limits
-        argv = [
-            sys.executable, "-m", "worker.simulator", "--port", str(simulator_port(self._settings.data_dir)),
-            "--state", str(self._settings.data_dir.absolute() / "simulator.sqlite"),
-            "--images-per-minute", str(int(limits.images_per_minute)),
-            "--in-flight", str(limits.in_flight),
-            "--latency-s", str(SIMULATED_LATENCY_S),
-        ]  # fmt: skip
-        if simulation.faults is not None:
-            argv += ["--faults", str(simulation.faults)]
-        supervisor.start(Program(name="simulator", argv=tuple(argv), env=environment))
-        address = supervisor.ready_line("simulator", "simulator ready ", 20).rpartition(" ")[2]
-        return {
-            "VTON_HIDREAM__BASE_URL": address,
-            "VTON_HIDREAM__IMAGE_PREFIX": f"{address}/image/",
-            "VTON_TASKS__LATENCY_S": str(SIMULATED_LATENCY_S),
-            "HIDREAM_TOKEN": "sk-simulator",
-        }
-
-    def _start_workers(self, supervisor: Supervisor, environment: dict[str, str]) -> None:
-        workers, metrics = self._settings.workers, self._settings.metrics
-        programs = []
-        if self._settings.callbacks.public_url:
-            programs.append(
-                Program(name="receiver", argv=(sys.executable, "-m", "worker.callbacks"), env=environment)
-            )
-        programs += [_dramatiq("collect", n, 2, environment) for n in range(workers.collect_processes)]
-        programs += [
-            _dramatiq("submit", n, self._settings.submit_threads, environment)
-            for n in range(workers.submit_processes)
-        ]
-        if metrics.port:
-            ports = free_ports(metrics.host, metrics.port, len(programs))
-            programs = [
-                replace(each, env=environment | {"VTON_METRICS__PORT": str(port)})
-                for each, port in zip(programs, ports, strict=True)
-            ]
-            served = zip(programs, ports, strict=True)
-            where = ", ".join(f"{each.name} http://{metrics.host}:{port}/metrics" for each, port in served)
-            sys.stderr.write(f"metrics: {where}\n")
-        for each in programs:
-            supervisor.start(each)
-
-
-def _dramatiq(queue: str, number: int, threads: int, environment: dict[str, str]) -> Program:
-    argv = (sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads))
-    return Program(name=f"{queue}-{number + 1}", argv=argv, env=environment)
-
 
 def longest_end_s(settings: Settings) -> float:
     """How long workers may take to end, s: a POST that is cut off is a job nobody can account for."""
     return settings.hidream.submit_timeout_s + 10
-
-
-def simulated(settings: Settings) -> Settings:
-    """The settings for the simulator: its own account's limits, unless the shop has set some."""
-    usual = LimitSettings()
-    if any(getattr(settings.limits, name) != getattr(usual, name) for name in SIMULATED_LIMITS):
-        return settings
-    return settings.model_copy(update={"limits": settings.limits.model_copy(update=SIMULATED_LIMITS)})

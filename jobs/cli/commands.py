@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from jobs.cli.deferred import load_less
+from jobs.deferred import defer_async_redis, load_plain_structlog
 
 #: Command → its function; the module has its name, but for that of `config`, whose name would hide the option.
 COMMANDS: Final = {
@@ -64,7 +64,8 @@ def load(name: str) -> Any:
     app = typer.Typer(add_completion=False)
     # Modules are no garbage: to look for some while they are loaded takes a tenth of the time.
     gc.disable()
-    load_less()
+    load_plain_structlog()
+    defer_async_redis()
     function = getattr(import_module(f"jobs.cli.{name}"), COMMANDS[name])
     gc.freeze()
     gc.enable()

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.batch_run import simulated
 from jobs.cli.deadline import read_deadline
 from jobs.cli.intake import batch_of, planner_of
 from jobs.cli.ledger_identity import foreign_results, lost_ledger
@@ -42,7 +41,6 @@ def plan(
 ) -> None:
     """Say what a manifest would buy and how long it would take. Spends nothing."""
     settings = command_settings(config, simulate=simulate)
-    settings = simulated(settings) if simulate else settings
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(manifest)
     with open_session(settings) as opened:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.batch_run import BatchRun, Simulation, longest_end_s, simulated
+from jobs.cli.batch_run import BatchRun, RunEnd, longest_end_s
 from jobs.cli.deadline import read_deadline
 from jobs.cli.intake import intake
 from jobs.cli.options import (
@@ -49,18 +49,11 @@ def run(
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
     settings = command_settings(config, output=output, simulate=simulate)
-    if faults is not None and not simulate:
-        raise UsageError("--faults needs --simulate")
-    if faults is not None and not faults.is_file():
-        raise NotFoundError(f"no such file: {faults}")
-    if not simulate and not read_credentials():
-        raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
+    _check(simulate=simulate, faults=faults)
     until = read_deadline(deadline) if deadline else None
     if until is not None:
         sys.stderr.write(f"deadline: {until:%Y-%m-%d %H:%M}\n")
     stop = Stop(until, finish_s=longest_end_s(settings))
-    if simulate:
-        settings = simulated(settings)
     if workers is not None:
         settings = settings.model_copy(
             update={"workers": settings.workers.model_copy(update={"submit_processes": workers})}
@@ -82,12 +75,27 @@ def run(
     ):
         check_clients(taken.session.ledger.client, clients_of_run(settings))
         batch_run = BatchRun(taken.session, taken.manifest, taken.producer, taken.batch_id, stop)
-        end = batch_run.run(simulation=Simulation(faults=faults) if simulate else None)
-        if not end.files:
-            print_cut(end.status, end.why, simulated=simulate)
-            raise typer.Exit(end.code)
-        folder = settings.output_dir / end.status.batch_id
-        summary = json.loads((folder / "summary.json").read_text())
-        code = ended(summary) if end.code is ExitCode.OK else end.code
-        print_end(summary, folder, end.why, simulated=simulate)
+        end = batch_run.run(simulate=simulate, faults=faults)
+        code = _tell(end, settings.output_dir, simulated=simulate)
     raise typer.Exit(code)
+
+
+def _check(*, simulate: bool, faults: Path | None) -> None:
+    """Finds what is missing before anything is opened. Raises UsageError, NotFoundError, ConfigError."""
+    if faults is not None and not simulate:
+        raise UsageError("--faults needs --simulate")
+    if faults is not None and not faults.is_file():
+        raise NotFoundError(f"no such file: {faults}")
+    if not simulate and not read_credentials():
+        raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
+
+
+def _tell(end: RunEnd, output_dir: Path, *, simulated: bool) -> ExitCode:
+    """Prints the last words; returns the exit code."""
+    if not end.files:
+        print_cut(end.status, end.why, simulated=simulated)
+        return end.code
+    folder = output_dir / end.status.batch_id
+    summary = json.loads((folder / "summary.json").read_text())
+    print_end(summary, folder, end.why, simulated=simulated)
+    return ended(summary) if end.code is ExitCode.OK else end.code

@@ -21,6 +21,8 @@ from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
 if TYPE_CHECKING:
     from jobs.results.exporter import Exporter
 
+#: The simulator's account while the configured limits are the defaults: a demo should not take the night.
+SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
 
@@ -30,8 +32,8 @@ class Session:
     """One command's connections."""
 
     settings: Settings
-    #: Where Redis is, ours or the configured one; may hold a password.
-    redis_url: str
+    #: Those of Redis with its address, be it ours or the configured one; may hold a password.
+    redis: RedisSettings
     ledger: Ledger
     queue: Queue
 
@@ -48,16 +50,23 @@ class Session:
 def command_settings(config: Path | None, *, output: Path | None = None, simulate: bool = False) -> Settings:
     """The settings of one command, its options over them; logs are configured from here on."""
     settings = read_settings(config)
-    update: dict[str, object] = {}
-    if output is not None:
-        update["output_dir"] = output
-    if simulate:
-        update["data_dir"] = settings.data_dir / SIMULATED
-        update["redis"] = settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-{SIMULATED}"})
-        update["pictures"] = settings.pictures.model_copy(update={"private_hosts": "allow"})
     configure(settings.logs)
     for secret in secrets_of(settings, read_credentials()):
         redact(secret)
+    if output is not None:
+        settings = settings.model_copy(update={"output_dir": output})
+    return _simulated(settings) if simulate else settings
+
+
+def _simulated(settings: Settings) -> Settings:
+    """The settings of the simulated shop inside this one; its account is the simulator's unless the shop has set limits."""
+    update = {
+        "data_dir": settings.data_dir / SIMULATED,
+        "redis": settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-{SIMULATED}"}),
+        "pictures": settings.pictures.model_copy(update={"private_hosts": "allow"}),
+    }
+    if not SIMULATED_LIMITS.keys() & settings.limits.model_dump(exclude_defaults=True):
+        update["limits"] = settings.limits.model_copy(update=SIMULATED_LIMITS)
     return settings.model_copy(update=update)
 
 
@@ -104,7 +113,7 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
         stack.callback(queue_client.close)
         opened = Session(
             settings=settings,
-            redis_url=url,
+            redis=redis,
             ledger=Ledger(client, redis.prefix),
             queue=Queue(queue_client, redis.prefix),
         )

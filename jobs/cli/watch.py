@@ -15,7 +15,7 @@ from jobs.cli.session import IMPATIENT_S, Session
 from jobs.cli.stopping import Stop
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.config.exit_codes import ExitCode
-from jobs.errors import RedisDownError
+from jobs.errors import NotFoundError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.records import BatchId, BatchStatus
 from jobs.redis.client import connect
@@ -28,6 +28,8 @@ PERSONS = frozenset({"token", "credits", "module"})
 LOOK_FIRST = ("no results", "a picture was refused", "ledger:")
 #: How often a reason to wait is logged again while it lasts, s.
 REMIND_S = 300.0
+#: A batch of which nothing is under way and nothing has changed for so long is looked at less often, s.
+QUIET_AFTER_S, QUIET_LOOK_S = 5.0, 2.0
 
 End = tuple[ExitCode, str]
 
@@ -39,13 +41,15 @@ class Watch:
         self._session = session
         self._settings = session.settings
         self._batch_id = batch_id
-        redis = session.settings.redis
-        redis = redis.model_copy(update={"url": type(redis.url)(session.redis_url)})
+        redis = session.redis
         # Impatient: whoever is told to end must not be waiting for Redis; the patience is kept here.
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
         self.ledger = Ledger(self._client, redis.prefix)
         self._orders = LedgerWatch(replace(session, ledger=self.ledger))
         self._away_since: float | None = None
+        #: The batch when it last changed, when that was, and when it is to be looked at again.
+        self._last: BatchStatus | None = None
+        self._moved_s = self._due_s = float("-inf")
         #: Exit code, rows open, and since when the two have been what they are.
         self._stuck: tuple[ExitCode, int, float] | None = None
         self._told: dict[str, float] = {}
@@ -57,6 +61,8 @@ class Watch:
             LedgerLostError: the ledger has gone, or is another one.
             RedisDownError: Redis has been away for longer than `redis.patience_s`.
         """
+        if time.monotonic() < self._due_s:
+            return None
         try:
             found = self._look(progress, stop, fed=fed)
         except RedisDownError as error:
@@ -68,17 +74,29 @@ class Watch:
         return found
 
     def _look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
-        if not self._orders.look() or not self.ledger.exists(self._batch_id):
+        try:
+            if not self._orders.look():
+                return None
+            status = self.ledger.status(self._batch_id)
+        except NotFoundError:
+            # Not opened yet.
             return None
-        status = self.ledger.status(self._batch_id)
         gate = self.ledger.gate_fields()
-        now = under_way(self.ledger, self._batch_id)
+        now = under_way(self.ledger, self._batch_id) if _under_way(status) else UnderWay(tasks=0, downloads=0)
+        self._pace(status, moves=bool(not fed or _under_way(status)))
         stop.requests = now.requests
         progress.show(status, gate, now, fed=fed)
         if fed and status.complete:
             return ExitCode.OK, ""
         self._tell(gate)
         return self._lasting(self._ended_by(status, gate, now), status.open)
+
+    def _pace(self, status: BatchStatus, *, moves: bool) -> None:
+        """Says when to look again. `moves`: whether something is under way."""
+        now = time.monotonic()
+        if moves or status != self._last:
+            self._last, self._moved_s = status, now
+        self._due_s = now + QUIET_LOOK_S if now - self._moved_s > QUIET_AFTER_S else now
 
     def _wait_for_redis(self, error: RedisDownError) -> None:
         now = time.monotonic()

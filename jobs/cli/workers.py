@@ -1,0 +1,67 @@
+"""The worker processes of `vton run`, and the environment in which they find this run's Redis and settings."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jobs.cli.ports import free_ports
+from jobs.cli.session import Session
+from jobs.config.settings import Settings
+from jobs.local.supervisor import Program, Supervisor
+
+#: Threads of a collect process: files of one batch, and of another one meanwhile.
+_COLLECT_THREADS = 2
+
+
+def worker_environment(session: Session) -> dict[str, str]:
+    """What the children see: our environment, and the settings that our options changed."""
+    settings = session.settings
+    limits = {
+        f"VTON_LIMITS__{name.upper()}": str(value) for name, value in settings.limits.model_dump().items()
+    }
+    return (
+        dict(os.environ)
+        | limits
+        | {
+            "VTON_REDIS__URL": session.redis.url.get_secret_value(),
+            "VTON_REDIS__PREFIX": settings.redis.prefix,
+            "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
+            "VTON_DATA_DIR": str(settings.data_dir.absolute()),
+        }
+    )
+
+
+def start_workers(supervisor: Supervisor, settings: Settings, environment: Mapping[str, str]) -> None:
+    """Starts receiver, collect and submit processes; each serves metrics on a port of its own, if they are on."""
+    programs = _programs(settings, environment)
+    if settings.metrics.port:
+        host = settings.metrics.host
+        ports = free_ports(host, settings.metrics.port, len(programs))
+        served = list(zip(programs, ports, strict=True))
+        programs = [
+            replace(each, env={**environment, "VTON_METRICS__PORT": str(port)}) for each, port in served
+        ]
+        where = ", ".join(f"{each.name} http://{host}:{port}/metrics" for each, port in served)
+        sys.stderr.write(f"metrics: {where}\n")
+    for each in programs:
+        supervisor.start(each)
+
+
+def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
+    def program(name: str, *module: str) -> Program:
+        return Program(name=name, argv=(sys.executable, "-m", *module), env=environment)
+
+    workers, threads = settings.workers, settings.submit_threads
+    receiver = [program("receiver", "worker.callbacks")] if settings.callbacks.public_url else []
+    return [
+        *receiver,
+        *(
+            program(f"collect-{n + 1}", "worker", "collect", str(_COLLECT_THREADS))
+            for n in range(workers.collect_processes)
+        ),
+        *(
+            program(f"submit-{n + 1}", "worker", "submit", str(threads))
+            for n in range(workers.submit_processes)
+        ),
+    ]

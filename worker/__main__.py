@@ -1,0 +1,39 @@
+"""A worker process of `vton run`: `python -m worker QUEUE THREADS`. Whoever has no supervisor starts `dramatiq worker.app`.
+
+Dramatiq's own command has a master, a second Python that only starts a dead worker again, as our supervisor does, and its
+worker looks once a second whether it was told to end.
+"""
+
+import gc
+import signal
+import sys
+
+from jobs.deferred import load_plain_structlog
+
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+#: How often an idle thread looks whether it is to end, ms.
+_LOOK_MS = 250
+
+
+def main(queue: str, threads: int) -> None:
+    """Works until it is told to end; told twice, it ends but once."""
+    gc.disable()
+    load_plain_structlog()
+    from dramatiq import Worker  # noqa: PLC0415 what it loads is to be little
+
+    from worker.app import broker  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    # Threads inherit it: no signal interrupts any of them, whatever it is doing.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    broker.emit_after("process_boot")
+    worker = Worker(broker, queues={queue}, worker_threads=threads, worker_timeout=_LOOK_MS)
+    worker.start()
+    signal.sigwait(_ENDINGS)
+    worker.stop()
+    broker.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
