@@ -10,13 +10,15 @@ import sys
 
 from jobs.deferred import load_plain_structlog
 
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: How often an idle thread looks whether it is to end, ms.
 _LOOK_MS = 250
 
 
 def main(queue: str, threads: int) -> None:
     """Works until it is told to end; told twice, it ends but once."""
+    # Threads inherit it: no signal interrupts any of them, whatever it is doing, and none is missed while modules load.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     gc.disable()
     load_plain_structlog()
     from dramatiq import Worker  # noqa: PLC0415 what it loads is to be little
@@ -25,8 +27,6 @@ def main(queue: str, threads: int) -> None:
 
     gc.freeze()
     gc.enable()
-    # Threads inherit it: no signal interrupts any of them, whatever it is doing.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     broker.emit_after("process_boot")
     worker = Worker(broker, queues={queue}, worker_threads=threads, worker_timeout=_LOOK_MS)
     worker.start()

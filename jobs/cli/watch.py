@@ -1,7 +1,7 @@
 """What `vton run` sees of its batch and of the account, moment by moment, and what of it ends the run."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -37,7 +37,11 @@ End = tuple[ExitCode, str]
 class Watch:
     """Looks at one batch; Redis may be away for `redis.patience_s` meanwhile."""
 
-    def __init__(self, session: Session, batch_id: BatchId) -> None:
+    def __init__(
+        self, session: Session, batch_id: BatchId, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock`: seconds."""
+        self._clock = clock
         self._session = session
         self._settings = session.settings
         self._batch_id = batch_id
@@ -61,7 +65,7 @@ class Watch:
             LedgerLostError: the ledger has gone, or is another one.
             RedisDownError: Redis has been away for longer than `redis.patience_s`.
         """
-        if time.monotonic() < self._due_s:
+        if self._clock() < self._due_s:
             return None
         try:
             found = self._look(progress, stop, fed=fed)
@@ -93,13 +97,13 @@ class Watch:
 
     def _pace(self, status: BatchStatus, *, moves: bool) -> None:
         """Says when to look again. `moves`: whether something is under way."""
-        now = time.monotonic()
+        now = self._clock()
         if moves or status != self._last:
             self._last, self._moved_s = status, now
         self._due_s = now + QUIET_LOOK_S if now - self._moved_s > QUIET_AFTER_S else now
 
     def _wait_for_redis(self, error: RedisDownError) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if self._away_since is None:
             self._away_since = now
             log.warning("redis.waiting", why=str(error))
@@ -111,7 +115,7 @@ class Watch:
         kind = shut_kind(gate)
         if kind in {"", "throttled"}:
             return
-        now = time.monotonic()
+        now = self._clock()
         if now - self._told.get(kind, float("-inf")) >= REMIND_S:
             self._told[kind] = now
             detail = shut_words(gate, simulated=is_simulated(self.ledger))
@@ -119,7 +123,7 @@ class Watch:
 
     def _lasting(self, end: End | None, rows_open: int) -> End | None:
         """The end that has stood for `workers.patience_s` without any row ending meanwhile."""
-        now = time.monotonic()
+        now = self._clock()
         if end is None:
             self._stuck = None
         elif self._stuck is None or self._stuck[:2] != (end[0], rows_open):

@@ -1,0 +1,40 @@
+"""`python -m worker`, the process that `vton run` starts, beside a real Redis."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from jobs.config.settings import RedisSettings
+from jobs.producing.queue import Queue
+
+PATIENCE_S = 90
+
+
+@pytest.fixture(params=["submit", "collect"])
+def process(request, redis_settings: RedisSettings, queue: Queue, tmp_path):
+    env = os.environ | {
+        "VTON_REDIS__URL": redis_settings.url.get_secret_value(),
+        "VTON_REDIS__PREFIX": redis_settings.prefix,
+        "VTON_DATA_DIR": str(tmp_path),
+        "HIDREAM_TOKEN": "sk-nobody-asks-for-it",
+    }
+    argv = [sys.executable, "-m", "worker", request.param, "2"]
+    with subprocess.Popen(argv, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as made:
+        yield made
+        made.kill()
+
+
+def test_a_worker_that_is_told_twice_to_end_ends_once_and_in_order(process):
+    for line in process.stderr:
+        if "worker.started" in line:
+            # Whoever ends it does not wait until it is ready.
+            break
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert (process.returncode, events.count("worker.stopped")) == (0, 1)
