@@ -1,21 +1,25 @@
 """What libraries load of themselves and most processes never use: loading it takes longer than many a command runs."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any
 
 
-def load_plain_structlog() -> None:
-    """Loads structlog without rich, which it would draw tracebacks with: ours are plain."""
-    missing = "rich" not in sys.modules
-    if missing:
-        sys.modules["rich"] = None  # type: ignore[assignment]
-    import structlog  # noqa: F401, PLC0415
-
-    if missing:
-        del sys.modules["rich"]
+@contextmanager
+def left_out(package: str) -> Iterator[None]:
+    """Libraries that are loaded inside do without a package that they would use if it were there."""
+    loaded = package in sys.modules
+    if not loaded:
+        sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if not loaded:
+            del sys.modules[package]
 
 
 def defer_async_redis() -> None:

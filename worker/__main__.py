@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 
-from jobs.deferred import load_plain_structlog
+from jobs.deferred import left_out
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: How often an idle thread looks whether it is to end, ms.
@@ -20,11 +20,11 @@ def main(queue: str, threads: int) -> None:
     # Threads inherit it: no signal interrupts any of them, whatever it is doing, and none is missed while modules load.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     gc.disable()
-    load_plain_structlog()
-    from dramatiq import Worker  # noqa: PLC0415 what it loads is to be little
+    with left_out("rich"):
+        # structlog and httpx would load it for a terminal.
+        from dramatiq import Worker  # noqa: PLC0415
 
-    from worker.app import broker  # noqa: PLC0415
-
+        from worker.app import broker  # noqa: PLC0415
     gc.freeze()
     gc.enable()
     broker.emit_after("process_boot")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from jobs.deferred import defer_async_redis, load_plain_structlog
+from jobs.deferred import defer_async_redis, left_out
 
 #: Command → its function; the module has its name, but for that of `config`, whose name would hide the option.
 COMMANDS: Final = {
@@ -64,8 +64,10 @@ def load(name: str) -> Any:
     app = typer.Typer(add_completion=False)
     # Modules are no garbage: to look for some while they are loaded takes a tenth of the time.
     gc.disable()
-    load_plain_structlog()
     defer_async_redis()
+    with left_out("rich"):
+        # It would draw tracebacks with it; ours are plain.
+        import_module("structlog")
     function = getattr(import_module(f"jobs.cli.{name}"), COMMANDS[name])
     gc.freeze()
     gc.enable()
