@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import chain, islice, repeat, takewhile
 from typing import Protocol
 
 import structlog
@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 #: Rows in one round trip to the ledger.
 CHUNK = 500
+#: Rows in the first of them: workers begin while the pictures of later ones are decoded, which takes a second for thirty.
+FIRST_CHUNKS = (8, 32, 128)
 #: Bad rows that are logged one by one; all of them are in the results.
 LOGGED_BAD_ROWS = 100
 
@@ -213,11 +215,12 @@ class Producer:
         One chunk is on its way to Redis while the next is read and planned.
         """
         bad = 0
+        sizes = chain(FIRST_CHUNKS, repeat(CHUNK))
         planned = map(self._planner.plan, takewhile(lambda _row: not stop(), manifest.rows()))
         with ThreadPoolExecutor(1, thread_name_prefix="admit") as sender:
             under_way: tuple[list[Planned | BadRow], Future[Admitted]] | None = None
             while True:
-                chunk = in_order(islice(planned, CHUNK))
+                chunk = in_order(islice(planned, next(sizes)))
                 rows = [admission(each) for each in chunk]
                 if under_way is not None:
                     sent, admitted = under_way[0], under_way[1].result()

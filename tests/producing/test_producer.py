@@ -1,8 +1,10 @@
 """The producer: a manifest goes into the ledger and onto the queue, whole, once, however often it is fed."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import structlog
 from jobs.errors import ManifestError, UsageError
 from jobs.ledger import Ledger
 from jobs.producing.planning import Planner
-from jobs.producing.producer import CHUNK, LOGGED_BAD_ROWS, Producer, bad_row_line
+from jobs.producing.producer import CHUNK, FIRST_CHUNKS, LOGGED_BAD_ROWS, Producer, bad_row_line
 from jobs.producing.queue import COLLECT, SUBMIT, WAKE_UPS, Queue
 from jobs.records import BadRow, BatchId, Dialect, Row, Url
 from tests.heart import Heart
@@ -58,6 +60,21 @@ def make(ledger: Ledger, queue: Queue) -> Callable[..., Producer]:
 @pytest.fixture
 def producer(make: Callable[..., Producer]) -> Producer:
     return make()
+
+
+def test_workers_are_woken_before_more_than_a_few_pictures_are_decoded(ledger: Ledger, queue: Queue) -> None:
+    woken, deadline = [], time.monotonic() + 30
+
+    def decode(text: str) -> Url:
+        if not woken and text.endswith(f"p{FIRST_CHUNKS[0]}.jpg"):
+            while not queue.waiting(SUBMIT):
+                assert time.monotonic() < deadline, "a later row's picture is decoded first"
+            woken.append(text)
+        return Url(url=text)
+
+    producer = Producer(ledger, queue, Planner(decode, "", folder=Path("/shop")), file_name="night.csv")
+    assert producer.feed(Rows(many(CHUNK)), NIGHT).queued == CHUNK
+    assert woken
 
 
 def test_every_row_is_admitted_and_workers_are_woken(
@@ -166,7 +183,8 @@ def test_those_whose_addresses_end_first_go_first(producer: Producer, heart: Hea
 def test_progress_is_told_as_it_goes(producer: Producer) -> None:
     told: list[int] = []
     producer.feed(Rows(many(2 * CHUNK + 1)), NIGHT, tell=told.append)
-    assert told == [CHUNK, 2 * CHUNK, 2 * CHUNK + 1]
+    first = list(accumulate(FIRST_CHUNKS))
+    assert told == [*first, first[-1] + CHUNK, 2 * CHUNK + 1]
 
 
 def test_bad_rows_are_logged_up_to_a_bound(producer: Producer) -> None:
@@ -181,10 +199,11 @@ def test_bad_rows_are_logged_up_to_a_bound(producer: Producer) -> None:
 def test_a_manifest_that_breaks_off_leaves_a_batch_that_is_not_sealed(
     producer: Producer, ledger: Ledger
 ) -> None:
+    whole = sum(FIRST_CHUNKS) + CHUNK
     with pytest.raises(ManifestError, match="archive"):
-        producer.feed(Rows([*many(CHUNK + 5), ManifestError("a broken archive")]), NIGHT)
+        producer.feed(Rows([*many(whole + 5), ManifestError("a broken archive")]), NIGHT)
     assert not ledger.status(NIGHT).sealed
-    assert ledger.status(NIGHT).rows == CHUNK, "what was whole is in"
+    assert ledger.status(NIGHT).rows == whole, "what was whole is in"
 
 
 # -- before anything is recorded -----------------------------------------------------------------------------
