@@ -14,7 +14,7 @@ VtonError                      exit 1   an error of ours
 
 
 class VtonError(Exception):
-    """An error told to people in one line, without a traceback."""
+    """An error shown to people in one line, without a traceback."""
 
     exit_code = 1
 
@@ -36,7 +36,7 @@ class NotFoundError(VtonError):
 
 
 class ConfigError(VtonError):
-    """A setting, the token or the credits keep the night from starting."""
+    """A setting, the token or the credits keep a run from starting."""
 
     exit_code = 7
 

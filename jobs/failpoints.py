@@ -10,7 +10,7 @@ from itertools import count
 
 ARMED_BY = "VTON_FAILPOINT"
 
-#: In the order of the road; tests kill at each.
+#: In the order of a job's way; tests kill at each.
 NAMES = (
     "claimed",  # a permit is held, nothing is written
     "intent_written",  # the ledger says `submitting`, nothing is sent

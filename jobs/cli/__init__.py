@@ -1,4 +1,4 @@
-"""The command line: `vton`. Data goes to stdout, logs to stderr; the exit code tells how the night went."""
+"""The command line: `vton`. Data goes to stdout, logs to stderr; the exit code says how it ended."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def main() -> None:
         try:
             cli()
         finally:
-            # Here, where its failing is told, and not when the interpreter ends.
+            # Here, where its failing is reported, and not when the interpreter ends.
             sys.stdout.flush()
     except VtonError as error:
         sys.stderr.write(f"vton: {error}\n")

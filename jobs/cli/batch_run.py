@@ -32,13 +32,13 @@ LOOK_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """How a night ended."""
+    """How a run ended."""
 
     status: BatchStatus
     code: ExitCode
     #: One line on why it ended early; empty when every row has ended.
     why: str
-    #: Whether the files tell of this moment; not when it was cut while the manifest was read, or told twice to end.
+    #: Whether the files tell of this moment; not when it was cut while the manifest was read, or stopped by two signals.
     files: bool = True
 
 
@@ -60,16 +60,16 @@ class BatchRun:
         self._feeding_failed: BaseException | None = None
 
     def run(self, *, simulate: bool, faults: Path | None) -> RunEnd:
-        """Runs until every row has ended, until only a person can go on, or until it is told to stop.
+        """Runs until every row has ended, until only a person can go on, or until it is to stop.
 
         Args:
             simulate: against the simulator.
-            faults: a file of what it does wrong; None for a good night.
+            faults: a file of what it does wrong; None when nothing does.
 
         Raises:
             ManifestError: the manifest has no valid row; nothing was recorded.
             ConfigError: no folder for the results.
-            EndedEarlyError: it was told to stop before anything was recorded.
+            EndedEarlyError: it was stopped before anything was recorded.
         """
         make_output_dir(self._settings)
         stop_s = longest_end_s(self._settings)
@@ -111,7 +111,7 @@ class BatchRun:
             time.sleep(LOOK_S)
 
     def _end(self, code: ExitCode, why: str) -> RunEnd:
-        """Writes the files as they must be in the morning."""
+        """Writes the files as they must be when nobody works on the batch any more."""
         if not self._stop():
             return self._written(self._session, code, why)
         # It ends with the chunk it is at; one that hangs is left behind.
@@ -161,7 +161,7 @@ class BatchRun:
             self._read_whole = produced.whole
             if produced.resumed and produced.whole:
                 control.retry_failed(self._session.ledger, self._session.queue, self._batch_id)
-        except BaseException as error:  # noqa: BLE001 told by the thread that waits
+        except BaseException as error:  # noqa: BLE001 raised by the thread that waits
             self._feeding_failed = error
         finally:
             self._fed.set()

@@ -115,4 +115,4 @@ def _options(
         typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """What stands before a command; the application's own help is told above."""
+    """What stands before a command; the application's own help stands above."""

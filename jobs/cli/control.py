@@ -1,4 +1,4 @@
-"""What a person changes in a running night: retry, cancel, pause, resume."""
+"""What a person changes while batches run: retry, cancel, pause, resume."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass

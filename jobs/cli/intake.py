@@ -1,4 +1,4 @@
-"""A manifest at the door: opened, named, looked through, before anything of it is recorded."""
+"""A manifest before it is taken in: opened, named, looked through, before anything of it is recorded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ def intake(
         NotFoundError: there is no such manifest.
         ManifestError: no valid row, or with `strict` any bad one or a column that looks misspelt.
         UsageError: the batch's name is no name, or that of another manifest.
-        ConfigError: Redis is not there or would throw away what it is told, or the known ledger is gone, or the batch's
+        ConfigError: Redis is not there or would throw away what is written, or the known ledger is gone, or the batch's
             folder holds results of another one.
     """
     manifest = open_manifest(path)

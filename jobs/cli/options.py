@@ -1,4 +1,4 @@
-"""Words that several commands understand, each told once."""
+"""Options that several commands have, each described once."""
 
 from pathlib import Path
 from typing import Annotated

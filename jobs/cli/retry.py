@@ -39,13 +39,13 @@ def retry(
     with open_session(settings) as opened:
         batch_id = BatchId(batch)
         if lost or unknown:
-            _tell_price(control.foresee_retry(opened.ledger, batch_id, wanted), wanted, yes=yes)
+            _say_price(control.foresee_retry(opened.ledger, batch_id, wanted), wanted, yes=yes)
         retried = control.retry(opened.ledger, opened.queue, batch_id, wanted)
         others = "" if retried.jobs else other_retries(opened.ledger.status(batch_id), simulated=simulate)
     sys.stdout.write(f"{batch}: {_retried(retried)}; {others or _what_now(retried, simulated=simulate)}\n")
 
 
-def _tell_price(foreseen: control.Retried, wanted: control.Wanted, *, yes: bool) -> None:
+def _say_price(foreseen: control.Retried, wanted: control.Wanted, *, yes: bool) -> None:
     """Says what may be charged before it is; what was paid for is bought anew only on a person's word."""
     if not foreseen.pictures:
         return

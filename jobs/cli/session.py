@@ -21,7 +21,7 @@ from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
 if TYPE_CHECKING:
     from jobs.results.exporter import Exporter
 
-#: The simulator's account while the configured limits are the defaults: a demo should not take the night.
+#: The simulator's account while the configured limits are the defaults: a demo should take a minute.
 SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
@@ -89,7 +89,7 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
     """Opens ledger and queue; without `redis.url` the Redis of the data folder serves, started if need be.
 
     `buying`: outlast `redis.patience_s` of outage once it has answered, else seconds; and ask a configured Redis first
-    whether it keeps what it is told.
+    whether it keeps what is written.
 
     Raises:
         ConfigError: the configured Redis does not answer, or would throw away what was bought; or none is configured
@@ -104,7 +104,7 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
             if buying:
                 stack.enter_context(RedisKeeper(embedded))
         redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
-        # Our own was told by us how to keep things.
+        # We have configured our own.
         _ask(redis, will_buy=buying and bool(settings.redis.url.get_secret_value()))
         patience_s = redis.patience_s if buying else IMPATIENT_S
         client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
@@ -136,13 +136,13 @@ def _ask(redis: RedisSettings, *, will_buy: bool) -> None:
     try:
         with translated():
             client.ping()
-        told = tell_durability(client) if will_buy else None
+        found = tell_durability(client) if will_buy else None
     except RedisDownError as error:
         raise ConfigError(f"redis.url: {error}") from None
     finally:
         client.close()
-    if told is not None and told.evicts:
+    if found is not None and found.evicts:
         raise ConfigError(
-            f"redis.url: maxmemory-policy is {told.maxmemory_policy}: full, it would throw away what was bought, which"
+            f"redis.url: maxmemory-policy is {found.maxmemory_policy}: full, it would throw away what was bought, which"
             f" would be bought again; set maxmemory-policy {KEEPS_ALL}"
         )

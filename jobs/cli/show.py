@@ -72,10 +72,10 @@ def money_words(summary: Mapping[str, Any]) -> str:
 
 def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:
     """The last words of a run that did not take the time to write its files."""
-    told = [f"{count} {name}" for name, count in sorted(status.counts.items())]
+    parts = [f"{count} {name}" for name, count in sorted(status.counts.items())]
     read = "" if status.sealed else " read so far"
     sys.stdout.write(
-        f"\n{status.batch_id}: {counted(status.rows, 'row')}{read}: {', '.join(told) or 'none'}\n"
+        f"\n{status.batch_id}: {counted(status.rows, 'row')}{read}: {', '.join(parts) or 'none'}\n"
         f"ended early: {why}\n"
         f"files: {command(f'results {status.batch_id}', simulated=simulated)}\n"
     )
@@ -134,12 +134,12 @@ def watch_status(ledger: Ledger, batch_id: BatchId | None) -> None:
 
 def _watch_all(ledger: Ledger) -> None:
     """In lines, also on a terminal: bars of several batches would draw over each other."""
-    told: dict[BatchId, Progress] = {}
+    shown: dict[BatchId, Progress] = {}
     while statuses := [each for each in map(ledger.status, ledger.batches()) if not each.complete]:
         gate = ledger.gate_fields()
         for status in reversed(statuses):
             batch_id = status.batch_id
-            progress = told.setdefault(batch_id, Progress(batch_id, simulated=is_simulated(ledger)))
+            progress = shown.setdefault(batch_id, Progress(batch_id, simulated=is_simulated(ledger)))
             progress.show(status, gate, under_way(ledger, batch_id), fed=status.sealed)
         if nobody_reads(sys.stderr):
             break

@@ -25,7 +25,7 @@ class Stop:
     """Says whether a run is to end, and why; a context manager of the main thread."""
 
     def __init__(self, deadline: datetime | None = None, *, finish_s: float = 0) -> None:
-        """`deadline`: with its time zone; `finish_s`: how long requests under way may take, told at the first signal."""
+        """`deadline`: with its time zone; `finish_s`: how long requests under way may take, said at the first signal."""
         self._deadline = deadline
         self._finish_s = finish_s
         self._held = False
@@ -33,7 +33,7 @@ class Stop:
         self._before: dict[signal.Signals, Any] = {}
         self._reader, self._writer = -1, -1
         self._thread = threading.Thread(target=self._tell, name="signals", daemon=True)
-        #: Requests under way, as last seen; told at the first signal.
+        #: Requests under way, as last seen; said at the first signal.
         self.requests = 0
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class Stop:
         os.set_blocking(self._writer, False)
         self._thread.start()
         for signum in SIGNALS:
-            # What was started to be deaf (nohup, a shell's background) remains it.
+            # What was started with signals ignored (nohup, a shell's background) goes on ignoring them.
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 self._before[signum] = signal.signal(signum, self._handle)
         return self

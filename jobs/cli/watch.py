@@ -46,7 +46,7 @@ class Watch:
         self._settings = session.settings
         self._batch_id = batch_id
         redis = session.redis
-        # Impatient: whoever is told to end must not be waiting for Redis; the patience is kept here.
+        # Impatient: whoever is to end must not be waiting for Redis; the patience is kept here.
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
         self.ledger = Ledger(self._client, redis.prefix)
         self._orders = LedgerWatch(replace(session, ledger=self.ledger))
@@ -56,7 +56,7 @@ class Watch:
         self._moved_s = self._due_s = float("-inf")
         #: Exit code, rows open, and since when the two have been what they are.
         self._stuck: tuple[ExitCode, int, float] | None = None
-        self._told: dict[str, float] = {}
+        self._logged_s: dict[str, float] = {}
 
     def look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
         """Shows the batch; why the run ends now, or None.
@@ -92,7 +92,7 @@ class Watch:
         progress.show(status, gate, now, fed=fed)
         if fed and status.complete:
             return ExitCode.OK, ""
-        self._tell(gate)
+        self._log_shut(gate)
         return self._lasting(self._ended_by(status, gate, now), status.open)
 
     def _pace(self, status: BatchStatus, *, moves: bool) -> None:
@@ -110,14 +110,14 @@ class Watch:
         if now - self._away_since > self._settings.redis.patience_s:
             raise error
 
-    def _tell(self, gate: dict[str, str]) -> None:
-        """Logs why nothing goes out: at once, and again every few minutes; a throttling is told by the workers."""
+    def _log_shut(self, gate: dict[str, str]) -> None:
+        """Logs why nothing goes out: at once, and again every few minutes; a throttling is logged by the workers."""
         kind = shut_kind(gate)
         if kind in {"", "throttled"}:
             return
         now = self._clock()
-        if now - self._told.get(kind, float("-inf")) >= REMIND_S:
-            self._told[kind] = now
+        if now - self._logged_s.get(kind, float("-inf")) >= REMIND_S:
+            self._logged_s[kind] = now
             detail = shut_words(gate, simulated=is_simulated(self.ledger))
             log.warning("gate.waiting", reason=kind, detail=detail, batch=self._batch_id)
 

@@ -1,4 +1,4 @@
-"""Exit codes: what a cron job or a script learns of a night."""
+"""Exit codes: what a cron job or a script learns of a run."""
 
 from collections.abc import Mapping
 from enum import IntEnum

@@ -17,7 +17,7 @@ def address_fault(text: str) -> str:
         return "must begin with redis://, rediss:// or unix://"
     try:
         parts = urlsplit(text)
-        # A port that is no number is told by an error that shows it.
+        # A port that is no number raises an error that shows it.
         _ = parts.port
     except ValueError:
         return _ENCODE

@@ -1,6 +1,6 @@
 """One child process: its program, its log, its deaths.
 
-On Linux a child is told when the command that started it dies in any way, kill -9 among them; elsewhere it
+On Linux a child gets a signal when the command that started it dies in any way, kill -9 among them; elsewhere it
 lives on.
 """
 
@@ -25,7 +25,7 @@ _TAIL_BYTES = 4096
 #: Runs before the child's own program, in the same process: prctl(PR_SET_PDEATHSIG) survives exec, and so no
 #: code of ours has to run between fork and exec in a command that may have threads. The look at the parent
 #: closes the gap before the first line.
-_LEASH = """\
+_DIES_WITH_PARENT = """\
 import ctypes, os, sys
 signum, parent = int(sys.argv[1]), int(sys.argv[2])
 ctypes.CDLL(None, use_errno=True).prctl(1, signum, 0, 0, 0)
@@ -72,12 +72,12 @@ class Child:
         return None if self._process is None else self._process.pid
 
     @property
-    def hopeless(self) -> bool:
+    def dies_young(self) -> bool:
         """Died young too often."""
         return self._young_deaths >= YOUNG_DEATHS
 
     @property
-    def unfit(self) -> bool:
+    def misconfigured(self) -> bool:
         """It ended by itself because of a setting or the token: started again it would say the same."""
         return self._process is None and self.exit_code == ExitCode.CONFIG
 
@@ -95,7 +95,7 @@ class Child:
         try:
             self._log_start = os.fstat(output).st_size
             self._process = subprocess.Popen(
-                _leashed(self.program),
+                _dying_with_us(self.program),
                 env={"PYTHONUNBUFFERED": "1", **self.program.env},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -114,7 +114,7 @@ class Child:
             self.start(now)
         return due
 
-    def bury(self, now: float) -> int | None:
+    def note_death(self, now: float) -> int | None:
         """Notes a death once.
 
         Returns:
@@ -160,8 +160,16 @@ class Child:
         return words.rpartition("\n")[2] or f"no word in {self._log}"
 
 
-def _leashed(program: Program) -> list[str]:
+def _dying_with_us(program: Program) -> list[str]:
     if sys.platform != "linux":
         return list(program.argv)
-    leash = [sys.executable, "-I", "-S", "-c", _LEASH, str(int(program.death_signal)), str(os.getpid())]
-    return [*leash, *program.argv]
+    start = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        _DIES_WITH_PARENT,
+        str(int(program.death_signal)),
+        str(os.getpid()),
+    ]
+    return [*start, *program.argv]

@@ -1,6 +1,6 @@
 """The Redis of one machine: the first command that needs a data folder's server starts it, the last stops it.
 
-Who lives is told by file locks, which the kernel gives back however a process ends, never by process ids:
+Who lives is known by file locks, which the kernel gives back however a process ends, never by process ids:
 
 - `start.lock` is held while somebody starts or stops the server.
 - `users.lock` is shared by every user, commands and workers; who can have it alone is the last one and may stop the server.

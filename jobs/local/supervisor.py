@@ -82,11 +82,11 @@ class Supervisor:
         """
         self._left = {group for group in self._left if _signal_group(group, 0)}
         for child in self._children.values():
-            self._bury(child)
-            if child.unfit:
+            self._note_death(child)
+            if child.misconfigured:
                 said = child.find_line("vton: ") or child.last_line()
                 raise ConfigError(f"{child.program.name}: {said.removeprefix('vton: ')}")
-            if child.hopeless:
+            if child.dies_young:
                 raise ChildDiedError(
                     f"{child.program.name} died {YOUNG_DEATHS} times within {YOUNG_S:g} s of its start"
                     f" ({child.cause}): {child.last_line()}"
@@ -113,7 +113,7 @@ class Supervisor:
             if line is not None:
                 return line
             if not alive:
-                self._bury(child)
+                self._note_death(child)
                 raise ChildDiedError(f"{name} died before it was ready ({child.cause}): {child.last_line()}")
             if time.monotonic() > deadline:
                 raise ChildDiedError(f"{name} was not ready within {timeout_s:g} s: {child.last_line()}")
@@ -147,9 +147,9 @@ class Supervisor:
         """All of them, in the order of their start."""
         return tuple(self._children.values())
 
-    def _bury(self, child: Child) -> None:
+    def _note_death(self, child: Child) -> None:
         """Notes a death and asks those whom a dead leader left behind (a master's workers) to end."""
-        group = child.bury(self._clock())
+        group = child.note_death(self._clock())
         if group is not None and _signal_group(group, signal.SIGTERM):
             self._left.add(group)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from jobs.local.child import Program, _leashed
+from jobs.local.child import Program, _dying_with_us
 from tests.faults.pause import pause
 
 
@@ -38,7 +38,7 @@ class Worker:
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                _leashed(program),
+                _dying_with_us(program),
                 env=dict(program.env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

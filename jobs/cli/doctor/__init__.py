@@ -1,4 +1,4 @@
-"""`vton doctor`: everything a night needs, looked at one by one. Nothing is bought, no token is sent anywhere."""
+"""`vton doctor`: everything a run needs, looked at one by one. Nothing is bought, no token is sent anywhere."""
 
 from collections.abc import Iterator
 from pathlib import Path

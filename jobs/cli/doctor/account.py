@@ -61,7 +61,7 @@ def check_limits(limits: LimitSettings) -> Check:
         for pictures, span in ((limits.max_images_per_batch, "batch"), (limits.max_images_per_day, "day"))
         if pictures
     ]
-    told = (
+    shown = (
         f"{limits.in_flight} parallel tasks, {limits.images_per_minute:g} pictures a minute; "
         f"budget: {', '.join(budgets) or 'none'}"
     )
@@ -69,10 +69,10 @@ def check_limits(limits: LimitSettings) -> Check:
         levels = ", ".join(str(level) for level in LEVELS)
         return warning(
             "limits",
-            told,
+            shown,
             f"HiDream's account levels have {levels} parallel tasks: set limits.in_flight to yours",
         )
-    return ok("limits", told)
+    return ok("limits", shown)
 
 
 def check_pace(settings: Settings) -> Check:

@@ -1,4 +1,4 @@
-"""What a check found: a value, told as a line or as JSON."""
+"""What a check found: a value, printed as a line or as JSON."""
 
 import sys
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ class State(StrEnum):
     """How well it is."""
 
     OK = "ok"
-    #: A night can run, and somebody should look.
+    #: A run can begin, and somebody should look.
     WARNING = "warning"
-    #: A night cannot run, or would end badly, until a person has fixed it.
+    #: A run cannot begin, or would end badly, until a person has fixed it.
     WRONG = "wrong"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 
-#: Bytes below which a night's pictures may not fit.
+#: Bytes below which a batch's pictures may not fit.
 TIGHT_BYTES = 2_000_000_000
 
 
@@ -31,14 +31,14 @@ def check_folder(name: str, folder: Path, holds: str, *, floor: int = 0) -> Chec
             f"{folder} cannot be written to: {error.strerror}",
             f"it is for {holds}: let this user write there",
         )
-    told = f"{folder.absolute()}, {free / 1e9:.1f} GB free" + (
+    found = f"{folder.absolute()}, {free / 1e9:.1f} GB free" + (
         "" if there == folder.absolute() else "; not yet made"
     )
     if free < floor:
-        return wrong(name, told, "make room: nothing is bought below pictures.min_free_bytes")
+        return wrong(name, found, "make room: nothing is bought below pictures.min_free_bytes")
     if free < TIGHT_BYTES:
-        return warning(name, told, f"make room for a night's {holds}")
-    return ok(name, told)
+        return warning(name, found, f"make room for a night's {holds}")
+    return ok(name, found)
 
 
 def check_roots(roots: Sequence[Path]) -> Check:

@@ -48,9 +48,9 @@ def _prove(name: str, host: str, where: str, connection: socket.socket) -> Check
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     with context.wrap_socket(connection, server_hostname=host) as secured:
-        told = f"{where} answers, {secured.version()}"
+        found = f"{where} answers, {secured.version()}"
     if known:
-        return ok(name, told)
+        return ok(name, found)
     return warning(
-        name, f"{told}, its certificate unseen", "set SSL_CERT_FILE to this system's bundle to have it seen"
+        name, f"{found}, its certificate unseen", "set SSL_CERT_FILE to this system's bundle to have it seen"
     )

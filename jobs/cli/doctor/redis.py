@@ -1,4 +1,4 @@
-"""The ledger's server: what it is, whether it keeps what it is told, and whether it is the one of last time."""
+"""The ledger's server: what it is, whether it keeps what is written, and whether it is the one of last time."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,17 +26,17 @@ def check_server(opened: Session) -> Check:
     # Valkey gives the Redis version that it is compatible with beside its own.
     version = str(info.get("redis_version", "?"))
     valkey = info.get("valkey_version")
-    told = f"{where} answers, {f'Valkey {valkey}' if valkey else f'Redis {version}'}"
+    found = f"{where} answers, {f'Valkey {valkey}' if valkey else f'Redis {version}'}"
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if number and number < OLDEST:
-        return wrong(name, told, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed")
+        return wrong(name, found, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed")
     if info.get("redis_mode") == "cluster":
-        return wrong(name, f"{told}, in cluster mode", "use a server without it: scripts touch several keys")
-    return ok(name, told)
+        return wrong(name, f"{found}, in cluster mode", "use a server without it: scripts touch several keys")
+    return ok(name, found)
 
 
 def check_durability(opened: Session) -> Check:
-    """Whether it keeps what it is told. Raises RedisDownError."""
+    """Whether it keeps what is written. Raises RedisDownError."""
     name = "durability"
     found = ask_durability(opened.ledger.client)
     if found.evicts:
