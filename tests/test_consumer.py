@@ -5,6 +5,7 @@ import time
 
 import dramatiq
 import pytest
+from pydantic import SecretStr
 
 from jobs.config.settings import RedisSettings
 from jobs.producing.queue import SUBMIT, Queue
@@ -27,8 +28,7 @@ def taken() -> list[float]:
     return []
 
 
-@pytest.fixture
-def worker(redis_settings: RedisSettings, queue: Queue, client, taken: list[float]):
+def start(client, redis_settings: RedisSettings, taken: list[float]) -> dramatiq.Worker:
     broker = TolerantBroker(client=client, namespace=redis_settings.prefix, middleware=[WakesConsumers()])
 
     def submit(_reason: str) -> None:
@@ -37,6 +37,12 @@ def worker(redis_settings: RedisSettings, queue: Queue, client, taken: list[floa
     dramatiq.actor(submit, broker=broker, queue_name=SUBMIT, actor_name=SUBMIT)
     made = dramatiq.Worker(broker, queues={SUBMIT}, worker_threads=1, worker_timeout=20)
     made.start()
+    return made
+
+
+@pytest.fixture
+def worker(redis_settings: RedisSettings, queue: Queue, client, taken: list[float]):
+    made = start(client, redis_settings, taken)
     yield made
     made.stop(timeout=PATIENT_S * 1000)
 
@@ -78,14 +84,26 @@ def test_a_worker_that_blocks_ends_at_once(worker, client):
     assert time.monotonic() - told < IDLE_S / 2
 
 
-def test_a_worker_that_may_not_wake_its_consumers_ends_when_they_wake_by_themselves(
-    worker, client, monkeypatch
-):
+@pytest.fixture
+def forbidden(client, redis_settings, queue, taken):
+    """The worker as a user of Redis that may not wake connections."""
+    denied = ["~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+keys"]
+    client.execute_command("ACL", "SETUSER", "shopkeeper", "on", ">shopkeeper", *denied)
+    path = redis_settings.url.get_secret_value().removeprefix("unix://")
+    url = SecretStr(f"unix://shopkeeper:shopkeeper@{path}")
+    with connect(redis_settings.model_copy(update={"url": url}), db=0, decode=False) as theirs:
+        made = start(theirs, redis_settings, taken)
+        yield made
+        made.stop(timeout=PATIENT_S * 1000)
+    client.execute_command("ACL", "DELUSER", "shopkeeper")
+
+
+def test_a_worker_that_may_not_wake_its_consumers_ends_soon_all_the_same(forbidden, client, queue, taken):
     wait_for(lambda: blocked(client) == 2)
-
-    def refuse(*_args):
-        raise dramatiq.brokers.redis.redis.ResponseError("NOPERM")
-
-    monkeypatch.setattr(client, "client_unblock", refuse)
-    worker.stop()
-    assert not any(each.is_alive() for each in worker.consumers.values())
+    queue.wake(1)
+    wait_for(lambda: len(taken) == 1)
+    wait_for(lambda: blocked(client) == 2)
+    told = time.monotonic()
+    forbidden.stop()
+    assert time.monotonic() - told < IDLE_S / 2
+    assert not any(each.is_alive() for each in forbidden.consumers.values())

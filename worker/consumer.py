@@ -11,6 +11,8 @@ from dramatiq.brokers.redis import _RedisConsumer
 
 #: How long an empty queue is waited for without a word, s: Dramatiq wants a heartbeat a minute.
 IDLE_S = 5.0
+#: The same where Redis does not let a connection be woken (CLIENT UNBLOCK): a worker that ends waits for it.
+UNWOKEN_S = 1.0
 #: Between two looks whether a message may be fetched, while there are as many as may be, s.
 FULL_S = 0.1
 #: Between two tries to wake a consumer that is to end, s.
@@ -24,6 +26,8 @@ class WokenConsumer(_RedisConsumer):  # type: ignore[misc]  # dramatiq is untype
         """As its base; `timeout` is of no use: nothing is slept through."""
         del timeout
         super().__init__(broker, queue_name, prefetch, 1)
+        #: How long it blocks; None until it is known whether it may be woken.
+        self._idle_s: float | None = None
         #: The connection that it blocks on, by the server's number.
         self._connection: int | None = None
 
@@ -42,7 +46,8 @@ class WokenConsumer(_RedisConsumer):  # type: ignore[misc]  # dramatiq is untype
         try:
             with self.broker.client.client() as client:
                 self._connection = client.client_id()
-                client.blmove(queue, queue, IDLE_S, "LEFT", "LEFT")
+                self._idle_s = self._idle_s or _idle_s(client, self._connection)
+                client.blmove(queue, queue, self._idle_s, "LEFT", "LEFT")
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None
         finally:
@@ -54,11 +59,20 @@ class WokenConsumer(_RedisConsumer):  # type: ignore[misc]  # dramatiq is untype
             self.broker.client.client_unblock(blocked)
 
 
+def _idle_s(client: Any, connection: int) -> float:
+    try:
+        # It does not block now: nothing happens, if that is allowed.
+        client.client_unblock(connection)
+    except redis.ResponseError:
+        return UNWOKEN_S
+    return IDLE_S
+
+
 class WakesConsumers(Middleware):  # type: ignore[misc]
-    """Wakes the consumers of a worker that ends."""
+    """Wakes the consumers of a worker that ends; those that Redis does not let it wake do so by themselves."""
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Does it as each is told to end, which is after the last message has been worked on."""
+        """Does it as each is to end, which is after the last message has been worked on."""
         del broker
         threading.Thread(target=_wake, args=(worker,), name="wakes-consumers", daemon=True).start()
 
@@ -70,6 +84,5 @@ def _wake(worker: Any) -> None:
                 try:
                     each.consumer.wake()
                 except redis.RedisError:
-                    # Away, or without the right to it: they wake by themselves.
                     return
         time.sleep(_WAKE_S)
