@@ -37,7 +37,7 @@ def unsigned(url: str, more: Iterable[str] = ()) -> str:
 
     Args:
         url: the address as the manifest has it.
-        more: further names of parameters that do not tell one picture from another, in small letters.
+        more: further names of parameters that do not set one picture apart from another, in small letters.
     """
     head, mark, rest = url.partition("?")
     if not mark:
@@ -76,26 +76,26 @@ def ends_at(url: str) -> float | None:
     query = url.partition("?")[2].partition("#")[0]
     if not query:
         return None
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
-        told.setdefault(name.lower(), unquote(value))
-    return min(_ends(told), default=None)
+        values.setdefault(name.lower(), unquote(value))
+    return min(_ends(values), default=None)
 
 
-def _ends(told: dict[str, str]) -> Iterator[float]:
+def _ends(values: dict[str, str]) -> Iterator[float]:
     for store in ("amz", "goog", "oss"):
-        began, good_for = told.get(f"x-{store}-date", ""), told.get(f"x-{store}-expires", "")
+        began, good_for = values.get(f"x-{store}-date", ""), values.get(f"x-{store}-expires", "")
         if _MOMENT.fullmatch(began) and good_for.isascii() and good_for.isdigit():
             start = _time(f"{began[:15]}+0000", "%Y%m%dT%H%M%S%z")
             if start is not None and int(good_for[:11]) <= _LONGEST_S:
                 yield start + int(good_for)
-    if _EPOCH.fullmatch(told.get("expires", "")):
-        yield float(told["expires"])
-    end = told.get("q-sign-time", "").partition(";")[2]
+    if _EPOCH.fullmatch(values.get("expires", "")):
+        yield float(values["expires"])
+    end = values.get("q-sign-time", "").partition(";")[2]
     if _EPOCH.fullmatch(end):
         yield float(end)
-    if "sig" in told and (azure := _iso(told.get("se", ""))) is not None:
+    if "sig" in values and (azure := _iso(values.get("se", ""))) is not None:
         yield azure
 
 

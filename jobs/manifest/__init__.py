@@ -1,58 +1,37 @@
 """Manifests: a file of pairs of person and garment, read as a stream of rows and bad rows.
 
 A file that is no manifest is an error when it is opened; a row that is bad is a value among the good ones.
+
+A format is a source: of records under one line of column names (`table.RecordSource`), or of mappings that bring their own
+keys (`mappings.EntrySource`). `formats` names them all; what a row means is the same for every one.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
-from jobs.errors import ManifestError
-from jobs.manifest.content import Content, content_digest, open_content
-from jobs.manifest.jsonl import JsonLines
-from jobs.manifest.kinds import Kind, kind_of_name, kind_of_text, known_suffixes, refuse_no_text, stem
+from jobs.manifest.content import Content, open_content
+from jobs.manifest.formats import format_of, unpacked
+from jobs.manifest.mappings import EntryRows, EntrySource
 from jobs.manifest.table import Table
-from jobs.manifest.yaml.rows import YamlRows
 from jobs.records import BadRow, Dialect, Row
 
-__all__ = ["Manifest", "content_digest", "open_manifest"]
-
-
-class _Reader(Protocol):
-    """One kind of manifest."""
-
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    @property
-    def suspected_typos(self) -> tuple[str, ...]: ...
-
-    def rows(self) -> Iterator[Row | BadRow]: ...
+__all__ = ["Manifest", "open_manifest"]
 
 
 class Manifest:
     """An open manifest; a file that replaces it meanwhile is not noticed."""
 
-    def __init__(self, *, name: str, folder: Path, content: Content, reader: _Reader) -> None:
+    def __init__(self, *, name: str, folder: Path, content: Content, reader: Table | EntryRows) -> None:
         #: For the batch's id: the file's name without suffixes, or `stdin`.
         self.name = name
         #: Where local pictures are looked for: the manifest's own folder, or the current one for stdin.
         self.folder = folder
+        #: A table's column names as written; empty for YAML and JSONL, whose rows bring their own.
+        self.columns: tuple[str, ...] = reader.columns
+        #: How tables made from it are written.
+        self.dialect: Dialect = reader.dialect
         self._content = content
         self._reader = reader
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """A table's column names as written; empty for YAML and JSONL, whose rows bring their own."""
-        return self._reader.columns
-
-    @property
-    def dialect(self) -> Dialect:
-        """How tables made from it are written."""
-        return self._reader.dialect
 
     @property
     def suspected_typos(self) -> tuple[str, ...]:
@@ -75,7 +54,7 @@ class Manifest:
 
 
 def open_manifest(path: str) -> Manifest:
-    """Opens a manifest; the suffix tells its kind, `-` is stdin, anything may be packed with gzip.
+    """Opens a manifest; the suffix names its format, `-` is stdin, anything may be packed with gzip.
 
     Raises:
         NotFoundError: no such file.
@@ -83,30 +62,11 @@ def open_manifest(path: str) -> Manifest:
             column, with two columns of one name, or YAML that is not of a known form.
     """
     content = open_content(path)
-    head = content.head()
-    refuse_no_text(head, content.name)
-    kind = kind_of_name(path)
-    if kind is None:
-        if path != "-" and Path(path).is_file():
-            raise ManifestError(
-                f"{path}: its suffix is not known; a manifest is one of {known_suffixes()} (or .gz of it)"
-            )
-        kind = kind_of_text(head)
+    source = format_of(path, content)(content)
     piped = path == "-"
-    folder = Path.cwd() if piped else Path(path).resolve().parent
     return Manifest(
-        name="stdin" if piped else stem(path),
-        folder=folder,
+        name="stdin" if piped else unpacked(path).stem,
+        folder=Path.cwd() if piped else Path(path).resolve().parent,
         content=content,
-        reader=_reader(kind, content, head),
+        reader=EntryRows(source) if isinstance(source, EntrySource) else Table(source),
     )
-
-
-def _reader(kind: Kind, content: Content, head: bytes) -> _Reader:
-    match kind:
-        case Kind.CSV | Kind.TSV:
-            return Table(content, head, tabs=kind is Kind.TSV)
-        case Kind.YAML:
-            return YamlRows(content)
-        case Kind.JSONL:
-            return JsonLines(content)

@@ -54,7 +54,7 @@ def is_address(text: str) -> bool:
 
 
 def unreachable(url: str) -> str:
-    """Why HiDream cannot reach an http(s) address, told without looking anything up; "" when it may."""
+    """Why HiDream cannot reach an http(s) address, without looking anything up; "" when it may."""
     authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
     return _unreachable(authority)
 

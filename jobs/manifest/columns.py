@@ -1,11 +1,11 @@
 """Where a row's cells belong, worked out once from the column names, and the check of a row against it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.manifest.addresses import picture_fault
 from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, misspelt, sku_rank, slot_of
-from jobs.records import Slot
+from jobs.records import BadRow, Row, Slot
 
 #: Columns whose spelling is looked at; nobody reads about more of them, and each costs 40 microseconds and up.
 _LOOKED_AT = 100
@@ -14,17 +14,26 @@ _NAME_CHARS = 200
 
 
 class ColumnError(Exception):
-    """The column names cannot be planned for: two mean the same, or one is absurd; the text says which."""
+    """What names columns is no good: two mean the same, one is absurd, or one has no text; it says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Why a row is bad."""
 
-    #: As the manifest has it.
-    column: str
+    #: As the manifest has it; empty when the row as a whole is bad.
+    column: str = ""
     #: A sentence for the merchandiser.
     why: str
+
+
+def row_of(
+    number: int, line: int, sku: str, fields: Mapping[str, str], found: dict[str, str] | Fault
+) -> Row | BadRow:
+    """The row by what was found in it: its pictures by slot, or why it is bad."""
+    if isinstance(found, Fault):
+        return BadRow(number=number, line=line, column=found.column, why=found.why, sku=sku, fields=fields)
+    return Row(number=number, line=line, sku=sku, inputs=found, fields=fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,7 @@ class Plan:
     person: int | None
     #: Slot name and place of the three garment columns there are.
     garments: tuple[tuple[str, int], ...]
-    #: Places of the garment without a slot of its own, and of the category that tells it.
+    #: Places of the garment without a slot of its own, and of the category that names it.
     garment: int | None
     category: int | None
 
@@ -50,43 +59,42 @@ class Plan:
         person = cells[self.person].strip() if self.person is not None else ""
         if why := picture_fault(person) if person else "the person's picture is missing":
             return Fault(column=self._name(self.person, "person"), why=why)
+        places = self.garment_places(cells)
+        if isinstance(places, Fault):
+            return places
         inputs: dict[str, str] = {Slot.PERSON.value: person}
-        for slot, place in self.garments:
-            if picture := cells[place].strip():
-                if why := picture_fault(picture):
-                    return Fault(column=self.columns[place], why=why)
-                inputs[slot] = picture
-        if self.garment is not None and (fault := self._add_garment(cells, self.garment, inputs)):
-            return fault
-        if len(inputs) == 1:
+        for slot, place in places.items():
+            inputs[slot] = picture = cells[place].strip()
+            if why := picture_fault(picture):
+                return Fault(column=self.columns[place], why=why)
+        if not places:
             return Fault(column=self._garment_name(), why="the row has no garment")
-        if "dress" in inputs and len(inputs) > 2:  # noqa: PLR2004 a person and the dress
+        if "dress" in places and len(places) > 1:
             return Fault(
-                column=self._name(dict(self.garments).get("dress", self.garment), "dress"),
+                column=self.columns[places["dress"]],
                 why="a dress cannot go together with an upper or a lower garment; make two rows of it",
             )
         return inputs
 
-    def _add_garment(self, cells: Sequence[str], place: int, inputs: dict[str, str]) -> Fault | None:
-        """Puts the picture of the `garment` column into the slot its category tells."""
-        if not (picture := cells[place].strip()):
-            return None
-        column = self._name(self.category, "category")
+    def garment_places(self, cells: Sequence[str]) -> dict[str, int] | Fault:
+        """Slot → place of each garment's picture; that of the `garment` column goes where its category says."""
+        places = {slot: place for slot, place in self.garments if cells[place].strip()}
+        if self.garment is None or not cells[self.garment].strip():
+            return places
         category = cells[self.category].strip() if self.category is not None else ""
-        if not category:
-            return Fault(column=column, why="the garment has no category; write upper, lower or dress")
         slot = slot_of(category)
         if slot is None:
-            return Fault(
-                column=column,
-                why=f"the category “{_short(category)}” is not known; write upper, lower or dress",
+            what = (
+                f"the category “{category[:40]}” is not known" if category else "the garment has no category"
             )
-        if why := picture_fault(picture):
-            return Fault(column=self.columns[place], why=why)
-        if slot in inputs:
-            return Fault(column=self.columns[place], why=f"the row has two garments of one kind ({slot})")
-        inputs[slot] = picture
-        return None
+            return Fault(
+                column=self._name(self.category, "category"), why=f"{what}; write upper, lower or dress"
+            )
+        if slot in places:
+            return Fault(
+                column=self.columns[self.garment], why=f"the row has two garments of one kind ({slot})"
+            )
+        return places | {slot: self.garment}
 
     def _name(self, place: int | None, default: str) -> str:
         return default if place is None else self.columns[place]
@@ -103,7 +111,7 @@ def plan(columns: tuple[str, ...]) -> Plan:
     Raises:
         ColumnError: two columns of one name or of one meaning, or a name without an end.
     """
-    _refuse_twins(columns)
+    _refuse_duplicates(columns)
     places: dict[str, int] = {}
     for place, heading in enumerate(columns):
         if (column := column_of(heading)) is None:
@@ -126,25 +134,26 @@ def plan(columns: tuple[str, ...]) -> Plan:
     )
 
 
-def refuse_useless(made: Plan, first: str, doubtful: Sequence[str]) -> None:
+def refuse_useless(made: Plan, first: str, typos: Sequence[str]) -> None:
     """Refuses a table in which no row could ever be good.
 
     Args:
         made: the plan of its columns.
         first: what messages call the line of the names.
-        doubtful: its misspelt names, see `suspected_typos`.
+        typos: its misspelt names, see `suspected_typos`.
 
     Raises:
         ColumnError: no column is known, or there is none for the person or for a garment.
     """
-    known = [column_of(heading) for heading in made.columns]
-    near = "".join(f"; {typo}" for typo in doubtful)
-    if not any(known):
+    near = "".join(f"; {typo}" for typo in typos)
+    if not any(map(column_of, made.columns)):
         raise ColumnError(
             f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress{near}"
         )
     if made.person is None:
-        raise ColumnError(f"{first} has no column for the person; name it {_choice('person')}{near}")
+        raise ColumnError(
+            f"{first} has no column for the person; name it {', '.join(COLUMNS['person'])}{near}"
+        )
     if not made.garments and made.garment is None:
         raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
 
@@ -163,7 +172,7 @@ def suspected_typos(made: Plan) -> tuple[str, ...]:
     )
 
 
-def _refuse_twins(columns: tuple[str, ...]) -> None:
+def _refuse_duplicates(columns: tuple[str, ...]) -> None:
     seen: set[str] = set()
     for place, heading in enumerate(columns, start=1):
         if len(heading) > _NAME_CHARS:
@@ -174,11 +183,3 @@ def _refuse_twins(columns: tuple[str, ...]) -> None:
             )
             raise ColumnError(f"{what}; every column needs a name of its own")
         seen.add(heading)
-
-
-def _choice(column: str) -> str:
-    return ", ".join(COLUMNS[column])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 enough to know it by

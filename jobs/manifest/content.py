@@ -10,12 +10,13 @@ import sys
 import tempfile
 import weakref
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from jobs.errors import ManifestError, NotFoundError
 
-#: Bytes looked at to tell what the content is.
+#: Bytes looked at to find out what the content is.
 HEAD_BYTES = 1 << 20
 
 _CHUNK_BYTES = 1 << 18
@@ -32,28 +33,17 @@ class Content:
         # A Manifest has no close(): whoever reads one need not think of it, and the descriptor goes with it.
         weakref.finalize(self, file.close)
         self._stamp = self._now()
-        self._digest: str | None = None
         self._packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
 
-    @property
-    def packed(self) -> bool:
-        """Whether the bytes are gzip."""
-        return self._packed
-
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes as they lie on disk (packed ones unopened), hex."""
-        if self._digest is None:
-            self._digest = _digest(self._raw())
-        return self._digest
+        return hashlib.file_digest(self._raw(), "sha256").hexdigest()
 
     def stream(self) -> io.BufferedReader:
         """A reader of its own, from the first byte, unpacked."""
-        return (
-            io.BufferedReader(_Unpacked(self._raw(), self.name), _CHUNK_BYTES)
-            if self._packed
-            else self._raw()
-        )
+        raw = self._raw()
+        return io.BufferedReader(_Unpacked(raw, self.name), _CHUNK_BYTES) if self._packed else raw
 
     def head(self) -> bytes:
         """The first bytes, unpacked, at most HEAD_BYTES."""
@@ -129,17 +119,6 @@ def open_content(path: str) -> Content:
         return Content(_spooled(file), path)
 
 
-def content_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes as they lie on disk, hex.
-
-    Raises:
-        NotFoundError: no such file.
-        ManifestError: a folder, or a file that may not be read.
-    """
-    with _opened(Path(path)) as file:
-        return _digest(file)
-
-
 def _opened(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
@@ -156,10 +135,3 @@ def _spooled(source: IO[bytes]) -> IO[bytes]:
     shutil.copyfileobj(source, copy, _CHUNK_BYTES)
     copy.flush()
     return copy
-
-
-def _digest(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -1,16 +1,18 @@
-"""Splits delimited text into records; a broken one is told by its line, and the next line begins anew."""
+"""CSV and TSV as a source of records; a broken one is reported by its line, and the next line begins anew."""
 
 import csv
 from collections.abc import Iterator
 
+from jobs.errors import ManifestError
+from jobs.manifest.aliases import column_of
 from jobs.manifest.content import Content
-from jobs.manifest.lines import RECORD_LINES, Lines, RecordTooLongError
+from jobs.manifest.lines import BOM, GB18030, RECORD_LINES, Lines, RecordTooLongError, encoding_of
+from jobs.manifest.table import Record
+from jobs.records import Dialect
 
-#: Line where the record begins, its cells as far as they can be told, what is wrong with it ("": nothing).
-Record = tuple[int, list[str], str]
-
+_DELIMITERS = (",", ";", "\t")
 _OPEN_QUOTE = "a quotation mark is opened here and never closed"
-#: Words of the csv module's messages → ours. It has no other way to tell its errors apart.
+#: Words of the csv module's messages → ours. Nothing else keeps its errors apart.
 _CSV_FAULTS = {
     "unexpected end of data": _OPEN_QUOTE,
     "field larger than": f"a cell is longer than {csv.field_size_limit():,} characters",
@@ -19,15 +21,53 @@ _CSV_FAULTS = {
 }
 
 
-def records(content: Content, encoding: str | None, delimiter: str) -> Iterator[Record]:
-    """Streams the records, blank ones left out.
+class Delimited:
+    """Text of cells between commas, semicolons or tabs."""
 
-    Args:
-        content: what to read, from its start.
-        encoding: of the text; None lets the first line that is not ASCII tell.
-        delimiter: one character.
-    """
-    lines = Lines(content.stream(), encoding)
+    def __init__(self, content: Content, delimiter: str = "") -> None:
+        """Finds the encoding, and without a delimiter the one that fits the column names best.
+
+        Raises:
+            ManifestError: the lines have no ends that are read.
+        """
+        head = content.head()
+        if b"\r" in head and b"\n" not in head:
+            raise ManifestError(
+                f"{content.name}: has the line ends of an old Macintosh; save it as “CSV UTF-8”"
+            )
+        #: What messages call it.
+        self.name = content.name
+        self._content = content
+        self._encoding = encoding_of(head)
+        first_line = head.split(b"\n", 1)[0]
+        self._delimiter = delimiter or max(_DELIMITERS, key=lambda one: self._fitness(one, first_line))
+        #: The table's own delimiter; a mark where it had one, or was no UTF-8.
+        self.dialect = Dialect(
+            delimiter=self._delimiter, bom=head.startswith(BOM) or self._encoding == GB18030
+        )
+
+    def records(self) -> Iterator[Record]:
+        """Streams the records from the column names on, blank ones left out."""
+        return self._records(self._delimiter)
+
+    def _records(self, delimiter: str) -> Iterator[Record]:
+        """The records split by this delimiter; Excel's own first line `sep=;` is left out."""
+        found = _split(Lines(self._content.stream(), self._encoding), delimiter)
+        for first in found:
+            if first[2] or not first[1][0].lower().startswith("sep="):
+                yield first
+            break
+        yield from found
+
+    def _fitness(self, delimiter: str, first_line: bytes) -> tuple[int, int]:
+        """How well the column names read with this delimiter: known ones first, then how many there are."""
+        _, names, flaw = next(self._records(delimiter), (0, [], ""))
+        if flaw:  # its quotation marks are wrong: only the look of the line is left
+            return 0, first_line.count(delimiter.encode())
+        return sum(column_of(name) is not None for name in names), len(names)
+
+
+def _split(lines: Lines, delimiter: str) -> Iterator[Record]:
     held = lines.held
     reader = csv.reader(lines.feed(), delimiter=delimiter, strict=True)
     while True:
@@ -38,7 +78,7 @@ def records(content: Content, encoding: str | None, delimiter: str) -> Iterator[
         except StopIteration:
             return
         except (csv.Error, RecordTooLongError) as error:
-            # The flaw of a later line is not this one's: that line is served again and tells it itself.
+            # The flaw of a later line is not this one's: that line is served again and has it itself.
             yield held[0][0], [], held[0][2] or _fault(error)
             lines.give_back()
             # The feed ended with its exception, and the parser is in the middle of a cell: both anew.

@@ -39,8 +39,7 @@ class Lines:
         #: What is wrong with one of the lines held.
         self.flaw = ""
         self._readline = stream.readline
-        self._encoding = encoding or _UTF8
-        self._settled = encoding is not None
+        self._encoding = encoding
         self._again: deque[Line] = deque()
         self._number = 0
         self._size = 0
@@ -84,13 +83,13 @@ class Lines:
             return self._number, "\n", TOO_LONG
         if self._number == 1:
             raw = raw.removeprefix(BOM)
-        if not self._settled and not raw.isascii():
-            self._encoding = _encoding_of_line(raw) or _UTF8
-            self._settled = True
+        if self._encoding is None and not raw.isascii():
+            self._encoding = encoding_of(raw)
+        encoding = self._encoding or _UTF8
         try:
-            text = raw.decode(self._encoding)
+            text = raw.decode(encoding)
         except UnicodeDecodeError:
-            return self._number, raw.decode(self._encoding, errors="replace"), _UNDECODABLE
+            return self._number, raw.decode(encoding, errors="replace"), _UNDECODABLE
         return self._number, text, _NUL if "\0" in text else ""
 
     def _skip_rest(self, raw: bytes) -> None:
@@ -99,7 +98,7 @@ class Lines:
 
 
 def encoding_of(head: bytes) -> str | None:
-    """The encoding that fits most of the lines; None when all are ASCII and a later one must tell."""
+    """The encoding that fits most of the lines; None when all are ASCII and a later one must show it."""
     lines = head.removeprefix(BOM).split(b"\n")
     if len(lines) > 1:
         lines.pop()  # may be cut in the middle of a character
@@ -108,10 +107,6 @@ def encoding_of(head: bytes) -> str | None:
         return None
     utf8, gb18030 = (sum(_decodes(line, name) for line in foreign) for name in (_UTF8, GB18030))
     return _UTF8 if utf8 == len(foreign) or utf8 >= gb18030 else GB18030
-
-
-def _encoding_of_line(raw: bytes) -> str | None:
-    return next((name for name in (_UTF8, GB18030) if _decodes(raw, name)), None)
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

@@ -1,24 +1,42 @@
-"""Rows that are mappings (YAML, JSON): names looked up, defaults filled in, then checked like a table's."""
+"""Manifests whose rows are mappings (YAML, JSON): names looked up, defaults filled in, then checked like a table's."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
-from jobs.manifest.columns import ColumnError, Fault, Plan, plan, suspected_typos
-from jobs.records import BadRow, Row
+from jobs.manifest.columns import ColumnError, Fault, Plan, plan, row_of, suspected_typos
+from jobs.records import BadRow, Dialect, Row
 
 #: A value as read: text, or a list or a mapping of values.
-Value = str | list["Value"] | dict[str, "Value"]
+Value: TypeAlias = "str | list[Value] | Entry"
 
 #: Sets of keys whose spelling is looked at: rows that all have other keys are no manifest of anybody's.
 _KEY_SETS = 64
 #: Keys of one row.
 ROW_KEYS = 200
+#: Characters of a key that a message shows.
+_SHOWN = 200
 
 _GARMENTS = "garments"
+
+
+class Entry(dict[str, Value]):
+    """A mapping as read."""
+
+    #: A key that stands twice; "" without one.
+    twice = ""
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[str, Value]]) -> "Entry":
+        """The mapping of these keys and values; of a key that stands twice the last value."""
+        entry = cls(pairs)
+        if len(entry) < len(pairs):
+            [(entry.twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,34 +60,8 @@ class Names:
     #: Name → picture.
     people: Mapping[str, str] = field(default_factory=dict)
     garments: Mapping[str, Garment] = field(default_factory=dict)
-    #: The first sets of keys that were met → those of them that look misspelt, a sentence each.
-    looked_at: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def suspected_typos(self) -> tuple[str, ...]:
-        """Keys met so far that look misspelt, a sentence each, in order."""
-        return tuple(dict.fromkeys(chain.from_iterable(self.looked_at.values())))
-
-    def row(self, number: int, line: int, entry: Mapping[str, Value], twice: str = "") -> Row | BadRow:
-        """Makes a row of one entry; `twice` is a key that it has two times, if any."""
-        fields, fault = _texts(entry)
-        if twice:
-            fault = Fault(column=twice, why="the key stands twice in the row")
-        if not fault:
-            cells, fault = self._looked_up(fields)
-        if fault:
-            return BadRow(
-                number=number, line=line, column=fault.column, why=fault.why, sku=_sku(fields), fields=fields
-            )
-        self._look_at(tuple(cells))
-        return _checked(number, line, fields, cells)
-
-    def _look_at(self, keys: tuple[str, ...]) -> None:
-        if keys not in self.looked_at and len(self.looked_at) < _KEY_SETS:
-            with suppress(ColumnError):
-                self.looked_at[keys] = suspected_typos(_plan_of(keys))
-
-    def _looked_up(self, fields: dict[str, str]) -> tuple[dict[str, str], Fault | None]:
+    def cells(self, fields: dict[str, str]) -> dict[str, str] | Fault:
         """The cells to check: pictures for names. What the names bring along is added to `fields`."""
         self._fill(fields)
         cells = dict(fields)
@@ -78,18 +70,24 @@ class Names:
             if column == "person":
                 cells[key] = self.people.get(text.strip(), text)
             if (column == "garment" or key == _GARMENTS) and (fault := self._dress(cells, fields, key)):
-                return cells, fault
-        return cells, None
+                return fault
+        return cells
 
     def _dress(self, cells: dict[str, str], fields: dict[str, str], key: str) -> Fault | None:
         """Replaces garments' names by their pictures."""
         names = (
             [name.strip() for name in fields[key].split(",")] if key == _GARMENTS else [fields[key].strip()]
         )
-        found = [self.garments[name] for name in names if name in self.garments]
-        if len(found) < len(names):
-            return self._stranger(cells, key, names)
+        strangers = [name[:40] for name in names if name not in self.garments]
+        if strangers and key == _GARMENTS:
+            return Fault(column=key, why=f"there is no garment named “{strangers[0]}”")
+        if strangers:  # may be a picture
+            if not strangers[0] or any(column_of(other) == "category" for other in cells):
+                return None
+            why = f"there is no garment named “{strangers[0]}”, and no category for a picture"
+            return Fault(column=key, why=why)
         del cells[key]
+        found = [self.garments[name] for name in names]
         for garment in found:
             for slot, picture in garment.pictures.items():
                 if cells.get(slot, "").strip():
@@ -100,14 +98,6 @@ class Names:
         if not _sku(fields):
             fields[_sku_key(fields)] = "+".join(garment.sku for garment in found)
         return None
-
-    def _stranger(self, cells: Mapping[str, str], key: str, names: list[str]) -> Fault | None:
-        """The fault of a name that is not defined; none for a `garment` that is a picture with a category."""
-        if key != _GARMENTS and (not names[0] or any(column_of(other) == "category" for other in cells)):
-            return None
-        name = next(name for name in names if name not in self.garments)
-        why = f"there is no garment named “{name[:40]}”"
-        return Fault(column=key, why=why if key == _GARMENTS else f"{why}, and no category for a picture")
 
     def _fill(self, fields: dict[str, str]) -> None:
         """Adds the defaults for what the row leaves out; a default garment only to a row without any."""
@@ -137,41 +127,10 @@ def _texts(entry: Mapping[str, Value]) -> tuple[dict[str, str], Fault | None]:
     return texts, fault
 
 
-_SHOWN = 200
-
-
-def _checked(number: int, line: int, fields: dict[str, str], cells: dict[str, str]) -> Row | BadRow:
-    try:
-        made = _plan_of(tuple(cells))
-    except ColumnError as error:
-        return BadRow(number=number, line=line, column="", why=str(error), sku=_sku(fields), fields=fields)
-    values = list(cells.values())
-    found = (
-        Fault(column="", why=_NUL) if any("\0" in text for text in fields.values()) else made.inputs(values)
-    )
-    if isinstance(found, Fault):
-        return BadRow(
-            number=number,
-            line=line,
-            column=found.column,
-            why=found.why,
-            sku=_sku(fields),
-            fields=fields,
-        )
-    return Row(number=number, line=line, sku=_sku(fields), inputs=found, fields=fields)
-
-
-_NUL = "the row holds a NUL character"
-
-
+@lru_cache(maxsize=64)
 def _plan_of(keys: tuple[str, ...]) -> Plan:
     if len(keys) > ROW_KEYS:
         raise ColumnError(f"the row has {len(keys)} keys; at most {ROW_KEYS} are read")
-    return _plan_remembered(keys)
-
-
-@lru_cache(maxsize=64)
-def _plan_remembered(keys: tuple[str, ...]) -> Plan:
     return plan(keys)
 
 
@@ -181,3 +140,58 @@ def _sku_key(fields: Mapping[str, str]) -> str:
 
 def _sku(fields: Mapping[str, str]) -> str:
     return fields.get(_sku_key(fields), "").strip()
+
+
+@runtime_checkable
+class EntrySource(Protocol):
+    """A file of mappings. `names`: what it defines beside its rows."""
+
+    names: Names
+
+    def entries(self) -> Iterator[tuple[int, Entry | str]]:
+        """Streams each row's line, and its mapping or why there is none; may be called again."""
+
+
+class EntryRows:
+    """A manifest of mappings. Its columns are not known beforehand: every row brings its own keys."""
+
+    columns: tuple[str, ...] = ()
+    dialect = Dialect()
+
+    def __init__(self, source: EntrySource) -> None:
+        self._source = source
+        #: The first sets of keys that were met → those of them that look misspelt, a sentence each.
+        self._looked_at: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    @property
+    def suspected_typos(self) -> tuple[str, ...]:
+        """Keys of the rows read so far that look like misspelt ones, a sentence each, in order."""
+        return tuple(dict.fromkeys(chain.from_iterable(self._looked_at.values())))
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Streams the rows in their order, bad ones among them."""
+        for number, (line, entry) in enumerate(self._source.entries(), start=1):
+            if isinstance(entry, str):
+                yield row_of(number, line, "", {}, Fault(why=entry))
+                continue
+            fields, fault = _texts(entry)
+            if entry.twice:
+                fault = Fault(column=entry.twice[:_SHOWN], why="the key stands twice in the row")
+            found = fault or self._inputs(fields)
+            yield row_of(number, line, _sku(fields), fields, found)
+
+    def _inputs(self, fields: dict[str, str]) -> dict[str, str] | Fault:
+        """The row's filled slots, or the first thing wrong with it. What names bring along is added to `fields`."""
+        cells = self._source.names.cells(fields)
+        if isinstance(cells, Fault):
+            return cells
+        keys = tuple(cells)
+        try:
+            made = _plan_of(keys)
+        except ColumnError as error:
+            return Fault(why=str(error))
+        if keys not in self._looked_at and len(self._looked_at) < _KEY_SETS:
+            self._looked_at[keys] = suspected_typos(made)
+        if "\0" in "".join(fields.values()):
+            return Fault(why="the row holds a NUL character")
+        return made.inputs(list(cells.values()))

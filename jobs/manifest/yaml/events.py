@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import yaml
 
 from jobs.errors import ManifestError
-from jobs.manifest.mappings import Value
+from jobs.manifest.mappings import Entry, Value
 
 #: Bytes the parser may take between two events: one scalar, comment or line cannot be longer.
 EVENT_BYTES = 1_000_000
@@ -18,8 +18,7 @@ DEPTH = 8
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_STARTS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
-_ENDS = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+_CONTENT = (yaml.ScalarEvent, yaml.CollectionStartEvent, yaml.CollectionEndEvent, yaml.AliasEvent)
 
 
 class _Meter:
@@ -39,59 +38,75 @@ class _Meter:
 
 
 class Events:
-    """The events of one document, without its frame."""
+    """The events of one document, without its frame.
+
+    Whatever reads on raises ManifestError, with the line, at what is not YAML, at an alias, an anchor, a merge key, a tag,
+    a second document, and where lists and mappings are too deep.
+    """
 
     def __init__(self, stream: io.BufferedReader, name: str) -> None:
-        self._name = name
+        #: What messages call the content.
+        self.name = name
+        #: Characters of the last value built.
+        self.chars = 0
+        self._nodes = 0
+        self._begun = 0
         self._meter = _Meter(stream, name)
         self._depth = 0
         self._found = self._guarded()
 
-    def next(self) -> yaml.Event:
-        """The next event; a document that has ended is not asked.
-
-        Raises:
-            ManifestError: not YAML, an alias, an anchor, a merge key, a tag, or too deep; with its line.
-        """
-        return next(self._found)
+    def next(self) -> yaml.Event | None:
+        """The next event; None at the end of the content."""
+        return next(self._found, None)
 
     def entries(self) -> Iterator[tuple[str, int, yaml.Event]]:
         """Keys of the mapping just begun, their lines, and the event with which each value begins."""
-        while not isinstance(key := self.next(), yaml.MappingEndEvent):
+        for key in self._found:
+            if isinstance(key, yaml.MappingEndEvent):
+                return
             if not isinstance(key, yaml.ScalarEvent):
-                raise self.error(key, "a key must be one text")
-            yield key.value, line_of(key), self.next()
+                raise self.error(line_of(key), "a key must be one text")
+            yield key.value, line_of(key), next(self._found)
 
     def items(self) -> Iterator[yaml.Event]:
         """The events with which the items of the list just begun begin."""
-        while not isinstance(item := self.next(), yaml.SequenceEndEvent):
+        for item in self._found:
+            if isinstance(item, yaml.SequenceEndEvent):
+                return
             yield item
 
     def skip(self, first: yaml.Event) -> None:
         """Passes over the value that begins with this event."""
-        level = int(isinstance(first, _STARTS))
-        while level:
-            event = self.next()
-            level += isinstance(event, _STARTS) - isinstance(event, _ENDS)
+        depth = self._depth
+        while isinstance(first, yaml.CollectionStartEvent) and self._depth >= depth:
+            next(self._found)
 
-    def item(self, first: yaml.Event) -> "Item":
-        """Builds the value that begins with this event."""
-        item = Item(self)
-        item.value = item.build(first)
-        return item
-
-    def error(self, event: yaml.Event, why: str) -> ManifestError:
-        """An error at an event's line."""
-        return ManifestError(f"{self._name}:{line_of(event)}: {why}")
-
-    def end(self) -> None:
-        """Reads to the end of the content, so that nothing behind the document goes unseen.
+    def value(self, first: yaml.Event) -> Value:
+        """Builds the value that begins with this event; scalars keep the text that was written, null is "".
 
         Raises:
-            ManifestError: there is a second document, or something that is not YAML.
+            ManifestError: it is too large.
         """
-        for event in self._found:
-            raise self.error(event, "a second document begins; one file holds one")
+        self.chars = self._nodes = 0
+        assert first.start_mark is not None
+        self._begun = first.start_mark.index
+        return self._built(first)
+
+    def error(self, line: int, why: str) -> ManifestError:
+        """An error at a line."""
+        return ManifestError(f"{self.name}:{line}: {why}")
+
+    def _built(self, first: yaml.Event) -> Value:
+        assert first.end_mark is not None
+        self._nodes += 1
+        self.chars = first.end_mark.index - self._begun
+        if self._nodes > ITEM_NODES or self.chars > ITEM_CHARS:
+            raise self.error(line_of(first), "the entry is too large: more than 1 MB or 5,000 values")
+        if isinstance(first, yaml.ScalarEvent):
+            return "" if first.implicit[0] and first.value in _NULLS else str(first.value)
+        if isinstance(first, yaml.SequenceStartEvent):
+            return [self._built(item) for item in self.items()]
+        return Entry.of([(key, self._built(value)) for key, _, value in self.entries()])
 
     def _guarded(self) -> Iterator[yaml.Event]:
         documents = 0
@@ -101,81 +116,42 @@ class Events:
                 if isinstance(event, yaml.DocumentStartEvent):
                     documents += 1
                     if documents > 1:
-                        raise self.error(event, "a second document begins; one file holds one")
-                elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+                        raise self.error(line_of(event), "a second document begins; one file holds one")
+                elif isinstance(event, _CONTENT):
                     self._check(event)
                     yield event
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f":{mark.line + 1}" if mark else ""
             raise ManifestError(
-                f"{self._name}{where}: is not YAML: {error.problem or error.context}"
+                f"{self.name}{where}: is not YAML: {error.problem or error.context}"
             ) from None
         except yaml.YAMLError as error:
-            raise ManifestError(f"{self._name}: is not YAML in UTF-8: {str(error).splitlines()[0]}") from None
+            raise ManifestError(f"{self.name}: is not YAML in UTF-8: {str(error).splitlines()[0]}") from None
         except UnicodeDecodeError:
-            raise ManifestError(f"{self._name}: is not UTF-8 text") from None
+            raise ManifestError(f"{self.name}: is not UTF-8 text") from None
 
-    def _check(self, event: yaml.Event) -> None:
+    def _check(
+        self, event: yaml.AliasEvent | yaml.ScalarEvent | yaml.CollectionStartEvent | yaml.CollectionEndEvent
+    ) -> None:
+        if isinstance(event, yaml.CollectionEndEvent):
+            self._depth -= 1
+            return
+        why = ""
         if isinstance(event, yaml.AliasEvent):
-            raise self.error(event, f"the alias *{event.anchor} is not read; write the value again")
-        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            raise self.error(event, f"the anchor &{event.anchor} is not read; write the values out")
-        if isinstance(event, yaml.ScalarEvent):
-            if event.value == "<<" and event.implicit[0]:
-                raise self.error(event, "the merge key << is not read; write the values out, or use defaults")
-            if event.tag not in {None, "!"}:
-                raise self.error(event, f"the tag {event.tag} is not read")
-        elif isinstance(event, _STARTS):
-            if event.tag is not None:
-                raise self.error(event, f"the tag {event.tag} is not read")
+            why = f"the alias *{event.anchor} is not read; write the value again"
+        elif event.anchor is not None:
+            why = f"the anchor &{event.anchor} is not read; write the values out"
+        elif event.tag not in {None, "!"}:
+            why = f"the tag {event.tag} is not read"
+        elif isinstance(event, yaml.CollectionStartEvent):
             self._depth += 1
             if self._depth > DEPTH:
-                raise self.error(event, f"lists and mappings are nested more than {DEPTH} deep")
-        else:
-            self._depth -= 1
-
-
-class Item:
-    """One value built from its events, with what was odd about it."""
-
-    def __init__(self, events: Events) -> None:
-        self._events = events
-        self._chars = 0
-        self._nodes = 0
-        self.value: Value = ""
-        #: A key that stands twice in one mapping; "" without one.
-        self.twice = ""
-
-    def build(self, first: yaml.Event) -> Value:
-        """Builds a value; scalars keep the text that was written, an empty one or null is "".
-
-        Raises:
-            ManifestError: the item is too large.
-        """
-        self._weigh(first)
-        if isinstance(first, yaml.ScalarEvent):
-            return text_of(first)
-        if isinstance(first, yaml.SequenceStartEvent):
-            return [self.build(item) for item in self._events.items()]
-        entries: dict[str, Value] = {}
-        for key, _, value in self._events.entries():
-            self._chars += len(key)
-            if key in entries:
-                self.twice = self.twice or key
-            entries[key] = self.build(value)
-        return entries
-
-    def _weigh(self, event: yaml.Event) -> None:
-        self._nodes += 1
-        self._chars += len(event.value) if isinstance(event, yaml.ScalarEvent) else 0
-        if self._nodes > ITEM_NODES or self._chars > ITEM_CHARS:
-            raise self._events.error(event, "the entry is too large: more than 1 MB or 5,000 values")
-
-
-def text_of(scalar: yaml.ScalarEvent) -> str:
-    """The scalar's text as written; "" for null."""
-    return "" if scalar.implicit[0] and scalar.value in _NULLS else str(scalar.value)
+                why = f"lists and mappings are nested more than {DEPTH} deep"
+        elif event.value == "<<" and event.implicit[0]:
+            why = "the merge key << is not read; write the values out, or use defaults"
+        if why:
+            raise self.error(line_of(event), why)
 
 
 def line_of(event: yaml.Event) -> int:

@@ -1,0 +1,101 @@
+"""The formats of manifests by name and by content, and what is none of them."""
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from jobs.errors import ManifestError
+from jobs.manifest.content import Content
+from jobs.manifest.delimited import Delimited
+from jobs.manifest.jsonl import JsonLines
+from jobs.manifest.mappings import EntrySource
+from jobs.manifest.table import RecordSource
+from jobs.manifest.yaml import Yaml
+
+#: Makes a content's source: records under one line of names, or entries that bring their own.
+Format = Callable[[Content], RecordSource | EntrySource]
+
+_SUFFIXES: dict[str, Format] = {
+    ".csv": Delimited,
+    ".txt": Delimited,
+    ".tsv": partial(Delimited, delimiter="\t"),
+    ".yaml": Yaml,
+    ".yml": Yaml,
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+}
+
+#: First bytes → the format, whatever the file is called, or what to say of it.
+_BINARY: dict[bytes, Format | str] = {
+    b"PK\x03\x04": "is an Excel workbook or a zip archive; in Excel use “Save as… CSV UTF-8”",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; in Excel use “Save as… CSV UTF-8”",
+    b"%PDF": "is a PDF, not a manifest",
+    b"\x89PNG": "is a picture, not a manifest",
+    b"\xff\xd8\xff": "is a picture, not a manifest",
+    b"\x1f\x8b": "is packed twice; unpack it once",
+}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+#: Of the first bytes of UTF-16 without a mark nearly half are NUL; of a text with a stray one, hardly any.
+_NUL_SHARE = 0.1
+_LOOK_BYTES = 4096
+
+_YAML_START = re.compile(r"---(\s|$)|%YAML|-(\s|$)|\[|(defaults|people|garments|matrix|jobs)\s*:(\s|$)")
+
+
+def format_of(path: str, content: Content) -> Format:
+    """The format by the suffix, `.gz` set aside; by the first bytes of stdin and of a pipe whose suffix is not known.
+
+    Raises:
+        ManifestError: an ordinary file of another suffix; whatever its name: empty, UTF-16, or binary. It says what to do.
+    """
+    head = content.head()
+    for magic, what in _BINARY.items():
+        if head.startswith(magic):
+            if not isinstance(what, str):
+                return what
+            raise ManifestError(f"{content.name}: {what}")
+    _refuse_no_text(head, content.name)
+    found = _SUFFIXES.get(unpacked(path).suffix.lower())
+    if found is None and path != "-" and Path(path).is_file():
+        raise ManifestError(
+            f"{path}: its suffix is not known; a manifest is one of {', '.join(_SUFFIXES)} (or .gz of it)"
+        )
+    return found or _format_of_text(head)
+
+
+def unpacked(path: str) -> Path:
+    """The path without the suffix of gzip."""
+    return Path(path[:-3] if path.lower().endswith(".gz") else path)
+
+
+def _refuse_no_text(head: bytes, name: str) -> None:
+    if not head.removeprefix(b"\xef\xbb\xbf").strip():
+        raise ManifestError(f"{name}: is empty")
+    look = head[:_LOOK_BYTES]
+    nuls = look.count(0)
+    if head.startswith(_UTF16) or (nuls > _NUL_SHARE * len(look) and _alternates(look)):
+        raise ManifestError(f"{name}: is UTF-16 text; save it as UTF-8 (in Excel: “CSV UTF-8”)")
+    if nuls > _NUL_SHARE * len(look) or b"\0" in look.split(b"\n", 1)[0]:
+        raise ManifestError(f"{name}: is binary, not text")
+
+
+def _format_of_text(head: bytes) -> Format:
+    """CSV when nothing speaks for another format."""
+    text = head.decode("utf-8-sig", errors="replace")
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    first = next(lines, "").strip()
+    if first.startswith("{"):
+        with suppress(ValueError, RecursionError):
+            json.loads(first)
+            return JsonLines
+        return Yaml
+    return Yaml if _YAML_START.match(first) else Delimited
+
+
+def _alternates(look: bytes) -> bool:
+    """Whether the NULs stand mostly at even or mostly at odd places, as they do in UTF-16."""
+    even, odd = look[::2].count(0), look[1::2].count(0)
+    return max(even, odd) > 8 * min(even, odd)
