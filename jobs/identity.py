@@ -19,7 +19,7 @@ _NAMESPACE_BYTES = NAMESPACE.bytes
 def request_id(pair: Pair, epoch: str = "", volatile: Collection[str] = ()) -> RequestId:
     """The UUIDv5 of a pair. Lengths are part of the text, so no two pairs read alike.
 
-    `volatile`: names of parameters, in small letters, that do not set one picture apart from another, beside those of signatures.
+    `volatile`: names of parameters, in small letters, that set no picture apart, beside those of signatures.
     """
     return _request_id([f"{slot}={_identity(source, volatile)}" for slot, source in pair.slots()], epoch)
 

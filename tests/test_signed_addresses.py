@@ -31,7 +31,7 @@ SIGNED = {
     "&q-signature=s&x-cos-security-token=t&imageMogr2/format/webp": "https://cos/1?imageMogr2/format/webp",
     "https://o/1?Expires=1795730000&Signature=a#part": "https://o/1#part",
 }
-#: What these say tells one picture from another.
+#: What these say sets one picture apart from another.
 UNSIGNED = [
     "https://shop.example/1.jpg",
     "https://shop.example/1.jpg?",
@@ -68,12 +68,12 @@ def test_ids_of_files_have_not_changed() -> None:
 
 def test_ids_of_signed_addresses_stay_what_they_are_from_now_on() -> None:
     dress = Url(url="https://shop.example/d1.jpg")
-    night, next_night = (
+    first, second = (
         Pair(person=Url(url=url), dress=dress)
         for url in (S3, S3.replace("aaaa", "bbbb").replace("1126", "1127"))
     )
-    assert request_id(night) == request_id(next_night) == "1198ebfb-621a-5f4b-8e9f-d2d8ce013853"
-    assert former_request_id(night) == "55f5b009-4fe8-57b6-a006-8ef5d598cef7"
+    assert request_id(first) == request_id(second) == "1198ebfb-621a-5f4b-8e9f-d2d8ce013853"
+    assert former_request_id(first) == "55f5b009-4fe8-57b6-a006-8ef5d598cef7"
 
 
 @given(st.text(max_size=60))

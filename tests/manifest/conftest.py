@@ -15,7 +15,7 @@ Write = Callable[..., Path]
 def write(tmp_path: Path) -> Write:
     """Writes a file into the manifest's folder and gives its path."""
 
-    def _write(content: str | bytes, name: str = "night.csv") -> Path:
+    def _write(content: str | bytes, name: str = "catalog.csv") -> Path:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
@@ -26,10 +26,10 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def opened(write: Write) -> Callable[..., Manifest]:
     """Writes a manifest and opens it."""
-    return lambda content, name="night.csv": open_manifest(str(write(content, name)))
+    return lambda content, name="catalog.csv": open_manifest(str(write(content, name)))
 
 
 @pytest.fixture
 def rows(opened: Callable[..., Manifest]) -> Callable[..., list[Row | BadRow]]:
     """Writes a manifest and reads all its rows."""
-    return lambda content, name="night.csv": list(opened(content, name).rows())
+    return lambda content, name="catalog.csv": list(opened(content, name).rows())

@@ -1,4 +1,4 @@
-"""How a bad row is told, and that the good ones around it go on."""
+"""How a bad row is reported, and that the good ones around it go on."""
 
 import pytest
 
@@ -91,7 +91,7 @@ def test_addresses_and_paths_are_taken_as_they_are(rows, picture):
 
 
 @pytest.mark.parametrize("cells", ["A,p.jpg", "A,p.jpg,u.jpg,,,,,surplus"])
-def test_a_ragged_row_is_told_with_both_counts(rows, cells):
+def test_a_ragged_row_is_reported_with_both_counts(rows, cells):
     bad, good = rows(f"{HEAD}{cells}\nB,p.jpg,u.jpg,,,,\n")
     assert bad.why == f"the line has {cells.count(',') + 1} cells, but the first line names 7 columns"
     assert (bad.sku, good.sku) == ("A", "B")

@@ -25,19 +25,21 @@ def test_every_name_stands_in_its_row_of_the_page_in_order(names):
     ("kind", "text"), [block for block in BLOCKS if block[0] in {"csv", "yaml", "jsonl"}]
 )
 def test_every_example_is_read_without_a_bad_row(rows, kind, text):
-    found = rows(text, f"night.{kind}")
+    found = rows(text, f"catalog.{kind}")
     assert found
     assert all(isinstance(row, Row) for row in found)
 
 
 def test_the_matrix_example_has_the_rows_it_says(rows):
     [text] = [text for kind, text in BLOCKS if kind == "yaml" and "matrix: true" in text]
-    assert len(rows(text, "night.yaml")) == 6 + 3
+    assert len(rows(text, "catalog.yaml")) == 6 + 3
 
 
-def test_bad_rows_are_told_as_the_page_says(rows):
+def test_bad_rows_are_reported_as_the_page_says(rows):
     blocks = dict(BLOCKS)
     found = rows(blocks["csv bad"])
     assert all(isinstance(row, BadRow) for row in found)
-    told = [f"night.csv:{row.line}: " + (f"{row.column}: " if row.column else "") + row.why for row in found]
-    assert told == blocks["text bad"].splitlines()
+    said = [
+        f"catalog.csv:{row.line}: " + (f"{row.column}: " if row.column else "") + row.why for row in found
+    ]
+    assert said == blocks["text bad"].splitlines()

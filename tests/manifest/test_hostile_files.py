@@ -82,22 +82,22 @@ def test_a_missing_file_is_not_found_and_a_folder_is_no_manifest(tmp_path):
 
 
 def test_gzip_of_anything_is_read_and_named_without_its_suffixes(opened):
-    manifest = opened(gzip.compress((HEAD + GOOD).encode()), "night.csv.gz")
-    assert manifest.name == "night"
+    manifest = opened(gzip.compress((HEAD + GOOD).encode()), "catalog.csv.gz")
+    assert manifest.name == "catalog"
     assert [row.sku for row in manifest.rows()] == ["A"]
-    jsonl = opened(gzip.compress(b'{"person": "p.jpg", "dress": "d.jpg"}'), "night.jsonl.GZ")
+    jsonl = opened(gzip.compress(b'{"person": "p.jpg", "dress": "d.jpg"}'), "catalog.jsonl.GZ")
     assert [type(row) for row in jsonl.rows()] == [Row]
 
 
 def test_the_digest_is_that_of_the_bytes_on_disk_before_and_after_reading(opened):
     content = gzip.compress((HEAD + GOOD).encode())
-    manifest = opened(content, "night.csv.gz")
+    manifest = opened(content, "catalog.csv.gz")
     before = manifest.digest
     list(manifest.rows())
     assert before == manifest.digest == hashlib.sha256(content).hexdigest()
 
 
-def test_a_file_written_to_while_it_is_read_is_told(write):
+def test_a_file_written_to_while_it_is_read_is_refused(write):
     path = write(HEAD + GOOD)
     manifest = open_manifest(str(path))
     found = manifest.rows()
@@ -127,7 +127,7 @@ def test_a_file_replaced_while_it_is_read_stays_what_it_was(write):
         ('{"sku": "A", "person": "p.jpg", "dress": "d.jpg"}\n', Row),
     ],
 )
-def test_stdin_is_told_by_its_first_line(monkeypatch, text, expected):
+def test_the_first_line_of_stdin_shows_its_format(monkeypatch, text, expected):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     manifest = open_manifest("-")
     assert manifest.name == "stdin"
@@ -179,7 +179,7 @@ def test_a_quote_before_a_giant_line_loses_neither_of_them(rows):
     assert [(type(row), row.line) for row in found] == [(BadRow, 2), (BadRow, 3), (Row, 4)]
 
 
-def test_a_quote_left_open_before_a_line_that_is_no_text_tells_both_apart(rows):
+def test_a_quote_left_open_before_a_line_that_is_no_text_reports_both(rows):
     bad, worse, good = rows((HEAD + '"B,p.jpg,d.jpg\nC,p\0.jpg,d.jpg\n' + GOOD).encode())
     assert "quotation mark" in bad.why
     assert "NUL" in worse.why

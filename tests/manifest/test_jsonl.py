@@ -11,7 +11,7 @@ def test_every_scalar_becomes_the_text_that_was_written(rows):
     [row] = rows(
         '{"sku": 12345678901234567890123, "model": "p.jpg", "top": "t.jpg", '
         '"price": 1.50, "new": true, "old": null}\n',
-        "night.jsonl",
+        "catalog.jsonl",
     )
     assert row.sku == "12345678901234567890123"
     assert row.inputs == {"person": "p.jpg", "upper_clothes": "t.jpg"}
@@ -33,8 +33,8 @@ def test_every_scalar_becomes_the_text_that_was_written(rows):
         ("x" * 2_000_000, "longer than 1 MB"),
     ],
 )
-def test_a_bad_line_is_told_and_the_next_goes_on(rows, line, why):
-    bad, good = rows(f"{line}\n\n{GOOD}", "night.ndjson")
+def test_a_bad_line_is_reported_and_the_next_goes_on(rows, line, why):
+    bad, good = rows(f"{line}\n\n{GOOD}", "catalog.ndjson")
     assert isinstance(bad, BadRow)
     assert (bad.number, bad.line) == (1, 1)
     assert why in bad.why

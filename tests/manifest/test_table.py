@@ -31,7 +31,7 @@ def test_a_row_keeps_its_cells_in_order_as_written(rows):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_delimiter_mark_and_line_ends_are_told_from_the_file(rows, delimiter, bom, ending):
+def test_delimiter_mark_and_line_ends_are_found_from_the_file(rows, delimiter, bom, ending):
     text = ending.join(
         delimiter.join(cells) for cells in (["sku", "person", "dress"], ["A", "p.jpg", "d.jpg"])
     )
@@ -40,7 +40,7 @@ def test_delimiter_mark_and_line_ends_are_told_from_the_file(rows, delimiter, bo
 
 
 def test_a_tsv_keeps_its_commas(rows):
-    [row] = rows("sku\tperson\tdress\tnote\nA\tp.jpg\td.jpg\ta,b;c\n", "night.tsv")
+    [row] = rows("sku\tperson\tdress\tnote\nA\tp.jpg\td.jpg\ta,b;c\n", "catalog.tsv")
     assert row.fields["note"] == "a,b;c"
 
 
@@ -125,16 +125,16 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, cells, delimite
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
     writer.writerows([("sku", "person", "dress", "note"), *cells])
-    path = tmp_path_factory.mktemp("round") / "night.csv"
+    path = tmp_path_factory.mktemp("round") / "catalog.csv"
     path.write_bytes(text.getvalue().encode())
-    content = Content(path.open("rb"), "night.csv")
+    content = Content(path.open("rb"), "catalog.csv")
     found = list(Table(Delimited(content)).rows())
     assert not any(isinstance(row, BadRow) for row in found)
     assert [tuple(row.fields.values()) for row in found] == cells
 
 
 @pytest.mark.parametrize(
-    ("names", "doubts"),
+    ("names", "typos"),
     [
         ("sku,person,dress,lower_cloths", {"lower_cloths": "lower_clothes"}),
         ("sku,person,dress,upper_clths,Garmnet", {"upper_clths": "upper_clothes", "Garmnet": "garment"}),
@@ -143,10 +143,10 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, cells, delimite
         ("sku,person,dress,dress 2,perso", {}),
     ],
 )
-def test_a_column_that_looks_misspelt_is_doubted(opened, names, doubts):
+def test_a_column_that_looks_misspelt_is_reported(opened, names, typos):
     manifest = opened(f"{names}\n{'a,' * names.count(',')}b\n")
     expected = tuple(
-        f"the column “{name}” is not read; did you mean {column}?" for name, column in doubts.items()
+        f"the column “{name}” is not read; did you mean {column}?" for name, column in typos.items()
     )
     assert manifest.suspected_typos == expected
 
@@ -170,16 +170,16 @@ def test_the_columns_that_a_batch_has_added_are_passed_over(opened):
     ("name", "content"),
     [
         (
-            "night.jsonl",
+            "catalog.jsonl",
             '{"person": "p.jpg", "dress": "d.jpg"}\n{"person": "p.jpg", "dress": "d.jpg", "lowr_clothes": "x"}\n',
         ),
         (
-            "night.yaml",
+            "catalog.yaml",
             "jobs:\n- {person: p.jpg, dress: d.jpg}\n- {person: p.jpg, dress: d.jpg, lowr_clothes: x}\n",
         ),
     ],
 )
-def test_keys_that_look_misspelt_are_doubted_when_they_are_met(opened, name, content):
+def test_keys_that_look_misspelt_are_reported_when_they_are_met(opened, name, content):
     manifest = opened(content, name)
     assert manifest.suspected_typos == ()
     assert len(list(manifest.rows())) == 2
@@ -190,7 +190,7 @@ def test_rows_that_all_have_other_keys_are_not_all_looked_at(opened):
     rows = (
         f'{{"person": "p.jpg", "dress": "d.jpg", "lowr_clothes": "x", "key {n}": ""}}' for n in range(1000)
     )
-    manifest = opened("\n".join(rows), "night.jsonl")
+    manifest = opened("\n".join(rows), "catalog.jsonl")
     assert len(list(manifest.rows())) == 1000
     assert manifest.suspected_typos == ("the column “lowr_clothes” is not read; did you mean lower_clothes?",)
 

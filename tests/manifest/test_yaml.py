@@ -30,7 +30,7 @@ def parser(request, monkeypatch):
 
 @pytest.fixture
 def read(rows):
-    return lambda content: rows(content, "night.yaml")
+    return lambda content: rows(content, "catalog.yaml")
 
 
 def brief(found):
@@ -129,7 +129,7 @@ def test_defaults_fill_what_a_row_leaves_out_under_any_alias(read):
         ("[a, b]", "", "must be a mapping"),
     ],
 )
-def test_a_bad_job_is_told_and_the_next_goes_on(read, job, column, why):
+def test_a_bad_job_is_reported_and_the_next_goes_on(read, job, column, why):
     bad, good = read(f"{PEOPLE}{GARMENTS}jobs:\n  - {job}\n  - {{person: anna, garment: shirt}}\n")
     assert isinstance(bad, BadRow)
     assert (bad.number, bad.line, bad.column) == (1, 6, column)
@@ -185,7 +185,7 @@ ROW = "- {person: p.jpg, dress: d.jpg}\n"
 )
 def test_what_is_no_manifest_is_refused_by_its_line_before_any_row(opened, content, why):
     with pytest.raises(ManifestError, match=why) as error:
-        opened(content, "night.yaml")
+        opened(content, "catalog.yaml")
     assert "\n" not in str(error.value)
 
 
@@ -195,7 +195,7 @@ def test_one_enormous_scalar_or_line_is_refused_in_bounded_memory(opened, openin
     tracemalloc.start()
     try:
         with pytest.raises(ManifestError, match="longer than 1 MB"):
-            opened(content, "night.yaml.gz")
+            opened(content, "catalog.yaml.gz")
         assert tracemalloc.get_traced_memory()[1] < 24 << 20
     finally:
         tracemalloc.stop()
@@ -212,4 +212,4 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor(opened):
         for before, name in zip("abcdefgh", "bcdefghi", strict=True)
     )
     with pytest.raises(ManifestError, match=":1: the anchor &a"):
-        opened(bomb, "night.yaml")
+        opened(bomb, "catalog.yaml")
