@@ -17,7 +17,7 @@ from jobs.errors import LedgerLostError
 from jobs.producing.queue import COLLECT, SUBMIT, Queue
 from jobs.redis.client import connect
 from worker.actors import declare
-from worker.middleware import BringsIn, BuildsFirst, LoopServices, MessageContext, StopsGate, TellsBounds
+from worker.middleware import BringsIn, EndsInTime, LoopServices, MessageContext, SubmitLoop, TellsBounds
 
 PATIENT_S = 60
 
@@ -25,8 +25,22 @@ PATIENT_S = 60
 class Desk:
     """A submission that does what a test says."""
 
-    def __init__(self, submit: Callable[[], Any]) -> None:
-        self.submit_next = submit
+    def __init__(self, submit: Callable[[], Any] = lambda: None) -> None:
+        self._submit = submit
+        self.stopping = asyncio.Event()
+        self.closed = False
+
+    async def submit_all(self) -> None:
+        self._submit()
+
+    async def run(self) -> None:
+        await self.stopping.wait()
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 class Service:
@@ -63,7 +77,7 @@ def worker(redis_settings: RedisSettings, queue: Queue) -> Iterator[Callable[...
     ) -> dramatiq.Worker:
         client = connect(redis_settings, db=redis_settings.queue_db, decode=False)
         broker = RedisBroker(client=client, namespace=redis_settings.prefix, middleware=list(middleware))
-        declare(broker, lambda: Desk(submit), lambda: None)  # type: ignore[arg-type,return-value]
+        declare(broker, submit, lambda: None)  # type: ignore[arg-type,return-value]
         made = dramatiq.Worker(broker, queues=queues, worker_threads=1, worker_timeout=20)
         made.start()
         workers.append(made)
@@ -147,21 +161,58 @@ def test_a_submit_worker_brings_in_what_lies_on_disk_when_it_starts(
 # -- what threads share ---------------------------------------------------------------------------------------
 
 
-def test_what_submit_threads_share_is_built_once_before_any_message(
+def test_what_submit_actors_share_is_built_once_on_their_loop_before_any_message(
     worker: Callable[..., dramatiq.Worker], queue: Queue
 ) -> None:
-    built: list[str] = []
+    done: list[str] = []
+
+    def make() -> Desk:
+        done.append("made")
+        return Desk(lambda: done.append(threading.current_thread().name))
+
     queue.wake(20)
-    worker(BuildsFirst(lambda: built.append(threading.current_thread().name)), queues={COLLECT})
-    assert built == []
-    running = worker(
-        BuildsFirst(lambda: built.append(threading.current_thread().name)),
-        queues={SUBMIT},
-        submit=lambda: built.append("submit"),
-    )
+    worker(SubmitLoop(make), queues={COLLECT})
+    assert done == []
+    submits = SubmitLoop(make)
+    running = worker(submits, queues={SUBMIT}, submit=submits.submit_all)
     running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
     running.join()
-    assert built == [threading.main_thread().name, *["submit"] * 20]
+    assert done == ["made", *["submit-loop"] * 20]
+
+
+def test_a_submission_that_cannot_be_made_ends_its_process(worker: Callable[..., dramatiq.Worker]) -> None:
+    def make() -> Desk:
+        raise ValueError("no token")
+
+    with signals() as caught, structlog.testing.capture_logs() as events:
+        worker(SubmitLoop(make), queues={SUBMIT})
+        wait_until(caught.is_set)
+    [told] = events
+    assert (told["event"], told["what"], told["exc_info"]) == ("actor.failed", "submit loop", True)
+
+
+def test_an_error_on_the_loop_is_the_actors_and_names_its_job(
+    worker: Callable[..., dramatiq.Worker], queue: Queue
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    def fail() -> None:
+        structlog.contextvars.bind_contextvars(request_id="r-1")
+        raise ValueError("no such thing")
+
+    class Told(dramatiq.Middleware):  # type: ignore[misc]
+        def after_process_message(
+            self, *_args: Any, exception: BaseException | None = None, **_: Any
+        ) -> None:
+            told.append({"error": str(exception), **structlog.contextvars.get_contextvars()})
+
+    submits = SubmitLoop(lambda: Desk(fail))
+    running = worker(MessageContext(), Told(), submits, submit=submits.submit_all)
+    queue.wake(2)
+    running.broker.join(SUBMIT, timeout=PATIENT_S * 1000)
+    running.join()
+    assert [(each["error"], each["request_id"]) for each in told] == [("no such thing", "r-1")] * 2
+    assert len({each["message"] for each in told}) == 2, "each names its own message"
 
 
 # -- messages ------------------------------------------------------------------------------------------------
@@ -211,21 +262,31 @@ def test_an_actor_that_succeeds_is_quiet(worker: Callable[..., dramatiq.Worker],
     assert (done, events) == ([1], [])
 
 
-def test_stopping_wakes_the_gate_before_the_threads_are_waited_for(
+def test_stopping_wakes_the_gate_before_the_threads_are_waited_for_and_then_closes(
     worker: Callable[..., dramatiq.Worker], queue: Queue
 ) -> None:
-    waits, gate = threading.Event(), threading.Event()
+    waits = threading.Event()
 
-    def wait_at_the_gate() -> None:
-        waits.set()
-        assert gate.wait(PATIENT_S)
+    class AtTheGate(Desk):
+        async def submit_all(self) -> None:
+            waits.set()
+            await self.stopping.wait()
+            assert not self.closed
 
+    made: list[Desk] = []
+
+    def make() -> Desk:
+        made.append(AtTheGate())
+        return made[0]
+
+    submits = SubmitLoop(make)
     with structlog.testing.capture_logs() as events:
-        running = worker(MessageContext(), StopsGate(gate.set), submit=wait_at_the_gate)
+        running = worker(EndsInTime(2 * PATIENT_S), submits, submit=submits.submit_all)
         queue.wake(1)
         assert waits.wait(PATIENT_S)
         running.stop(timeout=PATIENT_S * 1000)
     assert [each["event"] for each in events] == ["worker.stopped"]
+    assert made[0].closed
 
 
 # -- services ------------------------------------------------------------------------------------------------

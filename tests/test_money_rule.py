@@ -8,11 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from jobs.config.settings import LimitSettings, TaskSettings
-from jobs.gate import Gate
 from jobs.ledger import steps
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.records import PAID_LOSSES, JobState
 from tests.heart import Heart, failure, rid
+from tests.on_loop import call, gate_of
 from worker.collect.schedule import Collect, PollSchedule, TryAgain, after_task
 from worker.hidream.outcomes import (
     Accepted,
@@ -64,22 +64,27 @@ class Vendor:
     def __init__(self, outcome: SubmitOutcome) -> None:
         self.outcome = outcome
 
-    def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
+    async def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
         del body, request_id
         return self.outcome
+
+    async def aclose(self) -> None:
+        """It has no connection."""
 
 
 def submit(heart: Heart, folder: Path, outcome: SubmitOutcome) -> None:
     """One turn of the real submission, its client answering so."""
-    Submission(
-        gate=Gate(heart.ledger, LimitSettings(in_flight=9, images_per_minute=1e9), submit_timeout_s=5),
-        client=lambda: Vendor(outcome),
+    gate = gate_of(heart.ledger, LimitSettings(in_flight=9, images_per_minute=1e9), submit_timeout_s=5)
+    submission = Submission(
+        gate=gate.itself,
+        client=Vendor(outcome),
         bodies=Bodies(),
         schedule=PollSchedule(tasks=TaskSettings()),
         metrics=Metrics(),
         answers=AcceptedAnswers(folder),
         notify_url=lambda _request_id: None,
-    ).submit_next()
+    )
+    call(submission.submit_next())
 
 
 def time_passes(heart: Heart) -> None:

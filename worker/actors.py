@@ -16,7 +16,6 @@ from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
 from jobs.results.exporter import Exporter
 from worker.consumer import WokenConsumer
-from worker.submit.submission import Submission
 
 log = structlog.get_logger()
 
@@ -54,16 +53,14 @@ def _end_process(why: str) -> None:
 
 
 def declare(
-    broker: dramatiq.Broker, submission: Callable[[], Submission], exporter: Callable[[], Exporter]
+    broker: dramatiq.Broker, submit_all: Callable[[], None], exporter: Callable[[], Exporter]
 ) -> None:
     """Declares the actors on a broker; their parts are built at the first message, in the process that needs them."""
 
     def submit(_reason: str) -> None:
-        """Submits jobs until none waits or the process stops: one message keeps its thread busy as long as there is work."""
-        work = submission()
+        """Submits jobs until none waits or the process stops: one message keeps its thread as long as there is work."""
         try:
-            while work.submit_next():
-                pass
+            submit_all()
         except LedgerLostError as error:
             _end_process(str(error))
 

@@ -16,9 +16,9 @@ import structlog
 
 from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
-from jobs.errors import ConfigError, RedisDownError, VtonError
+from jobs.errors import ConfigError, VtonError
 from jobs.gate import Gate
-from jobs.ledger import Ledger
+from jobs.ledger import AsyncRunner, Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.high_water import HighWaterMark
 from jobs.local import redis_folder
@@ -26,7 +26,13 @@ from jobs.logging.setup import configure, redact
 from jobs.pictures.store import PictureStore
 from jobs.producing.queue import COLLECT, Queue
 from jobs.records import RequestId
-from jobs.redis.client import BROKER_CLIENTS, QUEUE_CLIENTS, SPARE_CLIENTS, connect, connect_async
+from jobs.redis.client import (
+    BROKER_CLIENTS,
+    QUEUE_CLIENTS,
+    SPARE_CLIENTS,
+    connect,
+    connect_async,
+)
 from jobs.results.exporter import Exporter
 from worker.actors import TolerantBroker, declare
 from worker.callbacks.address import CallbackAddresses
@@ -38,19 +44,18 @@ from worker.collect.schedule import PollSchedule
 from worker.collect.turns import Turns
 from worker.collect.watcher import Watcher
 from worker.consumer import WakesConsumers
-from worker.hidream.client import PollClient, SubmitClient, SubmitClients
+from worker.hidream.client import HiDreamClient
+from worker.hidream.session import MAX_CONNECTIONS, make_ssl_context
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import MAX_CONNECTIONS, make_ssl_context
 from worker.metrics import Metrics, serve_on_free_port
 from worker.middleware import (
     BringsIn,
-    BuildsFirst,
     EndsInTime,
     LoopServices,
     MessageContext,
     ServesMetrics,
-    StopsGate,
+    SubmitLoop,
     TellsBounds,
 )
 from worker.submit.bodies import Bodies
@@ -75,11 +80,9 @@ class App:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger for threads; every submit thread may hold a connection."""
+        """The ledger for threads."""
         redis = self.settings.redis
-        # Only what is used is opened; a worker may have been started with more threads than these settings say.
-        most = max(SUBMIT_THREADS[1], self.settings.submit_threads) + SPARE_CLIENTS
-        client = connect(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
+        client = connect(redis, db=redis.ledger_db, connections=SPARE_CLIENTS, patience_s=redis.patience_s)
         return Ledger(client, redis.prefix)
 
     @cached_property
@@ -89,26 +92,24 @@ class App:
         client = connect(redis, db=redis.queue_db, connections=QUEUE_CLIENTS, patience_s=redis.patience_s)
         return Queue(client, redis.prefix)
 
-    @cached_property
-    def gate(self) -> Gate:
-        """The account's gate."""
-        settings = self.settings
-        return Gate(
-            self.ledger,
-            settings.limits,
-            submit_timeout_s=2 * settings.hidream.submit_timeout_s,
-            mark=HighWaterMark(settings.data_dir, settings.redis.prefix),
-        )
-
-    @cached_property
     def submission(self) -> Submission:
-        """Submits jobs; only submit processes ask for it."""
-        clients = SubmitClients(lambda: SubmitClient(self.settings.hidream, self.tokens, self.ssl_context))
+        """Submits jobs; made inside its event loop, by submit processes only."""
+        settings, redis, hidream = self.settings, self.settings.redis, self.settings.hidream
+        # Each of the submit actors may hold one; a worker may have been started with more threads than the settings say.
+        most = max(SUBMIT_THREADS[1], settings.submit_threads) + 1
+        client = connect_async(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
+        gate = Gate(
+            self.ledger,
+            AsyncRunner(client, redis.prefix),
+            settings.limits,
+            submit_timeout_s=2 * hidream.submit_timeout_s,
+            mark=HighWaterMark(settings.data_dir, redis.prefix),
+        )
         return Submission(
-            gate=self.gate,
-            client=clients.get,
-            bodies=Bodies(max_picture_bytes=self.settings.pictures.max_bytes),
-            schedule=PollSchedule(tasks=self.settings.tasks),
+            gate=gate,
+            client=HiDreamClient(hidream, self.tokens, self.ssl_context, connections=most),
+            bodies=Bodies(max_picture_bytes=settings.pictures.max_bytes),
+            schedule=PollSchedule(tasks=settings.tasks),
             metrics=self.metrics,
             answers=self.answers,
             notify_url=self.notify_url,
@@ -169,7 +170,9 @@ class App:
         )
         room = asyncio.Semaphore(self.settings.downloads)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
-        poller = PollClient(hidream, self.tokens, self.ssl_context, _poll_connections(self.settings.limits))
+        poller = HiDreamClient(
+            hidream, self.tokens, self.ssl_context, _poll_connections(self.settings.limits)
+        )
         turns = Turns(ledger, poller, collection, self.settings, self.metrics)
         return Watcher(ledger, turns, self.settings.limits.in_flight)
 
@@ -185,13 +188,13 @@ class App:
         client = connect(
             redis, db=redis.queue_db, connections=BROKER_CLIENTS, patience_s=redis.patience_s, decode=False
         )
+        submits = SubmitLoop(self.submission)
         middleware = [
             MessageContext(),
             TellsBounds(self.settings),
             EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
             ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
-            BuildsFirst(lambda: self.submission),
-            StopsGate(self._stop_gate),
+            submits,
             WakesConsumers(),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
             LoopServices(COLLECT, self.watcher, self.reconciler),
@@ -202,15 +205,8 @@ class App:
             middleware=middleware,
             maintenance_chance=MAINTENANCE_CHANCE,
         )
-        declare(broker, lambda: self.submission, lambda: self.exporter)
+        declare(broker, submits.submit_all, lambda: self.exporter)
         return broker
-
-    def _stop_gate(self) -> None:
-        if "gate" in self.__dict__:
-            try:
-                self.gate.stop()
-            except RedisDownError as error:
-                log.warning("redis.waiting", why=str(error))
 
 
 def _poll_connections(limits: LimitSettings) -> int:

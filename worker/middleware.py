@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from types import FrameType
 from typing import Any, Protocol, cast
 
@@ -83,32 +84,6 @@ class ServesMetrics(Middleware):  # type: ignore[misc]
         self._serve()
 
 
-class BuildsFirst(Middleware):  # type: ignore[misc]
-    """Builds what submit threads share before the first of them runs: each must have the gate that SIGTERM stops."""
-
-    def __init__(self, build: Callable[[], object]) -> None:
-        self._build = build
-
-    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Builds on the main thread: `cached_property` has no lock."""
-        del broker
-        if not worker.consumer_whitelist or SUBMIT in worker.consumer_whitelist:
-            self._build()
-
-
-class StopsGate(Middleware):  # type: ignore[misc]
-    """SIGTERM wakes the gate's waiters; their jobs were never taken."""
-
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
-
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Stops the gate before the threads are joined; Redis, which notifies its waiters, may be away."""
-        del broker, worker
-        threading.Thread(target=self._stop, name="stop-gate", daemon=True).start()
-        log.info("worker.stopped")
-
-
 class BringsIn(Middleware):  # type: ignore[misc]
     """Brings in what an earlier submit worker of this host has left on disk, as soon as Redis lets it."""
 
@@ -164,6 +139,7 @@ class EndsInTime(Middleware):  # type: ignore[misc]
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Begins to count; comes before whatever may hang."""
         del broker, worker
+        log.info("worker.stopped")
         timer = threading.Timer(self._longest_s, self._cut)
         timer.daemon = True
         timer.start()
@@ -190,29 +166,37 @@ class LoopServices(Middleware):  # type: ignore[misc]
         self._queue = queue
         self._make = make
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Future[asyncio.AbstractEventLoop] = Future()
         self._services: list[Service] = []
         self._stopping = threading.Event()
+        self._ending = asyncio.Event()
 
-    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Starts the loop if this process consumes the queue."""
         del broker
-        if worker.consumer_whitelist and self._queue not in worker.consumer_whitelist:
-            return
-        self._thread = threading.Thread(target=self._main, name=f"{self._queue}-loop", daemon=True)
-        self._thread.start()
+        if not worker.consumer_whitelist or self._queue in worker.consumer_whitelist:
+            self._thread = threading.Thread(target=self._main, name=f"{self._queue}-loop", daemon=True)
+            self._thread.start()
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Asks the loop to finish what is under way, and waits for it."""
+        """Asks the services to finish what is under way, before the actors' threads are joined."""
         del broker, worker
         self._stopping.set()
-        if self._thread is None:
-            return
-        if self._loop is not None:
-            # Closed already: the loop has died, and its own signal brought us here.
+        if self._loop.done():
+            self._on_loop(self._stop_services)
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Waits for them; no actor has a word with them any more."""
+        del broker, worker
+        if self._thread is not None:
+            self._on_loop(self._ending.set)
+            self._thread.join(timeout=30)
+
+    def _on_loop(self, act: Callable[[], None]) -> None:
+        # It may have died, and its own signal brought us here.
+        if self._loop.exception() is None:
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop_services)
-        self._thread.join(timeout=30)
+                self._loop.result().call_soon_threadsafe(act)
 
     def _stop_services(self) -> None:
         for service in self._services:
@@ -223,14 +207,58 @@ class LoopServices(Middleware):  # type: ignore[misc]
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
         try:
             self._services = [make() for make in self._make]
-            if self._stopping.is_set():
-                # Stopped while they were made.
-                return
-            await asyncio.gather(*(service.run() for service in self._services))
-        except Exception:
+            self._loop.set_result(asyncio.get_running_loop())
+            # Else stopped while they were made.
+            if not self._stopping.is_set():
+                await asyncio.gather(*(service.run() for service in self._services))
+            await self._ending.wait()
+        except Exception as error:
             # A loop that is gone would leave a process that looks alive: it ends, and its supervisor starts it again.
             log.exception("actor.failed", what=f"{self._queue} loop")
+            if not self._loop.done():
+                self._loop.set_exception(error)
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Submits(Service, Protocol):
+    """A service that submit actors call."""
+
+    async def submit_all(self) -> None:
+        """Submits until nothing waits."""
+
+    async def aclose(self) -> None:
+        """Closes what it has open; no actor calls it any more."""
+
+
+class SubmitLoop(LoopServices):
+    """One event loop for the coroutines of all submit actors; each keeps its actor's thread until it has ended."""
+
+    def __init__(self, make: Callable[[], Submits]) -> None:
+        super().__init__(SUBMIT, self._made)
+        self._submits = make
+
+    def submit_all(self) -> None:
+        """Submits until nothing waits, for an actor's thread; it begins and ends with the thread's log context."""
+        context: dict[str, Any] = {}
+
+        async def main() -> None:
+            try:
+                await self._service.submit_all()
+            finally:
+                context.update(structlog.contextvars.get_contextvars())
+
+        try:
+            asyncio.run_coroutine_threadsafe(main(), self._loop.result()).result()
+        finally:
+            structlog.contextvars.bind_contextvars(**context)
+
+    def _made(self) -> Service:
+        self._service = self._submits()
+        return self._service
+
+    async def _serve(self) -> None:
+        await super()._serve()
+        if self._services:
+            await self._service.aclose()

@@ -4,7 +4,7 @@ A permit needs at once: no pause and no open breaker, budget left, a free parall
 script hands out the job whose turn it is together with the permit, so nothing is held while one waits.
 """
 
-import threading
+import asyncio
 from typing import assert_never
 from uuid import uuid4
 
@@ -15,9 +15,9 @@ from jobs.errors import LedgerLostError
 from jobs.gate.account import PROBE_MS, STREAK, count_bad_answer
 from jobs.gate.local_backoff import LocalBackoff
 from jobs.gate.orders import SeenOrders
-from jobs.gate.patience import Patient
+from jobs.gate.patience import Patient, within
 from jobs.gate.permits import Begin, Empty, Permit, Wait, read_permit
-from jobs.ledger import Ledger
+from jobs.ledger import AsyncRunner, Ledger
 from jobs.ledger.high_water import HighWaterMark
 from jobs.ledger.script import Call, script
 from jobs.ledger.steps import LEASE_MS
@@ -42,11 +42,12 @@ LONGEST_CLOSE_MS = 60_000
 
 
 class Gate:
-    """The gate's door for threads; one per process. Raises RedisDownError: then nothing is submitted."""
+    """The gate's door for coroutines; one per process. Raises RedisDownError: then nothing is submitted."""
 
     def __init__(
         self,
         ledger: Ledger,
+        runner: AsyncRunner,
         limits: LimitSettings,
         *,
         submit_timeout_s: float,
@@ -56,13 +57,15 @@ class Gate:
         """Of one process.
 
         Args:
-            ledger: the ledger that counts.
+            ledger: the ledger that counts; a thread looks at it once, when the gate is first asked.
+            runner: the same ledger, for coroutines.
             limits: the account's.
             submit_timeout_s: of one POST with all its tries.
             rest: this process's own, if it is not to be a new one.
             mark: the data folder's; None: what was seen is forgotten with the process.
         """
         self._ledger = ledger
+        self._runner = runner
         self._rest = rest or LocalBackoff()
         self._limits = limits
         self._interval_us = f"{RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE):.3f}"
@@ -70,40 +73,40 @@ class Gate:
         #: A process that took longer than this to write its intent has been stopped; it must not send, s.
         self.patience_s = GRACE_MS / 2000
         self._orders = SeenOrders(ledger, mark)
-        self._stopping = threading.Event()
-        self._patient = Patient(runner=ledger, stopping=self._stopping)
+        self._stopping = asyncio.Event()
+        self._patient = Patient(runner=runner, stopping=self._stopping)
         #: Only this process listens here, so that it can wake its own waiters when it stops.
         self._own_wakeups = ledger.key("wakeups", uuid4().hex)
         self._waiters = 0
         self._last_reason = ""
 
-    def acquire(self) -> Permit | None:
+    async def acquire(self) -> Permit | None:
         """Waits for a permit; None when nothing is left to submit or the process stops.
 
         Raises:
             LedgerLostError: the ledger is not the one this process began with.
         """
         token = uuid4().hex
-        self._stopping.wait(self._rest.left_s())
+        await within(self._stopping, self._rest.left_s())
         while not self._stopping.is_set():
-            match self._ask(token):
+            match await self._ask(token):
                 case Permit() as permit:
                     return permit
                 case Empty():
                     return None
                 case Wait() as wait:
                     self._say(wait)
-                    self._listen(wait)
+                    await self._listen(wait)
                     token = uuid4().hex
                 case never:
                     assert_never(never)
         return None
 
-    def sleep_until_go(self, permit: Permit) -> bool:
+    async def sleep_until_go(self, permit: Permit) -> bool:
         """Sleeps once until the reserved moment; False when the process stops meanwhile."""
-        return not self._stopping.wait(max(0, permit.go_ms - permit.now_ms) / 1000)
+        return not await within(self._stopping, (permit.go_ms - permit.now_ms) / 1000)
 
-    def begin(self, permit: Permit) -> Begin:
+    async def begin(self, permit: Permit) -> Begin:
         """Writes the intent. Nothing may be sent unless this says "go".
 
         Raises:
@@ -118,7 +121,7 @@ class Gate:
             self._interval_us,
             RATE_WINDOW_MS,
         )
-        reply = self._ledger.run(Call(script("jobs.gate", "begin"), args, list))
+        reply = await self._runner.run(Call(script("jobs.gate", "begin"), args, list))
         if reply[0] == 1:
             self._orders.saw(reply[2])
             return "go"
@@ -126,14 +129,14 @@ class Gate:
             raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
         return "closed" if reply[1] == "closed" else "fenced"
 
-    def give_back(self, permit: Permit) -> None:
+    async def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""
-        self._ledger.run(_give_back(permit, "none", "", ms=(0, 0)))
+        await self._runner.run(_give_back(permit, "none", "", ms=(0, 0)))
 
-    def unsent(self, permit: Permit, why: str) -> None:
+    async def unsent(self, permit: Permit, why: str) -> None:
         """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
         self._rest.begin()
-        reply = self._patient.run(_give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS)))
+        reply = await self._patient.run(_give_back(permit, "unsent", why, ms=(0, LONGEST_CLOSE_MS)))
         if reply[3]:
             log.warning("submit.refused", kind="not_sent", code=None, why=why, owner=Owner.OPS)
 
@@ -141,20 +144,20 @@ class Gate:
         """HiDream has answered this process, whatever it said."""
         self._rest.end()
 
-    def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
+    async def close(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """The account is busy: everybody waits `wait_s` (None: a doubling wait); throttling also shrinks the rate.
 
         Unless it is this job that is turned away while others are taken: then nobody waits, and in the end it fails.
         """
         effect = "throttle" if throttled else "close"
         given = _give_back(permit, effect, why, ms=(_wait_ms(wait_s), LONGEST_CLOSE_MS))
-        _, closed, _, failed = self._patient.run(given)
+        _, closed, _, failed = await self._patient.run(given)
         if failed:
             log.warning("submit.refused", kind="busy", code=None, why=why, owner=Owner.VENDOR)
         elif closed:
             log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
 
-    def close_anyway(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
+    async def close_anyway(self, permit: Permit, why: str, wait_s: float | None, *, throttled: bool) -> None:
         """Everybody waits, though nobody knows what became of this job."""
         args = (
             uuid4().hex,
@@ -165,23 +168,23 @@ class Gate:
             RATE_WINDOW_MS,
             int(throttled),
         )
-        closed = self._patient.run(Call(script("jobs.gate", "close"), args, int))
+        closed = await self._patient.run(Call(script("jobs.gate", "close"), args, int))
         log.warning("gate.throttled", why=why, wait_s=wait_s, closed_until_ms=closed)
 
-    def trip(self, permit: Permit, reason: str, why: str) -> None:
+    async def trip(self, permit: Permit, reason: str, why: str) -> None:
         """Nothing can succeed until somebody acts: the breaker opens, jobs stay queued.
 
         Unless it is this job alone that is answered so while others are taken: then it fails in the end.
         """
-        reply = self._patient.run(_give_back(permit, "trip", reason, ms=PROBE_MS, detail=why))
+        reply = await self._patient.run(_give_back(permit, "trip", reason, ms=PROBE_MS, detail=why))
         if reply[3]:
             log.warning("submit.refused", kind="busy", code=None, why=why, owner=Owner.VENDOR)
         elif reply[2] == 1:
             log.error("breaker.opened", reason=reason, why=why)
 
-    def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
+    async def count_bad_answer(self, reason: str, why: str, *, enough: int = STREAK) -> None:
         """One more answer that says nothing good; `enough` of them in a row open the breaker."""
-        if self._patient.run(count_bad_answer(reason, why, enough=enough)):
+        if await self._patient.run(count_bad_answer(reason, why, enough=enough)):
             log.error("breaker.opened", reason=reason, why=why)
 
     @property
@@ -194,23 +197,25 @@ class Gate:
         """Records what became of a POST, however long Redis is away, until the process stops."""
         return self._patient
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """The process stops: its waiters wake at once and get no permit.
 
         Raises:
             RedisDownError: they have not been notified; each wakes when its own wait is over.
         """
         self._stopping.set()
-        self._orders.stop()
+        await asyncio.to_thread(self._orders.stop)
         with translated():
-            pipeline = self._ledger.client.pipeline()
+            pipeline = self._runner.client.pipeline()
             pipeline.rpush(self._own_wakeups, *("1" for _ in range(self._waiters + 1)))
             pipeline.pexpire(self._own_wakeups, 60_000)
-            pipeline.execute()
+            await pipeline.execute()
 
-    def _ask(self, token: str) -> Permit | Wait | Empty:
+    async def _ask(self, token: str) -> Permit | Wait | Empty:
         limits = self._limits
-        seen = self._orders.begin()
+        seen = self._orders.seen
+        if not seen.ledger:
+            seen = await asyncio.to_thread(self._orders.begin)
         if not seen.ledger:
             return Empty()
         args = (
@@ -226,16 +231,16 @@ class Gate:
             GRACE_MS,
             seen.orders,
         )
-        return self._ledger.run(
+        return await self._runner.run(
             Call(script("jobs.gate", "permit"), args, lambda reply: read_permit(reply, token))
         )
 
-    def _listen(self, wait: Wait) -> None:
+    async def _listen(self, wait: Wait) -> None:
         """Blocks until a free slot is notified, the process stops, or the time has come."""
         timeout_ms = min(wait.ms, LONGEST_WAIT_MS)
         if wait.reason in {"rate", "throttled"}:
             # Only time helps; a freed slot does not.
-            self._stopping.wait(timeout_ms / 1000)
+            await within(self._stopping, timeout_ms / 1000)
             return
         self._waiters += 1
         try:
@@ -243,7 +248,7 @@ class Gate:
                 # It stopped before we were counted: no wake-up is for us.
                 return
             with translated():
-                self._ledger.client.blpop(
+                await self._runner.client.blpop(
                     [self._own_wakeups, self._ledger.key("wakeups")], timeout=max(0.01, timeout_ms / 1000)
                 )
         finally:

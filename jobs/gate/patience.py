@@ -1,14 +1,15 @@
 """Steps that must be recorded: repeated while Redis is away, since whoever holds an answer is good for nothing else."""
 
-import threading
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from jobs.errors import ConfigError, RedisDownError, SpoiltLedgerError
-from jobs.ledger.script import Call, Runner
+from jobs.ledger import AsyncRunner
+from jobs.ledger.script import Call
 
 log = structlog.get_logger()
 
@@ -18,21 +19,32 @@ T = TypeVar("T")
 OUTAGE_S = 1.0
 
 
-def _nothing() -> None:
+async def _nothing() -> None:
     """What is done after a failure, unless something is."""
+
+
+async def within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it is set, or comes to be within so many seconds."""
+    if event.is_set() or seconds <= 0:
+        return event.is_set()
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """Runs each call until Redis has taken it; it is the same call, so that it counts once."""
 
-    runner: Runner
+    runner: AsyncRunner
     #: Set when the process stops: then the next failure is the last.
-    stopping: threading.Event
+    stopping: asyncio.Event
     #: Done after the first failure of a call.
-    failed: Callable[[], None] = _nothing
+    failed: Callable[[], Awaitable[None]] = _nothing
 
-    def run(self, call: Call[T]) -> T:
+    async def run(self, call: Call[T]) -> T:
         """Runs a call.
 
         Raises:
@@ -43,12 +55,12 @@ class Patient:
         failed = self.failed
         while True:
             try:
-                return self.runner.run(call)
+                return await self.runner.run(call)
             except SpoiltLedgerError:
                 raise
             except (RedisDownError, ConfigError) as error:
-                failed()
+                await failed()
                 failed = _nothing
                 log.warning("redis.waiting", why=str(error))
-                if self.stopping.wait(OUTAGE_S):
+                if await within(self.stopping, OUTAGE_S):
                     raise

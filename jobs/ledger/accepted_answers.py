@@ -21,7 +21,7 @@ import structlog
 
 from jobs.errors import SpoiltLedgerError, VtonError
 from jobs.ledger import Ledger, steps
-from jobs.ledger.script import Runner
+from jobs.ledger.script import Calls, run_all
 from jobs.records import RequestId, TaskId
 
 log = structlog.get_logger()
@@ -44,18 +44,19 @@ class AcceptedAnswer:
     #: From now to the first poll.
     first_poll_ms: int
 
-    def record(self, ledger: Runner) -> "Recorded":
-        """Writes it into the ledger; the same answer again changes nothing. Raises RedisDownError."""
+    def recording(self) -> "Calls[Recorded]":
+        """The calls that write it into the ledger; the same answer again changes nothing."""
         accept = steps.accept(
             self.request_id, self.claim, self.task_id, self.sub_task_ids, first_poll_ms=self.first_poll_ms
         )
-        taken = ledger.run(accept)
+        taken = yield accept
         if taken.recorded:
             return Recorded(how="task", breaker_closed=taken.breaker_closed)
         if taken.shared_with:
             return Recorded(how="shared", shared_with=taken.shared_with)
-        keep = steps.keep_task(self.request_id, self.task_id, self.sub_task_ids, ledger_id=self.ledger_id)
-        kept = ledger.run(keep)
+        kept = yield steps.keep_task(
+            self.request_id, self.task_id, self.sub_task_ids, ledger_id=self.ledger_id
+        )
         return Recorded(how=kept)
 
 
@@ -111,17 +112,14 @@ class AcceptedAnswers:
         return key
 
     def secure(self, key: str | None) -> None:
-        """Makes the answer outlive the machine."""
+        """Makes the answer outlive the machine; may take as long as a disk does, others keep theirs meanwhile."""
         try:
             with self._lock:
                 if key is None or self._journal is None:
                     return
-                os.fsync(self._journal.descriptor)
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                journal = os.dup(self._journal.descriptor)
+            _sync(journal)
+            _sync(os.open(self._folder, os.O_RDONLY))
         except OSError as error:
             log.error("answer.unsaved", why=f"{self._folder}: {error.strerror}")  # noqa: TRY400
 
@@ -180,7 +178,7 @@ class AcceptedAnswers:
                 self._tell(path, key, "it cannot be read")
                 continue
             try:
-                recorded = answer.record(ledger)
+                recorded = run_all(ledger.run, answer.recording())
             except Exception as error:  # one that nobody can record must not keep the others out
                 if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
                     raise
@@ -257,6 +255,14 @@ def _opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
         yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Syncs it and closes it."""
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -1,10 +1,10 @@
-"""A call of a Lua script is a value; two small doors run it, one sync, one async.
+"""A call of a Lua script is a value; two small doors run it, one for threads, one for coroutines.
 
 Every script begins with `lua/prelude.lua`, so the gate's scripts and the ledger's make the same transitions.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -42,11 +42,37 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
 
 
+#: Calls one after the other, each chosen by what those before it have answered.
+Calls = Generator[Call[Any], Any, T]
+
+
 class Runner(Protocol):
     """Runs calls against one ledger."""
 
     def run(self, call: Call[T]) -> T:
         """Runs a call. Raises RedisDownError when Redis does not answer."""
+
+
+def run_all(run: Callable[[Call[Any]], Any], calls: Calls[T]) -> T:
+    """Runs calls to their end; what `run` raises ends it."""
+    try:
+        call = next(calls)
+        while True:
+            call = calls.send(run(call))
+    except StopIteration as end:
+        ended: T = end.value
+        return ended
+
+
+async def run_all_async(run: Callable[[Call[Any]], Awaitable[Any]], calls: Calls[T]) -> T:
+    """The same for a coroutine."""
+    try:
+        call = next(calls)
+        while True:
+            call = calls.send(await run(call))
+    except StopIteration as end:
+        ended: T = end.value
+        return ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ Here the outermost call sets the time by which all of them end. One try may run 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -35,12 +36,22 @@ class Waits(ExponentialWithJitterBackoff):
         return float(super().compute(min(failures, 10)))
 
 
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Sets when the tries end, unless a call further out has."""
+    mine = _deadline.set(_deadline.get() or time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(mine)
+
+
 class PatientRetry(Retry):
     """Repeats until `patience_s` have passed."""
 
     def __init__(self, patience_s: float) -> None:
         super().__init__(Waits(), 1)
-        self._patience_s = patience_s
+        self.patience_s = patience_s
 
     def call_with_retry(  # noqa: D102 redis-py's own hook
         self,
@@ -49,22 +60,15 @@ class PatientRetry(Retry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
     ) -> T:
-        before = _deadline.get()
-        mine = _deadline.set(before or time.monotonic() + self._patience_s)
         failures = 0
-        try:
+        with _patience(self.patience_s):
             while True:
                 try:
                     return do()
                 except self._supported_errors as error:
                     failures += 1
-                    fail(error, failures) if with_failure_count else fail(error)
-                    wait_s = _wait_s(self._backoff, error, failures, is_retryable)
-                    if wait_s is None:
-                        raise
-                    time.sleep(wait_s)
-        finally:
-            _deadline.reset(mine)
+                    fail(*(error, failures)[: 1 + with_failure_count])
+                    time.sleep(_wait_s(error, failures, is_retryable))
 
 
 class AsyncPatientRetry(AsyncRetry):
@@ -72,7 +76,7 @@ class AsyncPatientRetry(AsyncRetry):
 
     def __init__(self, patience_s: float) -> None:
         super().__init__(Waits(), 1)
-        self._patience_s = patience_s
+        self.patience_s = patience_s
 
     async def call_with_retry(  # noqa: D102 redis-py's own hook
         self,
@@ -81,22 +85,15 @@ class AsyncPatientRetry(AsyncRetry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
     ) -> T:
-        before = _deadline.get()
-        mine = _deadline.set(before or time.monotonic() + self._patience_s)
         failures = 0
-        try:
+        with _patience(self.patience_s):
             while True:
                 try:
                     return await _as_connection_error(do)
                 except self._supported_errors as error:
                     failures += 1
-                    await (fail(error, failures) if with_failure_count else fail(error))
-                    wait_s = _wait_s(self._backoff, error, failures, is_retryable)
-                    if wait_s is None:
-                        raise
-                    await asyncio.sleep(wait_s)
-        finally:
-            _deadline.reset(mine)
+                    await fail(*(error, failures)[: 1 + with_failure_count])
+                    await asyncio.sleep(_wait_s(error, failures, is_retryable))
 
 
 async def _as_connection_error(do: Callable[[], Awaitable[T]]) -> T:
@@ -109,11 +106,10 @@ async def _as_connection_error(do: Callable[[], Awaitable[T]]) -> T:
         raise
 
 
-def _wait_s(
-    backoff: Any, error: Exception, failures: int, is_retryable: Callable[[Exception], bool] | None
-) -> float | None:
-    """How long to wait before the next try; None: no more tries."""
-    if isinstance(error, _HOPELESS) or (is_retryable is not None and not is_retryable(error)):
-        return None
-    wait_s: float = backoff.compute(failures)
-    return wait_s if time.monotonic() + wait_s < (_deadline.get() or 0) else None
+def _wait_s(error: Exception, failures: int, is_retryable: Callable[[Exception], bool] | None) -> float:
+    """How long to wait before the next try. Raises the error: no more tries."""
+    wait_s = Waits().compute(failures)
+    hopeless = isinstance(error, _HOPELESS) or (is_retryable is not None and not is_retryable(error))
+    if hopeless or time.monotonic() + wait_s >= (_deadline.get() or 0):
+        raise error
+    return wait_s

@@ -20,7 +20,7 @@ from jobs.pictures.store import PictureStore, StoreFullError, place
 from jobs.records import SavedPicture
 from tests.raw_server import RawServer, raw
 from worker.collect.download import Broken, DiskFull, Downloader, Gone, Refused, Transient
-from worker.hidream.transport import make_ssl_context
+from worker.hidream.session import make_ssl_context
 
 TLS = make_ssl_context()
 
@@ -496,7 +496,7 @@ LITTLE_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
 from jobs.config.settings import HiDreamSettings, PictureSettings
-from worker.hidream.transport import make_ssl_context
+from worker.hidream.session import make_ssl_context
 from worker.collect.download import Downloader
 from jobs.pictures.store import PictureStore
 

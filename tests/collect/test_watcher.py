@@ -40,10 +40,10 @@ from worker.collect.reconciler import Reconciler
 from worker.collect.turns import Turns
 from worker.collect.verdict import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
 from worker.collect.watcher import Watcher
-from worker.hidream.client import PollClient
+from worker.hidream.client import HiDreamClient
+from worker.hidream.session import make_ssl_context
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import make_ssl_context
 from worker.metrics import Metrics
 
 RESULTS = "/api-pub/ec/v3/image/vton/async/results?task_id="
@@ -169,7 +169,7 @@ class Process:
         )
         room = asyncio.Semaphore(4)
         collection = Collection(ledger=ledger, downloader=downloader, metrics=scene.metrics, room=room)
-        poller = PollClient(hidream, tokens, scene.context)
+        poller = HiDreamClient(hidream, tokens, scene.context)
         made = Watcher(
             ledger, Turns(ledger, poller, collection, settings, scene.metrics), settings.limits.in_flight
         )

@@ -7,7 +7,7 @@ import structlog
 
 from jobs.cli import control
 from jobs.config.settings import LimitSettings
-from jobs.gate import Gate, Permit
+from jobs.gate import Permit
 from jobs.gate.account import (
     LOST,
     PROBE_MS,
@@ -22,6 +22,7 @@ from jobs.gate.local_backoff import LONGEST_S, SHORTEST_S, LocalBackoff
 from jobs.ledger import Ledger, steps
 from jobs.records import JobState, TaskId
 from tests.heart import Answer, Heart, failure, rid
+from tests.on_loop import gate_of
 
 MANY = [f"p{number}" for number in range(12)]
 
@@ -200,7 +201,7 @@ def test_what_was_under_way_when_the_gate_closed_does_not_double_its_wait(
 
 def test_a_throttled_gate_says_so_in_the_log(ledger: Ledger, heart: Heart) -> None:
     heart.admit("a", ["x"])
-    gate = Gate(ledger, LimitSettings(images_per_minute=1e6), submit_timeout_s=60)
+    gate = gate_of(ledger, LimitSettings(images_per_minute=1e6), submit_timeout_s=60)
     permit = gate.acquire()
     assert permit is not None
     with structlog.testing.capture_logs() as logs:
@@ -396,8 +397,8 @@ def test_a_process_that_rests_leaves_its_permits_to_others_and_wakes_when_it_sto
     heart.admit("a", MANY)
     limits = LimitSettings(in_flight=100, images_per_minute=1e6)
     rest = LocalBackoff(Clock())
-    sick = Gate(ledger, limits, submit_timeout_s=60, rest=rest)
-    well = Gate(ledger, limits, submit_timeout_s=60)
+    sick = gate_of(ledger, limits, submit_timeout_s=60, rest=rest)
+    well = gate_of(ledger, limits, submit_timeout_s=60)
     permit = sick.acquire()
     assert permit is not None
     sick.unsent(permit, "no route")
@@ -516,7 +517,7 @@ def test_an_unknown_probe_doubles_the_wait(account: Heart) -> None:
 
 def test_the_gate_tells_of_an_opened_breaker_once(ledger: Ledger, heart: Heart) -> None:
     heart.admit("a", MANY)
-    gate = Gate(ledger, LimitSettings(in_flight=10, images_per_minute=1e6), submit_timeout_s=60)
+    gate = gate_of(ledger, LimitSettings(in_flight=10, images_per_minute=1e6), submit_timeout_s=60)
     permits = [gate.acquire() for _ in range(3)]
     with structlog.testing.capture_logs() as logs:
         for permit in permits:

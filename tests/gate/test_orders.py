@@ -1,15 +1,16 @@
 """Orders are counted before they are sent; a ledger that counts fewer than were seen buys nothing."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs.config.settings import LimitSettings
 from jobs.errors import LedgerLostError
-from jobs.gate import Gate
 from jobs.ledger import Ledger
 from jobs.ledger.high_water import HighWaterMark, Mark
 from tests.heart import Heart
+from tests.on_loop import gate_of
 
 ENOUGH = LimitSettings(in_flight=100, images_per_minute=1e6)
 
@@ -19,11 +20,11 @@ def mark(tmp_path: Path) -> HighWaterMark:
     return HighWaterMark(tmp_path, "vton")
 
 
-def gate(ledger: Ledger, mark: HighWaterMark | None = None) -> Gate:
-    return Gate(ledger, ENOUGH, submit_timeout_s=60, mark=mark)
+def gate(ledger: Ledger, mark: HighWaterMark | None = None) -> Any:
+    return gate_of(ledger, ENOUGH, submit_timeout_s=60, mark=mark)
 
 
-def order(bought_by: Gate) -> None:
+def order(bought_by: Any) -> None:
     permit = bought_by.acquire()
     assert permit is not None
     assert bought_by.begin(permit) == "go"

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
 from jobs.config.settings import LimitSettings
 from jobs.errors import LedgerLostError
-from jobs.gate import Gate
 from jobs.ledger import Ledger, steps
 from jobs.records import BatchId, JobState, TaskId
 from tests.heart import Heart, failure, rid
+from tests.on_loop import gate_of
 
 ENOUGH = LimitSettings(in_flight=100, images_per_minute=1e6)
 
 
-def gate(ledger: Ledger, **limits: float) -> Gate:
-    return Gate(ledger, ENOUGH.model_copy(update=limits), submit_timeout_s=60)
+def gate(ledger: Ledger, **limits: float) -> Any:
+    return gate_of(ledger, ENOUGH.model_copy(update=limits), submit_timeout_s=60)
 
 
 @pytest.fixture

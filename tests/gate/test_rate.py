@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.config.settings import LimitSettings
-from jobs.gate import RATE_SHARE, Gate
+from jobs.gate import RATE_SHARE
 from jobs.ledger import Ledger
 from tests.heart import Heart, rid
+from tests.on_loop import gate_of
 
 
 def interval_us(limit: float, window_ms: int) -> float:
@@ -95,7 +96,7 @@ def test_an_idle_account_saves_nothing_up(heart: Heart) -> None:
 
 def test_the_gate_asks_for_its_share_of_the_accounts_rate(ledger: Ledger, heart: Heart) -> None:
     heart.admit("a", ["x", "y", "z"])
-    gate = Gate(ledger, LimitSettings(in_flight=10, images_per_minute=600), submit_timeout_s=60)
+    gate = gate_of(ledger, LimitSettings(in_flight=10, images_per_minute=600), submit_timeout_s=60)
     permits = [gate.acquire() for _ in range(3)]
     moments = [permit.go_ms for permit in permits if permit]
     assert len(moments) == 3

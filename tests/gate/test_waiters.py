@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from jobs.gate.permits import Wait
 from jobs.ledger import Ledger, steps
 from jobs.records import TaskId
 from tests.heart import Heart, failure, picture, rid
+from tests.on_loop import gate_of
 
 LIMITS = LimitSettings(in_flight=1, images_per_minute=1e6)
 #: Whoever is not rung looks again only after `OWN_TIME_S`; who is rung, on however busy a machine, has woken by `RUNG_S`.
@@ -25,16 +27,18 @@ OWN_TIME_S, RUNG_S = 14, 12
 def _nobody_looks_in_his_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     listen = Gate._listen
 
-    def patient(self: Gate, wait: Wait) -> None:
-        listen(self, wait if wait.reason in {"rate", "throttled"} else replace(wait, ms=OWN_TIME_S * 1000))
+    async def patient(self: Gate, wait: Wait) -> None:
+        await listen(
+            self, wait if wait.reason in {"rate", "throttled"} else replace(wait, ms=OWN_TIME_S * 1000)
+        )
 
     monkeypatch.setattr("jobs.gate.LONGEST_WAIT_MS", OWN_TIME_S * 1000)
     monkeypatch.setattr(Gate, "_listen", patient)
 
 
-def gate(ledger: Ledger, in_flight: int = 1, images_per_minute: float = 1e6) -> Gate:
+def gate(ledger: Ledger, in_flight: int = 1, images_per_minute: float = 1e6) -> Any:
     limits = LimitSettings(in_flight=in_flight, images_per_minute=images_per_minute)
-    return Gate(ledger, limits, submit_timeout_s=60)
+    return gate_of(ledger, limits, submit_timeout_s=60)
 
 
 def waiting(ledger: Ledger, threads: int) -> None:
@@ -158,12 +162,12 @@ def test_whoever_begins_to_wait_while_the_process_stops_does_not_wait(ledger: Le
     assert gate(ledger).acquire() is not None
     ours = gate(ledger)
     # A stop that comes between the question and the wait: the bell has rung for nobody.
-    ask, asked = ours._ask, []
+    ask, asked = ours.itself._ask, []
 
-    def stop_meanwhile(token: str) -> object:
-        answer = ask(token)
+    async def stop_meanwhile(token: str) -> object:
+        answer = await ask(token)
         if not asked:
-            ours.stop()
+            await ours.itself.stop()
             ledger.client.delete(ours._own_wakeups)
         asked.append(token)
         return answer

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from jobs.config.settings import Credentials, HiDreamSettings
-from worker.hidream.client import SubmitClient
+from tests.on_loop import OnLoop
+from worker.hidream.client import HiDreamClient
+from worker.hidream.session import make_ssl_context
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import make_ssl_context
 
 CANARY = "sk-canary-0123456789"
 
@@ -45,16 +46,15 @@ def tokens_for(tls: ssl.SSLContext) -> Callable[..., TokenSource]:
 
 
 @pytest.fixture
-def submitter(
-    settings_for: Any, tokens_for: Any, tls: ssl.SSLContext
-) -> Iterator[Callable[..., SubmitClient]]:
-    made: list[SubmitClient] = []
+def submitter(settings_for: Any, tokens_for: Any, tls: ssl.SSLContext) -> Iterator[Callable[..., Any]]:
+    made: list[Any] = []
 
-    def make(url: str, credentials: dict[str, str] | None = None, **more: Any) -> SubmitClient:
+    def make(url: str, credentials: dict[str, str] | None = None, **more: Any) -> Any:
         settings = settings_for(url, **more)
-        made.append(SubmitClient(settings, tokens_for(settings, **(credentials or {})), tls))
+        tokens = tokens_for(settings, **(credentials or {}))
+        made.append(OnLoop(lambda: HiDreamClient(settings, tokens, tls)))
         return made[-1]
 
     yield make
     for client in made:
-        client.close()
+        client.aclose()

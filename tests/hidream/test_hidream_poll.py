@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from tests.raw_server import RawServer, raw, says
-from worker.hidream.client import PollClient
+from worker.hidream.client import HiDreamClient
 from worker.hidream.outcomes import Ended, Pending, PollFailed
 
 DONE = says({"code": 0, "result": {"sub_task_results": [{"task_status": 1, "image": "p_1"}]}})
@@ -23,7 +23,7 @@ def poll(settings_for, tokens_for, tls):
         tokens = tokens_for(settings, **(credentials or {}))
 
         async def run():
-            client = PollClient(settings, tokens, tls)
+            client = HiDreamClient(settings, tokens, tls)
             try:
                 asked = [client.results("t/1&", expected=expected) for _ in range(times)]
                 if at_once:
@@ -183,7 +183,7 @@ def test_bytes_that_come_while_the_connection_rests_do_not_answer_the_next_poll(
 
     async def run(url):
         settings = settings_for(url)
-        client = PollClient(settings, tokens_for(settings), tls)
+        client = HiDreamClient(settings, tokens_for(settings), tls)
         first = await client.results("t-1")
         resting.set()
         assert await asyncio.to_thread(came.wait, 10)

@@ -8,7 +8,6 @@ import pytest
 
 from jobs.records import Slot
 from tests.raw_server import RawServer, accepted, raw, says
-from worker.hidream.client import SubmitClient, SubmitClients
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, Unknown
 from worker.hidream.wire import Base64, submit_body
 
@@ -119,7 +118,7 @@ def test_a_body_read_by_drops_ends_with_the_deadline(submitter):
     with RawServer(on_connect=sip) as server:
         client = submitter(server.url, submit_timeout_s=0.3)
         outcome = client.submit(BIG)
-        client.close()
+        client.aclose()
     assert isinstance(outcome, NotSent)
 
 
@@ -169,7 +168,7 @@ def test_an_answer_that_never_ends_is_unknown_when_the_whole_time_is_over(submit
         with RawServer(fault) as server:
             client = submitter(server.url, submit_timeout_s=timeout_s)
             outcome = client.submit(BODY)
-            client.close()
+            client.aclose()
         assert time.monotonic() - began > 0.8 * timeout_s
         if not isinstance(outcome, NotSent):
             break
@@ -211,18 +210,29 @@ def test_a_status_counts_though_its_body_is_cut_off(submitter):
         )
 
 
-def test_413_is_heard_while_the_body_is_still_on_its_way(submitter):
+@pytest.mark.parametrize("safe", [(), (413,)])
+def test_413_is_heard_while_the_body_is_still_on_its_way_and_no_more_of_it_leaves(submitter, safe):
+    read = []
+
     def early(wire):
         wire.hear_head()
         wire.answer(413, Connection="close")
-        wire.hang()
+        with contextlib.suppress(OSError):
+            while part := wire.sock.recv(65536):
+                read.append(len(part))
         return False
 
     with RawServer(on_connect=early) as server:
-        assert isinstance(submitter(server.url).submit(BIG), Unknown)
-        outcome = submitter(server.url, safe_statuses=(413,)).submit(BIG)
+        outcome = submitter(server.url, safe_statuses=safe).submit(BIG)
     assert isinstance(outcome, Refused)
     assert f"{BIG.length:,} bytes" in outcome.failure.message
+    assert sum(read) < BIG.length - 1_000_000, "that is the proof"
+
+
+def test_413_from_whoever_has_the_whole_body_is_unknown(submitter):
+    with RawServer(raw(413)) as server:
+        client = submitter(server.url)
+        assert [type(client.submit(body)) for body in (BODY, BIG)] == [Unknown, Unknown]
 
 
 @pytest.mark.parametrize(
@@ -382,20 +392,18 @@ def test_no_outcome_repeats_the_token(submitter):
         assert CANARY not in repr(submitter(server.url).submit(BODY))
 
 
-def test_each_thread_has_a_client_of_its_own(submitter):
-    with RawServer(accepted()) as server:
-        clients = SubmitClients(lambda: submitter(server.url))
-        found: list[SubmitClient] = []
+def test_jobs_sent_at_the_same_time_have_connections_of_their_own(submitter):
+    all_there = threading.Barrier(3, timeout=60)
 
-        def work():
-            found.extend([clients.get(), clients.get()])
-            clients.get().submit(BODY)
+    def together(wire, heard):
+        all_there.wait()
+        accepted()(wire, heard)
 
-        threads = [threading.Thread(target=work) for _ in range(3)]
+    with RawServer(together) as server:
+        client = submitter(server.url)
+        threads = [threading.Thread(target=client.submit, args=(BODY,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        clients.close()
-    assert len(set(map(id, found))) == 3
     assert server.connections == 3

@@ -11,9 +11,10 @@ import pytest
 from jobs.config.settings import PictureSettings
 from jobs.pictures.store import PictureStore
 from jobs.records import Slot
+from tests.on_loop import OnLoop
 from tests.raw_server import RawServer, accepted, raw, says
 from worker.collect.download import Broken, Downloader, Transient
-from worker.hidream.client import PollClient, SubmitClient
+from worker.hidream.client import HiDreamClient
 from worker.hidream.outcomes import Accepted, NotSent, Pending, PollFailed, Unknown
 from worker.hidream.wire import Base64, submit_body
 
@@ -44,11 +45,11 @@ def contexts(tmp_path_factory):
 def submit(contexts, settings_for, tokens_for):
     def run(url, *bodies, context=contexts[1], **more):
         settings = settings_for(url, **more)
-        client = SubmitClient(settings, tokens_for(settings), context)
+        client = OnLoop(lambda: HiDreamClient(settings, tokens_for(settings), context))
         try:
             return [client.submit(body) for body in bodies]
         finally:
-            client.close()
+            client.aclose()
 
     return run
 
@@ -88,7 +89,7 @@ def test_a_job_without_an_answer_is_unknown_over_tls_too(submit, contexts, fault
 def test_polls_go_over_tls(contexts, settings_for, tokens_for):
     async def go(url):
         settings = settings_for(url)
-        client = PollClient(settings, tokens_for(settings), contexts[1])
+        client = HiDreamClient(settings, tokens_for(settings), contexts[1])
         try:
             return await client.results("t")
         finally:
@@ -124,7 +125,7 @@ def test_bytes_behind_an_answer_do_not_answer_the_next_poll_over_tls(contexts, s
 
     async def go(url):
         settings = settings_for(url)
-        client = PollClient(settings, tokens_for(settings), contexts[1])
+        client = HiDreamClient(settings, tokens_for(settings), contexts[1])
         try:
             return [await client.results("t"), await client.results("t")]
         finally:

@@ -1,18 +1,18 @@
 import asyncio
 import threading
-from contextlib import contextmanager
 
 import pytest
 from pydantic import SecretStr
 
 from jobs.config.settings import Credentials
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError
 from jobs.records import Slot
+from tests.on_loop import OnLoop
 from tests.raw_server import RawServer, raw, says
-from worker.hidream.client import SubmitClient
+from worker.hidream.client import HiDreamClient
 from worker.hidream.outcomes import Accepted, Paused
 from worker.hidream.token_exchange import ApiKeyExchange
-from worker.hidream.tokens import RETRY_PAUSE_S, MemoryShelf, Token, TokenSource, TokenUnavailableError
+from worker.hidream.tokens import RETRY_PAUSE_S, Token, TokenSource, TokenUnavailableError
 from worker.hidream.wire import submit_body
 
 
@@ -53,9 +53,9 @@ def exchange(clock):
 
 @pytest.fixture
 def source(clock, exchange):
-    def make(shelf=None, **credentials):
+    def make(**credentials):
         given = Credentials.model_validate(credentials or {"api_key": "key-1"})
-        return TokenSource(credentials=given, exchange=exchange, shelf=shelf, now_s=clock)
+        return TokenSource(credentials=given, exchange=exchange, now_s=clock)
 
     return make
 
@@ -178,28 +178,6 @@ def test_threads_do_not_wait_for_an_early_renewal(source, clock):
     assert value(tokens.token()) == "new"
 
 
-def test_processes_of_one_account_share_what_one_of_them_fetched(source, exchange):
-    shelf = MemoryShelf()
-    one, other = source(shelf), source(shelf)
-    first = one.token()
-    assert other.token() == first
-    second = one.renew(first)
-    assert other.renew(first) == second
-    assert exchange.asked == 2
-
-
-def test_a_shelf_out_of_reach_is_passing(source):
-    class Away(MemoryShelf):
-        @contextmanager
-        def lock(self):
-            raise RedisDownError("Redis does not answer")
-            yield
-
-    with pytest.raises(TokenUnavailableError) as caught:
-        source(Away()).token()
-    assert not caught.value.final
-
-
 def test_the_loop_is_not_blocked_by_an_exchange(source, clock):
     async def run():
         ticked = asyncio.Event()
@@ -225,10 +203,9 @@ def test_the_loop_is_not_blocked_by_an_exchange(source, clock):
 
 
 def test_no_repr_shows_a_token(source):
-    shelf = MemoryShelf()
-    tokens = source(shelf)
+    tokens = source()
     tokens.token()
-    assert "token-1" not in repr([tokens, vars(tokens), shelf, shelf.get()])
+    assert "token-1" not in repr([tokens, vars(tokens)])
 
 
 @pytest.fixture
@@ -365,9 +342,10 @@ def test_after_a_rotation_the_next_submit_goes_through_without_a_restart(setting
     with RawServer(only_new) as server:
         settings = settings_for(server.url)
         exchange = ApiKeyExchange(settings=settings, ssl_context=tls)
-        client = SubmitClient(settings, TokenSource(credentials=files(), exchange=exchange, read=files), tls)
+        tokens = TokenSource(credentials=files(), exchange=exchange, read=files)
+        client = OnLoop(lambda: HiDreamClient(settings, tokens, tls))
         body = submit_body([(Slot.PERSON, "https://a/p.jpg")])
         assert isinstance(client.submit(body), Paused)
         files.given = Credentials.model_validate({"token": "new"})
         assert client.submit(body) == Accepted(task_id="t")
-        client.close()
+        client.aclose()

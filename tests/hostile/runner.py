@@ -29,7 +29,7 @@ from jobs.results.lines import image_path
 from tests.hostile import manifests, pictures
 from tests.hostile.case import CASES, Case, Door
 from worker.collect.download import Downloader
-from worker.hidream.transport import make_ssl_context
+from worker.hidream.session import make_ssl_context
 
 #: Their registering is all that is wanted of them.
 LOADED = (manifests, pictures)

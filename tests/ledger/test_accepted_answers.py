@@ -22,20 +22,21 @@ from pydantic import SecretStr
 
 from jobs.config.settings import Credentials, HiDreamSettings, LimitSettings, RedisSettings, TaskSettings
 from jobs.errors import RedisDownError
-from jobs.gate import Gate
 from jobs.ledger import Ledger, steps
 from jobs.ledger.accepted_answers import FOLDER, AcceptedAnswer, AcceptedAnswers
+from jobs.ledger.script import run_all
 from jobs.records import JobState, RequestId, TaskId
 from jobs.redis.client import connect
 from tests.heart import Heart, failure, rid
+from tests.on_loop import OnLoop, call, gate_of
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw
 from tests.runs.shop import TOKEN, open_shop
 from tests.runs.vendor import Vendor
 from worker.collect.schedule import PollSchedule
-from worker.hidream.client import SubmitClient
+from worker.hidream.client import HiDreamClient
+from worker.hidream.session import make_ssl_context
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import make_ssl_context
 from worker.metrics import Metrics
 from worker.submit.bodies import Bodies
 from worker.submit.submission import Submission
@@ -315,7 +316,7 @@ def test_an_answer_that_the_ledger_has_already_changes_nothing(
     heart.admit("a", ["x"])
     permit = heart.submitting()
     answer = answer_to(heart, permit)
-    answer.record(heart.ledger)
+    run_all(heart.ledger.run, answer.recording())
     before = heart.snapshot()
     assert bring(heart, answers, answer) == 1
     assert heart.snapshot() == before
@@ -400,6 +401,8 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
     with ExitStack() as opened:
 
         def make(ledger: Ledger, before: Callable[[], None], then: Answer = TAKEN) -> Submission:
+            name = ledger.client.client_getname()
+
             def answer(wire: Wire, heard: Heard) -> None:
                 before()
                 then(wire, heard)
@@ -409,11 +412,13 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
             context = make_ssl_context()
             exchange = ApiKeyExchange(settings=hidream, ssl_context=context)
             given = Credentials.model_validate({"token": "sk-desk"})
-            client = SubmitClient(hidream, TokenSource(credentials=given, exchange=exchange), context)
-            opened.callback(client.close)
+            tokens = TokenSource(credentials=given, exchange=exchange)
+            client = OnLoop(lambda: HiDreamClient(hidream, tokens, context))
+            opened.callback(client.aclose)
+            gate = gate_of(ledger, LimitSettings(images_per_minute=1e9), submit_timeout_s=20, name=name)
             return Submission(
-                gate=Gate(ledger, LimitSettings(images_per_minute=1e9), submit_timeout_s=20),
-                client=lambda: client,
+                gate=gate.itself,
+                client=client.itself,
                 bodies=Bodies(),
                 schedule=PollSchedule(tasks=TaskSettings()),
                 metrics=Metrics(),
@@ -424,13 +429,17 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Submission]]:
         yield make
 
 
+def submit_next(desk: Submission) -> None:
+    call(desk.submit_next())
+
+
 @pytest.mark.parametrize(("away", "back"), [(Far.cut, Far.back), (Far.refuse_writes, Far.take_writes)])
 def test_an_accepted_answer_is_kept_and_written_when_redis_is_back(
     far: Far, tmp_path: Path, desk_of: Callable[..., Submission], away: Any, back: Any
 ) -> None:
     heart = Heart(Ledger(far.near, far.ledger.prefix))
     heart.admit("a", ["x"], seal=True)
-    thread = threading.Thread(target=desk_of(far.ledger, lambda: away(far)).submit_next)
+    thread = threading.Thread(target=submit_next, args=(desk_of(far.ledger, lambda: away(far)),))
     thread.start()
     wait_until(lambda: files(tmp_path))
     threading.Event().wait(1)
@@ -454,7 +463,7 @@ def test_any_other_answer_is_recorded_once_when_redis_is_back(
         far.cut()
         gone.set()
 
-    thread = threading.Thread(target=desk_of(far.ledger, away, raw(500)).submit_next)
+    thread = threading.Thread(target=submit_next, args=(desk_of(far.ledger, away, raw(500)),))
     thread.start()
     assert gone.wait(PATIENT_S)
     threading.Event().wait(1)
@@ -474,7 +483,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
 
     def work() -> None:
         try:
-            desk.submit_next()
+            submit_next(desk)
         except RedisDownError as error:
             failed.append(type(error))
 
@@ -482,7 +491,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
     thread.start()
     wait_until(lambda: files(tmp_path))
     with pytest.raises(RedisDownError):
-        desk.gate.stop()
+        call(desk.gate.stop())
     thread.join(PATIENT_S)
     assert failed == [RedisDownError]
     assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1

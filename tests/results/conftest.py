@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from jobs.config.settings import LimitSettings, PictureSettings
-from jobs.gate import Gate
 from jobs.identity import batch_id as identify
 from jobs.ledger import Ledger, steps
 from jobs.manifest import open_manifest
@@ -25,6 +24,7 @@ from jobs.producing.queue import Queue
 from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
 from jobs.results.claim import output_place
 from jobs.results.exporter import Exporter
+from tests.on_loop import gate_of
 
 _LIMITS = LimitSettings(in_flight=10_000, images_per_minute=1e9)
 
@@ -70,7 +70,7 @@ class Books:
         self, outcome: Callable[[Job], JobState] = lambda _job: JobState.SUCCEEDED, *, most: int = 10**6
     ) -> int:
         """Brings waiting jobs to their end, at most so many; returns how many."""
-        gate = Gate(self.ledger, _LIMITS, submit_timeout_s=60)
+        gate = gate_of(self.ledger, _LIMITS, submit_timeout_s=60)
         for done in range(most):
             permit = gate.acquire()
             if permit is None:

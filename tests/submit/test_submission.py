@@ -14,7 +14,6 @@ import structlog
 
 from jobs.config.settings import Credentials, HiDreamSettings, LimitSettings, TaskSettings
 from jobs.errors import LedgerLostError
-from jobs.gate import Gate
 from jobs.gate.account import STREAK
 from jobs.identity import request_id
 from jobs.ledger import Admission, Ledger, steps
@@ -22,12 +21,13 @@ from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.codec import encode, encode_pair
 from jobs.records import BatchId, JobState, LocalFile, Owner, Pair, RequestId, Url
 from tests.heart import Heart, rid
+from tests.on_loop import OnLoop, call, gate_of
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw, says
 from worker.collect.schedule import PollSchedule
-from worker.hidream.client import SubmitClient
+from worker.hidream.client import HiDreamClient
+from worker.hidream.session import make_ssl_context
 from worker.hidream.token_exchange import ApiKeyExchange
 from worker.hidream.tokens import TokenSource
-from worker.hidream.transport import make_ssl_context
 from worker.metrics import Metrics
 from worker.submit.bodies import Bodies
 from worker.submit.submission import Submission
@@ -41,14 +41,14 @@ class Desk:
 
     heart: Heart
     submission: Submission
-    gate: Gate
+    gate: Any
     metrics: Metrics
     server: RawServer
     #: Called between the permit and the intent, with the job's id.
     before_intent: list[Callable[[RequestId], Any]] = field(default_factory=list)
 
     def submit(self) -> bool:
-        return self.submission.submit_next()
+        return call(self.submission.submit_next())
 
     def answers(self, *answers: Answer) -> None:
         self.server.answers[:] = answers
@@ -81,7 +81,7 @@ def context() -> ssl.SSLContext:
 
 @pytest.fixture
 def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    clients: list[SubmitClient] = []
+    clients: list[Any] = []
 
     def make(
         server: RawServer,
@@ -96,20 +96,20 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
         )
         exchange = ApiKeyExchange(settings=hidream, ssl_context=context)
         tokens = TokenSource(credentials=Credentials.model_validate({"token": "sk-desk"}), exchange=exchange)
-        client = SubmitClient(hidream, tokens, context)
+        client = OnLoop(lambda: HiDreamClient(hidream, tokens, context))
         clients.append(client)
         limits = {"in_flight": 10, "images_per_minute": 1e9} | limits
-        gate = Gate(ledger, LimitSettings(**limits), submit_timeout_s=20)
+        gate = gate_of(ledger, LimitSettings(**limits), submit_timeout_s=20)
         metrics = Metrics()
 
         def address(job: RequestId) -> str | None:
-            for call in made.before_intent:
-                call(job)
+            for each in made.before_intent:
+                each(job)
             return notify
 
         submission = Submission(
-            gate=gate,
-            client=lambda: client,
+            gate=gate.itself,
+            client=client.itself,
             bodies=Bodies(),
             schedule=PollSchedule(tasks=TaskSettings()),
             metrics=metrics,
@@ -121,7 +121,7 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
 
     yield make
     for client in clients:
-        client.close()
+        client.aclose()
 
 
 @pytest.fixture

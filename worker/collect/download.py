@@ -20,8 +20,7 @@ from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
 from jobs.records import SavedPicture
 from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, PublicResolver, public_socket
-from worker.hidream.client import open_session
-from worker.hidream.transport import MAX_CONNECTIONS, is_compressed, says_more
+from worker.hidream.session import MAX_CONNECTIONS, is_compressed, open_session, says_more
 from worker.hidream.wire import words
 
 #: Bytes gathered before a thread writes them; most pictures are written, proven and kept in one go.

@@ -1,5 +1,6 @@
 """Exchanges an api-key for a token at HiDream's door for it."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable
@@ -8,13 +9,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
 from jobs.config.settings import HiDreamSettings
 from jobs.logging.redaction import redact
+from worker.hidream.session import NoAnswerError, Session
 from worker.hidream.tokens import Token, TokenUnavailableError
-from worker.hidream.transport import Deadline, DeadlineTransport, make_request, read_reply
 from worker.hidream.wire import Reply, read_envelope
 
 #: Seconds a token is trusted when its expire_time cannot be read, and at least, since clocks differ.
@@ -25,7 +25,7 @@ _PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeyExchange:
-    """Api-key → token; safe from any thread, each call has a connection of its own."""
+    """Api-key → token; for any thread without an event loop, each call has one and a connection of its own."""
 
     settings: HiDreamSettings
     ssl_context: ssl.SSLContext = field(repr=False)
@@ -43,20 +43,21 @@ class ApiKeyExchange:
                 "the api-key is empty or has characters no header can carry", final=True
             )
         redact(key)
-        deadline = Deadline()
-        deadline.start(self.settings.poll_timeout_s)
         try:
-            with DeadlineTransport(deadline, self.ssl_context) as transport:
-                connect_s = self.settings.connect_timeout_s
-                request = make_request(
-                    "GET", self.settings.token_url, headers={"Api-Key": key}, connect_s=connect_s
-                )
-                reply = read_reply(transport.handle_request(request), key)
-        except httpx.TransportError as error:
-            reason = f"no answer from the token exchange: {type(error).__name__}"
-            # The chain would show the request with the key in its headers to whoever prints frames.
-            raise TokenUnavailableError(reason, final=False) from None
+            reply = asyncio.run(self._ask(api_key))
+        except NoAnswerError as error:
+            raise TokenUnavailableError(f"no answer from the token exchange: {error}", final=False) from None
         return granted(reply, self.settings, now_s=self.now_s())
+
+    async def _ask(self, api_key: SecretStr) -> Reply:
+        session = Session(self.settings, self.ssl_context, connections=1)
+        try:
+            seconds = self.settings.poll_timeout_s
+            return await session.ask(
+                "GET", self.settings.token_url, api_key, seconds=seconds, header="Api-Key"
+            )
+        finally:
+            await session.aclose()
 
 
 def granted(reply: Reply, settings: HiDreamSettings, *, now_s: float) -> Token:

@@ -4,15 +4,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import structlog
 from pydantic import SecretStr
 
 from jobs.config.settings import Credentials
-from jobs.errors import ConfigError, RedisDownError
+from jobs.errors import ConfigError
 from jobs.logging.redaction import redact
 
 log = structlog.get_logger()
@@ -41,39 +39,6 @@ class Token:
     expires_at: float
 
 
-class TokenShelf(Protocol):
-    """Where the processes of one account share the token, so that one renewal serves them all."""
-
-    def get(self) -> Token | None:
-        """The newest token known."""
-
-    def put(self, token: Token) -> None:
-        """Shares a new token."""
-
-    def lock(self) -> AbstractContextManager[object]:
-        """Held while a token is exchanged; waits for whoever holds it."""
-
-
-@dataclass(slots=True)
-class MemoryShelf:
-    """A shelf for one process."""
-
-    _token: Token | None = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self) -> Token | None:
-        """The newest token known."""
-        return self._token
-
-    def put(self, token: Token) -> None:
-        """Shares a new token."""
-        self._token = token
-
-    def lock(self) -> AbstractContextManager[object]:
-        """Held while a token is exchanged."""
-        return self._lock
-
-
 class TokenSource:
     """Gives the token to send; usable from any thread, and from asyncio by the `a` names."""
 
@@ -83,7 +48,6 @@ class TokenSource:
         credentials: Credentials,
         exchange: Callable[[SecretStr], Token],
         read: Callable[[], Credentials] | None = None,
-        shelf: TokenShelf | None = None,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         """Takes what the account is entered with.
@@ -92,13 +56,11 @@ class TokenSource:
             credentials: a token wins over an api-key.
             exchange: api-key → token, raises `TokenUnavailableError`; see `worker.hidream.token_exchange`.
             read: reads the credentials anew when HiDream refuses them: their files may have been changed.
-            shelf: shared by the account's processes; this process' memory by default.
             now_s: epoch seconds.
         """
         self._api_key = None if credentials.token else credentials.api_key
         self._exchange = exchange
         self._read = read or (lambda: credentials)
-        self._shelf: TokenShelf = shelf or MemoryShelf()
         self._now_s = now_s
         self._lock = threading.Lock()
         self._failed: tuple[float, TokenUnavailableError] | None = None
@@ -164,14 +126,9 @@ class TokenSource:
             raise TokenUnavailableError("neither HIDREAM_TOKEN nor HIDREAM_API_KEY is set", final=True)
         if self._failed is not None and self._now_s() < self._failed[0]:
             raise TokenUnavailableError(self._failed[1].reason, final=self._failed[1].final)
-        try:
-            with self._shelf.lock():
-                token = self._shelved(old) or self._fresh(self._api_key)
-        except RedisDownError as error:
-            raise TokenUnavailableError(f"the shared token is out of reach: {error}", final=False) from error
+        self._token = self._fresh(self._api_key)
         self._failed = None
-        self._token = token
-        return token
+        return self._token
 
     def _reread(self, refused: SecretStr) -> Token:
         """The token that the file holds by now; the caller holds the lock."""
@@ -190,11 +147,6 @@ class TokenSource:
         except ConfigError as error:
             raise TokenUnavailableError(str(error), final=True) from None
 
-    def _shelved(self, old: SecretStr | None) -> Token | None:
-        """The token another process has fetched meanwhile."""
-        token = self._shelf.get()
-        return token if token and token.value != old and self._now_s() < token.renew_at else None
-
     def _fresh(self, api_key: SecretStr) -> Token:
         try:
             token = self._exchange(api_key)
@@ -206,7 +158,6 @@ class TokenSource:
             log.error("token.failed", why=error.reason, final=error.final)  # noqa: TRY400 told by its reason
             raise
         log.info("token.renewed", renew_in_s=round(token.renew_at - self._now_s()))
-        self._shelf.put(token)
         return token
 
 

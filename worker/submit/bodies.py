@@ -71,6 +71,10 @@ class Bodies:
         slots = [(slot, self._picture(source)) for slot, source in pair.slots()]
         return submit_body(slots, request_id=request_id, notify_url=notify_url)
 
+    def has(self, pair: Pair) -> bool:
+        """Whether a body of the pair is built without reading a file."""
+        return all(isinstance(source, Url) or source.sha256 in self._cached for _, source in pair.slots())
+
     @property
     def cached_bytes(self) -> int:
         """Base64 kept now."""

@@ -5,20 +5,23 @@ blind second POST. Whatever is surely not bought gives its permit back and waits
 is, says worker.hidream.proof. An answer is kept until the ledger has it, however long Redis is away.
 """
 
+import asyncio
+import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 import structlog
 
-from jobs.errors import SpoiltLedgerError, VtonError
+from jobs.errors import RedisDownError, SpoiltLedgerError, VtonError
 from jobs.failpoints import reach
 from jobs.gate import Gate, Permit
 from jobs.gate.account import BARE_STREAK, STREAK
 from jobs.ledger import steps
 from jobs.ledger.accepted_answers import AcceptedAnswer, AcceptedAnswers
 from jobs.ledger.codec import UNREADABLE
+from jobs.ledger.script import run_all_async
 from jobs.records import Failure, Owner, RequestId
 from worker.collect.schedule import PollSchedule
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
@@ -44,17 +47,19 @@ OUTCOMES = {
 class Submitter(Protocol):
     """What submission needs of the HiDream client."""
 
-    def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
+    async def submit(self, body: Body, request_id: str = "") -> SubmitOutcome:
         """Sends one body and says what became of it; never raises for what the network does."""
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """Submits jobs, one a call; shared by the threads of a process."""
+    """Submits jobs, one a call; shared by the coroutines of a process."""
 
     gate: Gate
-    #: The calling thread's own client: many threads on one client contend.
-    client: Callable[[], Submitter]
+    client: Submitter
     bodies: Bodies
     schedule: PollSchedule
     metrics: Metrics
@@ -62,8 +67,30 @@ class Submission:
     answers: AcceptedAnswers
     #: The callback address of a job; None: polling only.
     notify_url: Callable[[RequestId], str | None]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def submit_next(self) -> bool:
+    async def submit_all(self) -> None:
+        """Submits until none waits or the process stops. Raises as `submit_next`."""
+        while await self.submit_next():
+            pass
+
+    async def run(self) -> None:
+        """Waits for the process to stop: then whoever waits at the gate wakes, and POSTs under way are finished."""
+        await self.stopping.wait()
+        try:
+            await self.gate.stop()
+        except RedisDownError as error:
+            log.warning("redis.waiting", why=str(error))
+
+    def stop(self) -> None:
+        """The process stops."""
+        self.stopping.set()
+
+    async def aclose(self) -> None:
+        """Closes the way to HiDream."""
+        await self.client.aclose()
+
+    async def submit_next(self) -> bool:
         """Submits the job whose turn it is; False when none waits or the process stops.
 
         Raises:
@@ -72,69 +99,73 @@ class Submission:
         """
         # What is logged while one waits is not about the job before.
         structlog.contextvars.unbind_contextvars("request_id")
-        # A permit names a moment: whatever takes time the first time is done before one is asked for.
-        client = self.client()
         with self.metrics.gate_wait_seconds.time():
-            permit = self.gate.acquire()
+            permit = await self.gate.acquire()
         if permit is None:
             return False
         # Until the next one, so that whoever tells of an error of ours can name the job.
         structlog.contextvars.bind_contextvars(request_id=permit.request_id)
         if permit.probe:
             log.info("breaker.probing")
-        self._submit(permit, client)
+        await self._submit(permit)
         return True
 
-    def _submit(self, permit: Permit, client: Submitter) -> None:
+    async def _submit(self, permit: Permit) -> None:
         reach("claimed")
         if permit.job.failure is not None and permit.job.failure.kind == UNREADABLE:
-            self._refuse(permit, permit.job.failure, answered=False)
+            await self._refuse(permit, permit.job.failure, answered=False)
             return
         try:
-            body = self.bodies.build(permit.job.pair, permit.request_id, self.notify_url(permit.request_id))
+            body = await self._body(permit)
         except PictureUnusableError as error:
-            self._refuse(permit, error.failure, answered=False)
+            await self._refuse(permit, error.failure, answered=False)
             return
-        if not self.gate.sleep_until_go(permit):
-            self.gate.give_back(permit)
+        if not await self.gate.sleep_until_go(permit):
+            await self.gate.give_back(permit)
             return
         begun = time.monotonic()
-        match self.gate.begin(permit):
+        match await self.gate.begin(permit):
             case "go" if time.monotonic() - begun > self.gate.patience_s:
                 # This process stood still meanwhile; others may believe it dead. Nothing was sent.
-                self.gate.give_back(permit)
+                await self.gate.give_back(permit)
                 return
             case "go":
                 reach("intent_written")
             case "closed":
-                self.gate.give_back(permit)
+                await self.gate.give_back(permit)
                 return
             case "fenced":
                 log.warning("lease.lost", why="the permit went to another worker before it was used")
                 return
             case never:
                 assert_never(never)
-        self._send(permit, client, body)
+        await self._send(permit, body)
 
-    def _send(self, permit: Permit, client: Submitter, body: Body) -> None:
+    async def _body(self, permit: Permit) -> Body:
+        """The body; files that are not at hand are read and encoded in a thread."""
+        pair, request_id = permit.job.pair, permit.request_id
+        build = functools.partial(self.bodies.build, pair, request_id, self.notify_url(request_id))
+        return build() if self.bodies.has(pair) else await asyncio.to_thread(build)
+
+    async def _send(self, permit: Permit, body: Body) -> None:
         with self.metrics.submit_seconds.time():
-            outcome = client.submit(body, permit.request_id)
+            outcome = await self.client.submit(body, permit.request_id)
         reach("answered")
         if not isinstance(outcome, NotSent):
             self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
         try:
             if isinstance(outcome, Accepted):
-                self._accept(permit, outcome)
+                await self._accept(permit, outcome)
             else:
-                self._record(permit, outcome)
+                await self._record(permit, outcome)
         except Exception as error:
             if isinstance(error, VtonError) and not isinstance(error, SpoiltLedgerError):
                 raise
             log.exception("actor.failed", what="submit")
-            self._set_aside(permit, outcome, error)
+            await self._set_aside(permit, outcome, error)
 
-    def _set_aside(self, permit: Permit, outcome: SubmitOutcome, error: Exception) -> None:
+    async def _set_aside(self, permit: Permit, outcome: SubmitOutcome, error: Exception) -> None:
         """An error of our own after HiDream's answer: the job is a person's, its slot is free as soon as no task can run."""
         task = f"; HiDream named the task {outcome.task_id}" if isinstance(outcome, Accepted) else ""
         failure = Failure(
@@ -143,30 +174,30 @@ class Submission:
             retryable=True,
             owner=Owner.OPS,
         )
-        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
+        await self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
         log.error("submit.unknown", reason="internal")
 
-    def _record(self, permit: Permit, outcome: NotAccepted) -> None:
+    async def _record(self, permit: Permit, outcome: NotAccepted) -> None:
         match outcome:
             case Refused(failure=failure):
-                self._refuse(permit, failure, answered=failure.kind != UNLISTED)
+                await self._refuse(permit, failure, answered=failure.kind != UNLISTED)
                 if failure.kind == UNLISTED:
                     # One may be the job's own fault; a run of them is the account's.
-                    self.gate.count_bad_answer("vendor", failure.message)
+                    await self.gate.count_bad_answer("vendor", failure.message)
             case Busy(reason=reason, retry_after_s=wait_s, throttled=throttled):
                 log.info("submit.busy", reason=reason, retry_after_s=wait_s)
-                self.gate.close(permit, reason, wait_s, throttled=throttled)
+                await self.gate.close(permit, reason, wait_s, throttled=throttled)
             case Paused(reason=reason, message=message):
-                self.gate.trip(permit, reason, message)
+                await self.gate.trip(permit, reason, message)
             case NotSent(reason=reason):
                 log.warning("submit.not_sent", reason=reason)
-                self.gate.unsent(permit, reason)
+                await self.gate.unsent(permit, reason)
             case Unknown():
-                self._hold(permit, outcome)
+                await self._hold(permit, outcome)
             case never:
                 assert_never(never)
 
-    def _accept(self, permit: Permit, accepted: Accepted) -> None:
+    async def _accept(self, permit: Permit, accepted: Accepted) -> None:
         callbacks = self.notify_url(permit.request_id) is not None
         answer = AcceptedAnswer(
             ledger_id=self.gate.ledger_id,
@@ -179,7 +210,9 @@ class Submission:
         kept = self.answers.keep(answer)
         reach("replied")
         try:
-            taken = answer.record(replace(self.gate.patient, failed=lambda: self.answers.secure(kept)))
+            secure = functools.partial(asyncio.to_thread, self.answers.secure, kept)
+            patient = replace(self.gate.patient, failed=secure)
+            taken = await run_all_async(patient.run, answer.recording())
         except BaseException:
             self.answers.leave()
             raise
@@ -204,13 +237,13 @@ class Submission:
         if taken.breaker_closed:
             log.info("breaker.closed")
 
-    def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
-        self.gate.patient.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
+    async def _refuse(self, permit: Permit, failure: Failure, *, answered: bool) -> None:
+        await self.gate.patient.run(steps.refuse(permit.request_id, permit.claim, failure, answered=answered))
         log.warning(
             "submit.refused", kind=failure.kind, code=failure.code, why=failure.message, owner=failure.owner
         )
 
-    def _hold(self, permit: Permit, unknown: Unknown) -> None:
+    async def _hold(self, permit: Permit, unknown: Unknown) -> None:
         failure = Failure(
             kind="no_answer",
             message=f"HiDream did not answer clearly ({unknown.reason}); it may have been bought",
@@ -219,8 +252,10 @@ class Submission:
         )
         # The account first: as soon as the job is set aside, an open breaker would let the next one try.
         if unknown.throttled or unknown.retry_after_s:
-            self.gate.close_anyway(permit, unknown.reason, unknown.retry_after_s, throttled=unknown.throttled)
+            await self.gate.close_anyway(
+                permit, unknown.reason, unknown.retry_after_s, throttled=unknown.throttled
+            )
         enough = BARE_STREAK if unknown.bare else STREAK
-        self.gate.count_bad_answer("vendor", unknown.reason, enough=enough)
-        self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
+        await self.gate.count_bad_answer("vendor", unknown.reason, enough=enough)
+        await self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
         log.error("submit.unknown", reason=unknown.reason)
