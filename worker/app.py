@@ -18,7 +18,7 @@ from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
 from jobs.errors import ConfigError, VtonError
 from jobs.gate import Gate
-from jobs.ledger import AsyncRunner, Ledger
+from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.high_water import HighWaterMark
 from jobs.local import redis_folder
@@ -95,19 +95,19 @@ class App:
     def submission(self) -> Submission:
         """Submits jobs; made inside its event loop, by submit processes only."""
         settings, redis, hidream = self.settings, self.settings.redis, self.settings.hidream
-        # Each of the submit actors may hold one; a worker may have been started with more threads than the settings say.
+        # Each submit actor may hold one; a worker may have been started with more threads than the settings say.
         most = max(SUBMIT_THREADS[1], settings.submit_threads) + 1
         client = connect_async(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
         gate = Gate(
             self.ledger,
-            AsyncRunner(client, redis.prefix),
+            PipelinedRunner(client, redis.prefix),
             settings.limits,
             submit_timeout_s=2 * hidream.submit_timeout_s,
             mark=HighWaterMark(settings.data_dir, redis.prefix),
         )
         return Submission(
             gate=gate,
-            client=HiDreamClient(hidream, self.tokens, self.ssl_context, connections=most),
+            client=HiDreamClient(hidream, self.tokens, self.ssl_context, connections=0),
             bodies=Bodies(max_picture_bytes=settings.pictures.max_bytes),
             schedule=PollSchedule(tasks=settings.tasks),
             metrics=self.metrics,

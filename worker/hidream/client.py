@@ -23,7 +23,7 @@ _TASK_ID = re.compile(rb'"task_id"\s*:\s*"([!-~]{1,200}?)"')
 
 
 class HiDreamClient:
-    """Submits and polls, many at a time over at most so many connections; made and used inside one event loop."""
+    """Submits and polls, many at a time over at most so many connections (0: any); made and used inside one event loop."""
 
     def __init__(
         self,
