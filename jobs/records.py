@@ -1,12 +1,16 @@
 """The records that travel the road: source, pair, row, job, picture, failure.
 
 All are frozen and keyword-only. Times are milliseconds since the epoch on Redis' clock (`_ms`) or seconds (`_s`).
+Those that are stored say so by being a `Struct`: their field lists are the names in JSON and in Redis, `rename` says which
+differ, and jobs.ledger.codec reads and writes all of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
+
+from msgspec import Struct
 
 #: UUIDv5 of a pair; the job's key in the ledger and the `request_id` sent to HiDream.
 RequestId = NewType("RequestId", str)
@@ -28,7 +32,7 @@ class Slot(StrEnum):
 _SLOTS = tuple(Slot)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)  # no Struct: a union takes only one of them
 class Url:
     """A picture that HiDream fetches itself."""
 
@@ -36,8 +40,7 @@ class Url:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalFile:
+class LocalFile(Struct, frozen=True, kw_only=True, array_like=True):
     """A picture on our disk, sent as base64."""
 
     #: Absolute, resolved.
@@ -59,8 +62,7 @@ def shown(name: str) -> str:
 Source = Url | LocalFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(Struct, frozen=True, kw_only=True):
     """What is bought: one person in one garment, or in an upper and a lower one."""
 
     person: Source
@@ -143,8 +145,7 @@ class Owner(StrEnum):
     VENDOR = "vendor"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why a row has no picture, and whose it is."""
 
     #: Stable word for programs, e.g. `moderated`, `picture_invalid`, `no_result`, `row_invalid`.
@@ -165,8 +166,7 @@ PAID_LOSSES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedPicture:
+class Picture(Struct, frozen=True, kw_only=True):
     """A result picture on disk, proven whole."""
 
     #: File name inside the picture store, `<sha256>.<jpg|png|webp>`.
@@ -180,13 +180,24 @@ class SavedPicture:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+#: Fields of a job that have other names in its hash.
+_JOB_NAMES = {
+    "sub_task_ids": "subs",
+    "picture_urls": "urls",
+    "past_task_ids": "past",
+    "posted_ms": "begun_ms",
+    "version": "v",
+}
+
+
+class Job(Struct, frozen=True, kw_only=True, rename=_JOB_NAMES):
     """A job as the ledger holds it."""
 
     request_id: RequestId
     state: JobState
     pair: Pair
+    #: Batch → numbers of the rows that want this job.
+    refs: Mapping[str, tuple[int, ...]]
     #: Tasks that HiDream has accepted.
     attempts: int = 0
     #: Tasks of this job that HiDream has failed.
@@ -195,7 +206,7 @@ class Job:
     sub_task_ids: tuple[str, ...] = ()
     #: Picture addresses of a task that has ended and is not yet collected.
     picture_urls: tuple[str, ...] = ()
-    pictures: tuple[SavedPicture, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     failure: Failure | None = None
     #: How the end was learnt: `poll` or `callback`.
     source: str = ""
@@ -237,8 +248,6 @@ class Job:
     finished_ms: int | None = None
     #: Counts transitions; an outbox entry of an older version is out of date.
     version: int = 0
-    #: Batch → numbers of the rows that want this job.
-    refs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def paid_loss(self) -> bool:
@@ -247,8 +256,17 @@ class Job:
         return lost and self.state is JobState.FAILED and self.task_id is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
+#: Names in the gate's hash; `learnt()` in prelude.lua answers with all fields in their order.
+_LATENCY_NAMES = {
+    "mean": "lat_mean",
+    "variance": "lat_var",
+    "samples": "lat_n",
+    "off_variance": "off_var",
+    "predicted": "off_n",
+}
+
+
+class Latency(Struct, frozen=True, kw_only=True, rename=_LATENCY_NAMES):
     """How long the account's tasks take, learnt by every process together, as a log-normal."""
 
     #: Mean of ln(milliseconds).
@@ -302,3 +320,71 @@ class BatchStatus:
     def complete(self) -> bool:
         """Every row admitted and ended; `unknown` counts as ended, since only a callback or a person moves it."""
         return self.sealed and self.open == 0
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """A picture of a row; what a `Picture` is in the store."""
+
+    #: In the batch folder, see image_path.
+    path: str
+    url: str
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+
+
+class RowError(Struct, frozen=True, kw_only=True, rename={"kind": "class"}):
+    """A Failure as results have it."""
+
+    kind: str
+    code: int | None = None
+    message: str
+    retryable: bool
+    owner: Owner
+
+
+class Timings(Struct, frozen=True, kw_only=True):
+    """When a row's job went which step, ISO 8601 in UTC."""
+
+    queued_at: str | None = None
+    posted_at: str | None = None
+    submitted_at: str | None = None
+    finished_at: str | None = None
+    #: How long its task took, s.
+    task_s: float | None = None
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """Every slot's address or path; None for those that are not filled."""
+
+    person: str | None = None
+    upper_clothes: str | None = None
+    lower_clothes: str | None = None
+    dress: str | None = None
+
+
+class ResultLine(Struct, frozen=True, kw_only=True):
+    """A result line: every line has the same keys in this order, and each key one JSON type or null."""
+
+    batch: str
+    #: The row's number, and its line in the manifest.
+    row: int
+    line: int = 0
+    sku: str
+    #: None for a bad row, or one that left its job.
+    request_id: str | None = None
+    #: A JobState, or `invalid`.
+    status: str
+    task_id: TaskId | None = None
+    sub_task_ids: tuple[str, ...] = ()
+    past_task_ids: tuple[str, ...] = ()
+    attempts: int = 0
+    images: tuple[Image, ...] = ()
+    error: RowError | None = None
+    timings: Timings = Timings()
+    #: How the end was learnt, `poll` or `callback`, or `reused`; None without a picture.
+    source: str | None = None
+    inputs: Inputs = Inputs()
+    #: The manifest's columns that pass through.
+    extra: dict[str, str | None] = {}

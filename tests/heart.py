@@ -11,8 +11,9 @@ from uuid import uuid4
 from jobs.identity import request_id
 from jobs.ledger import Admission, Admitted, Ledger, steps
 from jobs.ledger.codec import encode, encode_pair
+from jobs.ledger.records import BadCell, RowRecord
 from jobs.ledger.script import Call, script
-from jobs.records import BatchId, Failure, Job, JobState, Owner, Pair, RequestId, SavedPicture, TaskId, Url
+from jobs.records import BatchId, Failure, Job, JobState, Owner, Pair, Picture, RequestId, TaskId, Url
 
 LEASE_MS = steps.LEASE_MS
 
@@ -32,11 +33,10 @@ def rid(name: str) -> RequestId:
 def row(number: int, name: str | None) -> Admission:
     """A row that wants the pair of a name; None: a bad row."""
     if name is None:
-        bad = encode(
-            {"line": number, "sku": "", "fields": {}, "bad": {"column": "dress", "why": "no such file"}}
-        )
+        cell = BadCell(column="dress", why="no such file")
+        bad = encode(RowRecord(line=number, sku="", fields={}, bad=cell))
         return Admission(number=number, request_id="", row=bad, pair="")
-    text = encode({"line": number + 1, "sku": name, "fields": {}, "job": rid(name)})
+    text = encode(RowRecord(job=rid(name), line=number + 1, sku=name, fields={}))
     return Admission(number=number, request_id=rid(name), row=text, pair=encode_pair(pair(name)))
 
 
@@ -45,9 +45,9 @@ def failure(*, retryable: bool = True, kind: str = "task_failed") -> Failure:
     return Failure(kind=kind, message="it did not work", retryable=retryable, owner=Owner.VENDOR)
 
 
-def picture(name: str = "a") -> SavedPicture:
+def picture(name: str = "a") -> Picture:
     """Some picture; it is on no disk."""
-    return SavedPicture(name=f"{name}.jpg", url=f"https://x/{name}", sha256=name, width=8, height=9, bytes=10)
+    return Picture(name=f"{name}.jpg", url=f"https://x/{name}", sha256=name, width=8, height=9, bytes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +234,8 @@ class Heart:
         """The gate's hash, after these fields were written into it."""
         if fields:
             self.ledger.client.hset(self.ledger.key("gate"), mapping=fields)
-        return self.ledger.gate_fields()
+        found: dict[str, str] = self.ledger.client.hgetall(self.ledger.key("gate"))
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         """Every key of this ledger but its clock, without the prefix, with its content; in one round trip."""

@@ -1,56 +1,54 @@
 """The account's gate in words: open, or why nothing goes out and what ends it; for whoever waits and for whoever asks."""
 
 import time
-from collections.abc import Mapping
 
 from jobs.cli.advice import command
 from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
+from jobs.ledger.records import GateState
 from jobs.records import BatchId
 
 #: How long a try may take before HiDream counts as reached again, ms.
 TRY_MS = 10_000
 
 
-def shut_kind(gate: Mapping[str, str]) -> str:
+def shut_kind(gate: GateState) -> str:
     """What shuts the gate in a word: paused, the breaker's reason, not_reached or throttled; empty when it is open."""
-    if "paused" in gate:
+    if gate.paused is not None:
         return "paused"
-    if "breaker" in gate:
-        return gate["breaker"]
-    shut_ms = float(gate.get("closed_until", 0)) - time.time() * 1000
+    if gate.breaker is not None:
+        return gate.breaker
+    shut_ms = gate.closed_until - time.time() * 1000
     if _not_reached(gate):
         # Between two tries it is open for a moment, which is no news.
         return "not_reached" if shut_ms > -TRY_MS else ""
     return "throttled" if shut_ms > 0 else ""
 
 
-def shut_words(gate: Mapping[str, str], *, simulated: bool) -> str:
-    """Why the gate is shut and what opens it; empty when it is open. `gate`: its hash."""
+def shut_words(gate: GateState, *, simulated: bool) -> str:
+    """Why the gate is shut and what opens it; empty when it is open."""
     resume = command("resume", simulated=simulated)
     match shut_kind(gate):
         case "":
             return ""
         case "paused":
-            return f"paused: {gate['paused']} ({resume})"
+            return f"paused: {gate.paused} ({resume})"
         case "throttled":
-            return f"throttled: {gate.get('closed_why', '')}"
+            return f"throttled: {gate.closed_why}"
         case "not_reached":
             look = (
                 "the simulator's log"
                 if simulated
                 else "operations: DNS, network, hidream.base_url; vton doctor"
             )
-            return f"not reached: {gate.get('closed_why', '')} ({look})"
+            return f"not reached: {gate.closed_why} ({look})"
         case breaker:
-            why = gate.get("breaker_why", "")
-            return f"waiting, {breaker}: {why} (tried again by itself; at once: {resume})"
+            return f"waiting, {breaker}: {gate.breaker_why} (tried again by itself; at once: {resume})"
 
 
-def _not_reached(gate: Mapping[str, str]) -> bool:
+def _not_reached(gate: GateState) -> bool:
     """Whether the gate was last closed because nothing could be sent, and nothing has been accepted since."""
-    accepted, closed = (float(gate.get(name, 0)) for name in ("last_accept", "closed_at"))
-    return gate.get("closed_by") == "unsent" and accepted <= closed
+    return gate.closed_by == "unsent" and gate.last_accept <= gate.closed_at
 
 
 def budget_reached(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:

@@ -16,7 +16,7 @@ from jobs.redis.client import translated
 log = structlog.get_logger()
 
 #: In the gate's hash: the breaker's next probe is due, and nobody has sent it yet.
-PROBE_AT_ONCE = "0"
+PROBE_AT_ONCE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def retry_failed(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     counts = ledger.status(batch_id).counts
     if not counts.get("failed") and not counts.get("cancelled"):
         return 0
-    if "cancelled" in ledger.batch_fields(batch_id):
+    if ledger.batch(batch_id).cancelled:
         return 0  # by a person, since the producer began
     return retry(ledger, queue, batch_id, Wanted(failed=True)).jobs
 
@@ -126,11 +126,11 @@ def _join_again(ledger: Ledger, batch_id: BatchId) -> int:
     count = 0
     while numbers := list(islice(left, CHUNK)):
         rows = ledger.rows_at(batch_id, numbers)
-        jobs = ledger.jobs(row["job"] for row in rows.values())
+        jobs = ledger.jobs(row.job or "" for row in rows.values())
         wanted = [
             Admission(number=number, request_id=job.request_id, row=encode(row), pair=encode_pair(job.pair))
             for number, row in rows.items()
-            if (job := jobs.get(row["job"])) is not None
+            if (job := jobs.get(row.job or "")) is not None
         ]
         ledger.open_batch(batch_id)
         ledger.admit(batch_id, wanted)
@@ -140,7 +140,7 @@ def _join_again(ledger: Ledger, batch_id: BatchId) -> int:
 
 def cancel(ledger: Ledger, queue: Queue, batch_id: BatchId) -> int:
     """Takes a batch's waiting jobs out of the line; returns how many. Raises NotFoundError."""
-    ledger.batch_fields(batch_id)
+    ledger.batch(batch_id)
     with translated():
         # From here on nothing that was under way comes back into its line.
         ledger.client.hset(ledger.key("batch", batch_id), "cancelled", 1)
@@ -177,6 +177,6 @@ def probe_at_once(ledger: Ledger) -> None:
 def _jobs(ledger: Ledger, batch_id: BatchId) -> Iterator[Job]:
     seen: set[RequestId] = set()
     for rows in ledger.rows(batch_id):
-        wanted = {row["job"] for row in rows.values() if "job" in row} - seen
+        wanted = {row.job for row in rows.values() if row.job} - seen
         seen |= wanted
         yield from ledger.jobs(wanted).values()

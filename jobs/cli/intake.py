@@ -113,7 +113,7 @@ def _origin(opened: Session, path: str) -> Path | None:
     if file.parent.parent != opened.settings.output_dir.absolute():
         return None
     try:
-        folder = opened.ledger.batch_fields(BatchId(file.parent.name)).get("folder")
+        folder = opened.ledger.batch(BatchId(file.parent.name)).folder
     except NotFoundError:
         return None
     return Path(decode_path(folder)) if folder else None

@@ -233,6 +233,6 @@ def _is_simulated(opened: Session, mark: Mark) -> bool:
 
 def _knows(opened: Session, batch_id: BatchId) -> bool:
     try:
-        return bool(opened.ledger.batch_fields(batch_id))
+        return bool(opened.ledger.batch(batch_id))
     except NotFoundError:
         return False

@@ -9,7 +9,6 @@ from itertools import islice
 
 from jobs.config.settings import Settings
 from jobs.ledger import Ledger, RowFate
-from jobs.ledger.codec import decode_latency
 from jobs.manifest import Manifest
 from jobs.manifest.addresses import other_kind
 from jobs.producing.planning import Planned, Planner, admission, in_order
@@ -20,8 +19,6 @@ from jobs.records import BadRow, BatchId, RequestId, Url
 SHOWN = 20
 #: Fates of rows whose pair goes to HiDream.
 TO_SEND = frozenset({RowFate.NEW, RowFate.AGAIN, RowFate.WAITING})
-#: What the gate's hash has learnt of latency, in the order of `learnt()` in prelude.lua.
-LEARNT = ("lat_mean", "lat_var", "lat_n", "callback_share", "off_mean", "off_var", "off_n")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,8 +134,7 @@ def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) ->
 
 def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
     """The longer of what the rate and what the parallel tasks take."""
-    gate = ledger.gate_fields()
-    latency = decode_latency([gate.get(name) for name in LEARNT])
+    latency = ledger.latency()
     task_s = (
         settings.tasks.latency_s if latency is None else math.exp(latency.mean + latency.variance / 2) / 1000
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from jobs.cli.account import shut_words
 from jobs.cli.under_way import UnderWay
 from jobs.cli.units import duration
+from jobs.ledger.records import GateState
 from jobs.records import BatchId, BatchStatus
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, status: BatchStatus, gate: dict[str, str], under_way: UnderWay, *, fed: bool) -> None:
+    def show(self, status: BatchStatus, gate: GateState, under_way: UnderWay, *, fed: bool) -> None:
         """Takes the newest numbers; `fed`: the manifest has been read to its end."""
         now = self._clock()
         ended = status.rows - status.open
@@ -69,9 +70,7 @@ class Progress:
             sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {text}\n")
             sys.stderr.flush()
 
-    def _told(
-        self, status: BatchStatus, gate: dict[str, str], under_way: UnderWay, *, fed: bool
-    ) -> list[str]:
+    def _told(self, status: BatchStatus, gate: GateState, under_way: UnderWay, *, fed: bool) -> list[str]:
         counts = status.counts
         reused = f" ({status.reused} reused)" if status.reused else ""
         parts = [f"{counts.get('succeeded', 0)} done{reused}"]

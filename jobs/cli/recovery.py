@@ -1,32 +1,33 @@
 """`vton recover`: what the results of a batch still know of a ledger that is lost or older. Buys nothing."""
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import asdict
 
 from jobs.ledger import Ledger
-from jobs.ledger.codec import encode, encode_failure, encode_pair, encode_pictures
+from jobs.ledger.codec import encode_pair, job_fields
 from jobs.ledger.recovery import Brought, Finding, bring_in
 from jobs.records import (
     PAID_LOSSES,
     Failure,
+    Image,
     JobState,
     LocalFile,
-    Owner,
     Pair,
+    Picture,
     RequestId,
-    SavedPicture,
+    ResultLine,
     Source,
-    TaskId,
     Url,
 )
+from jobs.results.lines import read_line
 
 #: Failures of paid tasks whose picture may still be had; the last two: our own store has lost it.
 STILL_THERE = PAID_LOSSES | {"picture_missing", "picture_damaged"}
@@ -47,63 +48,49 @@ def recover_batch(ledger: Ledger, folder: Path, store: Path) -> Counter[str]:
     with (folder / "results.jsonl").open("rb") as lines:
         for raw in lines:
             try:
-                finding = _finding(json.loads(raw), folder, store)
-            except (ValueError, KeyError, TypeError, AttributeError):
+                line = read_line(raw)
+            except ValueError:
                 counts["unreadable"] += 1
                 continue
-            if finding is not None:
+            if line is not None and (finding := _finding(line, folder, store)) is not None:
                 brought = ledger.run(bring_in(finding))
                 counts[finding.state.value if brought is Brought.IN else brought.name.lower()] += 1
     return counts
 
 
-def _finding(line: Mapping[str, Any], folder: Path, store: Path) -> Finding | None:
+def _finding(line: ResultLine, folder: Path, store: Path) -> Finding | None:
     """What a line proves to have been bought, perhaps; None when nothing was."""
-    task_id, status = line.get("task_id"), line.get("status")
-    if not line.get("request_id") or not (task_id or status in {"unknown", "submitting"}):
+    task_id, status, error = line.task_id, line.status, line.error
+    if not line.request_id or not (task_id or status in {"unknown", "submitting"}):
         return None
-    error = line.get("error") or {}
-    pictures = _pictures(line, folder, store)
+    pictures = _pictures(line.images, folder, store)
     if status in {"unknown", "submitting"}:
         # A task that two jobs share is neither's.
         state, task_id = JobState.UNKNOWN, None
     elif status == "succeeded" and pictures:
         state = JobState.SUCCEEDED
-    elif status == "rejected" or (status == "failed" and error.get("class") not in STILL_THERE):
+    elif status == "rejected" or (status == "failed" and not (error and error.kind in STILL_THERE)):
         state = JobState(status)
     else:
         state = JobState.SUBMITTED
-    times = line.get("timings") or {}
-    fields = {
-        "subs": encode(line.get("sub_task_ids") or []),
-        "past": " ".join(line.get("past_task_ids") or ()),
-        "attempts": int(line.get("attempts") or 0),
-        "source": line.get("source") or "",
-        "queued_ms": _ms(times.get("queued_at")),
-        "begun_ms": _ms(times.get("posted_at")),
-        "submitted_ms": _ms(times.get("submitted_at")),
-        "finished_ms": _ms(times.get("finished_at")),
-        "pictures": encode_pictures(pictures) if state is JobState.SUCCEEDED else "",
-        "failure": _failure(error) if error and state is not JobState.SUBMITTED else "",
-    }
+    times, inputs = line.timings, asdict(line.inputs)
     return Finding(
-        request_id=RequestId(line["request_id"]),
+        request_id=RequestId(line.request_id),
         state=state,
-        task_id=TaskId(task_id) if task_id else None,
-        pair=encode_pair(Pair(**{slot: _source(text) for slot, text in line["inputs"].items() if text})),
-        fields={name: value for name, value in fields.items() if value not in {"", None}},
-    )
-
-
-def _failure(error: Mapping[str, Any]) -> str:
-    return encode_failure(
-        Failure(
-            kind=error["class"],
-            code=error.get("code"),
-            message=error["message"],
-            retryable=error["retryable"],
-            owner=Owner(error["owner"]),
-        )
+        task_id=task_id or None,
+        pair=encode_pair(Pair(**{slot: _source(text) for slot, text in inputs.items() if text})),
+        fields=job_fields(
+            sub_task_ids=line.sub_task_ids,
+            past_task_ids=line.past_task_ids,
+            attempts=line.attempts,
+            source=line.source,
+            queued_ms=_ms(times.queued_at),
+            posted_ms=_ms(times.posted_at),
+            submitted_ms=_ms(times.submitted_at),
+            finished_ms=_ms(times.finished_at),
+            pictures=pictures if state is JobState.SUCCEEDED else (),
+            failure=Failure(**asdict(error)) if error and state is not JobState.SUBMITTED else None,
+        ),
     )
 
 
@@ -115,23 +102,23 @@ def _source(text: str) -> Source:
     return LocalFile(path=text, sha256=_digest(path) if path.is_file() else "")
 
 
-def _pictures(line: Mapping[str, Any], folder: Path, store: Path) -> list[SavedPicture]:
-    """The line's pictures when every one is whole in the store, or in the batch folder, from where it is put back."""
+def _pictures(images: Iterable[Image], folder: Path, store: Path) -> list[Picture]:
+    """A line's pictures when every one is whole in the store, or in the batch folder, from where it is put back."""
     found = []
-    for image in line.get("images") or ():
-        name = f"{image['sha256']}.{image['path'].rpartition('.')[2]}"
+    for image in images:
+        name = f"{image.sha256}.{image.path.rpartition('.')[2]}"
         place = store / name[:2] / name
         if not _whole(place, image):
-            if not _whole(folder / image["path"], image):
+            if not _whole(folder / image.path, image):
                 return []
-            _put_back(folder / image["path"], place)
-        sizes = {key: image[key] for key in ("url", "sha256", "width", "height", "bytes")}
-        found.append(SavedPicture(name=name, **sizes))
+            _put_back(folder / image.path, place)
+        sizes = {key: value for key, value in asdict(image).items() if key != "path"}
+        found.append(Picture(name=name, **sizes))
     return found
 
 
-def _whole(path: Path, image: Mapping[str, Any]) -> bool:
-    return path.is_file() and path.stat().st_size == image["bytes"] and _digest(path) == image["sha256"]
+def _whole(path: Path, image: Image) -> bool:
+    return path.is_file() and path.stat().st_size == image.bytes and _digest(path) == image.sha256
 
 
 def _digest(path: Path) -> str:

@@ -126,7 +126,7 @@ def watch_status(ledger: Ledger, batch_id: BatchId | None) -> None:
     with Progress(batch_id, simulated=is_simulated(ledger)) as progress:
         while True:
             status = ledger.status(batch_id)
-            progress.show(status, ledger.gate_fields(), under_way(ledger, batch_id), fed=status.sealed)
+            progress.show(status, ledger.gate(), under_way(ledger, batch_id), fed=status.sealed)
             if status.complete or nobody_reads(sys.stderr):
                 break
             time.sleep(_LOOK_S)
@@ -136,7 +136,7 @@ def _watch_all(ledger: Ledger) -> None:
     """In lines, also on a terminal: bars of several batches would draw over each other."""
     shown: dict[BatchId, Progress] = {}
     while statuses := [each for each in map(ledger.status, ledger.batches()) if not each.complete]:
-        gate = ledger.gate_fields()
+        gate = ledger.gate()
         for status in reversed(statuses):
             batch_id = status.batch_id
             progress = shown.setdefault(batch_id, Progress(batch_id, simulated=is_simulated(ledger)))
@@ -167,7 +167,7 @@ def gate_words(
     """The account's gate in one line: open, or why not; for one batch its own budget counts too."""
     if lost:
         return f"waiting, ledger: {lost} (operations: restore it, or --accept-new-ledger at the next run)"
-    if shut := shut_words(ledger.gate_fields(), simulated=is_simulated(ledger)):
+    if shut := shut_words(ledger.gate(), simulated=is_simulated(ledger)):
         return shut
     reached = budget_reached(ledger, limits, batch_id)
     return f"waiting, budget: {reached}" if reached else "open"

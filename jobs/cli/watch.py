@@ -1,7 +1,7 @@
 """What `vton run` sees of its batch and of the account, moment by moment, and what of it ends the run."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -17,6 +17,7 @@ from jobs.cli.under_way import UnderWay, under_way
 from jobs.config.exit_codes import ExitCode
 from jobs.errors import NotFoundError, RedisDownError
 from jobs.ledger import Ledger
+from jobs.ledger.records import GateState
 from jobs.records import BatchId, BatchStatus
 from jobs.redis.client import connect
 
@@ -85,7 +86,7 @@ class Watch:
         except NotFoundError:
             # Not opened yet.
             return None
-        gate = self.ledger.gate_fields()
+        gate = self.ledger.gate()
         now = under_way(self.ledger, self._batch_id) if _under_way(status) else UnderWay(tasks=0, downloads=0)
         self._pace(status, moves=bool(not fed or _under_way(status)))
         stop.requests = now.requests
@@ -110,7 +111,7 @@ class Watch:
         if now - self._away_since > self._settings.redis.patience_s:
             raise error
 
-    def _log_shut(self, gate: dict[str, str]) -> None:
+    def _log_shut(self, gate: GateState) -> None:
         """Logs why nothing goes out: at once, and again every few minutes; a throttling is logged by the workers."""
         kind = shut_kind(gate)
         if kind in {"", "throttled"}:
@@ -132,7 +133,7 @@ class Watch:
             return end
         return None
 
-    def _ended_by(self, status: BatchStatus, gate: dict[str, str], now: UnderWay) -> End | None:
+    def _ended_by(self, status: BatchStatus, gate: GateState, now: UnderWay) -> End | None:
         """What only a person can fix, or a budget that is spent; everything else is waited out."""
         if found := ended_by_account(status, gate, now, simulated=is_simulated(self.ledger)):
             return found
@@ -143,19 +144,19 @@ class Watch:
 
 
 def ended_by_account(
-    status: BatchStatus, gate: Mapping[str, str], now: UnderWay, *, simulated: bool = False
+    status: BatchStatus, gate: GateState, now: UnderWay, *, simulated: bool = False
 ) -> End | None:
-    """What of the account only a person can fix, once nothing is under way that could still end. `gate`: its hash."""
-    tried = gate.get("probe_at") != PROBE_AT_ONCE
-    if gate.get("breaker") == "token" and tried:
+    """What of the account only a person can fix, once nothing is under way that could still end."""
+    tried = gate.probe_at != PROBE_AT_ONCE
+    if gate.breaker == "token" and tried:
         # Without a token nothing under way can be asked for either.
-        return ExitCode.CONFIG, f"token: {gate.get('breaker_why', '')}; jobs stay as they are"
-    if gate.get("paused", "").startswith(LOOK_FIRST):
+        return ExitCode.CONFIG, f"token: {gate.breaker_why}; jobs stay as they are"
+    if (gate.paused or "").startswith(LOOK_FIRST):
         # A picture that is refused stays under way until somebody has looked.
         resume = command("resume", simulated=simulated)
-        return None if now.tasks else (ExitCode.CONFIG, f"{gate['paused']}; look, then {resume}")
-    if gate.get("breaker") in PERSONS and tried and not _under_way(status):
-        return ExitCode.CONFIG, f"{gate['breaker']}: {gate.get('breaker_why', '')}; jobs stay queued"
+        return None if now.tasks else (ExitCode.CONFIG, f"{gate.paused}; look, then {resume}")
+    if gate.breaker in PERSONS and tried and not _under_way(status):
+        return ExitCode.CONFIG, f"{gate.breaker}: {gate.breaker_why}; jobs stay queued"
     return None
 
 

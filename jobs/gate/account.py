@@ -21,7 +21,7 @@ _OTHERS_ACCEPTED = 2
 
 def count_bad_answer(reason: str, why: str, *, enough: int = STREAK) -> Call[bool]:
     """One more answer that says nothing good; `enough` of them in a row open the breaker. True when it opens with it."""
-    return Call(script("jobs.gate", "streak"), (_token(), reason, why, enough, *PROBE_MS, ""), bool)
+    return _say("streak", reason, why, enough, *PROBE_MS, "")
 
 
 def suspect_token(why: str, since_ms: int | None) -> Call[bool]:
@@ -29,23 +29,23 @@ def suspect_token(why: str, since_ms: int | None) -> Call[bool]:
 
     `since_ms`: since when this task's polls have been refused; None: this is the first. True: it is the task's own trouble.
     """
-    args = (_token(), "token", why, 1, *PROBE_MS, "" if since_ms is None else since_ms)
+    args = (uuid4().hex, "token", why, 1, *PROBE_MS, "" if since_ms is None else since_ms)
     return Call(script("jobs.gate", "streak"), args, lambda reply: reply == _OTHERS_ACCEPTED)
 
 
 def pause(why: str) -> Call[bool]:
     """Pauses the account; a pause that is there already stays as it is. True when this one is new."""
-    return Call(script("jobs.gate", "pause"), (_token(), why), bool)
+    return _say("pause", why)
 
 
 def unpause(why: str) -> Call[bool]:
     """Takes back a pause that was made with this reason; a person's own stays."""
-    return Call(script("jobs.gate", "unpause"), (_token(), why), bool)
+    return _say("unpause", why)
 
 
 def count_lost(why: str) -> Call[bool]:
     """A paid task is lost; after LOST of them without a picture in between the account is paused: a person must look."""
-    return Call(script("jobs.gate", "lost"), (_token(), why, LOST), bool)
+    return _say("lost", why, LOST)
 
 
 def doubt(cause: DoubtCause, why: str, request_id: str = "") -> Call[bool]:
@@ -53,9 +53,8 @@ def doubt(cause: DoubtCause, why: str, request_id: str = "") -> Call[bool]:
 
     `request_id`: the job that has an undocumented status.
     """
-    args = (_token(), cause, why, *PROBE_MS, request_id)
-    return Call(script("jobs.gate", "doubt"), args, bool)
+    return _say("doubt", cause, why, *PROBE_MS, request_id)
 
 
-def _token() -> str:
-    return uuid4().hex
+def _say(name: str, *args: str | int) -> Call[bool]:
+    return Call(script("jobs.gate", name), (uuid4().hex, *args), bool)

@@ -20,8 +20,7 @@ once, permit    what a step and the gate have answered: told again when the repl
 clock           the server's clock as last seen, and how far ours is ahead of it
 """
 
-import json
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,10 +31,11 @@ import redis
 
 from jobs.errors import NotFoundError
 from jobs.ledger import steps
-from jobs.ledger.codec import decode_job
+from jobs.ledger.codec import decode, decode_batch, decode_gate, decode_job, decode_latency, names_of
 from jobs.ledger.high_water import Mark
+from jobs.ledger.records import BatchRecord, GateState, RowRecord
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
-from jobs.records import BatchId, BatchStatus, Job, RequestId, shown
+from jobs.records import BatchId, BatchStatus, Job, Latency, RequestId, shown
 from jobs.redis.client import translated
 
 __all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "RowFate", "steps"]
@@ -48,7 +48,7 @@ class Admission:
     number: int
     #: Empty for a bad row.
     request_id: str
-    #: The row as JSON, see jobs.producing.planning.
+    #: A RowRecord as JSON.
     row: str
     #: The pair as JSON; empty for a bad row.
     pair: str
@@ -116,6 +116,10 @@ class Ledger:
         self.prefix = prefix
         self._runner = SyncRunner(client, prefix)
 
+    def _ask(self, command: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        with translated():
+            return command(*args, **options)
+
     def run(self, call: Call[T]) -> T:
         """Runs one step."""
         return self._runner.run(call)
@@ -130,20 +134,16 @@ class Ledger:
 
     def ledger_id(self) -> str | None:
         """The id this ledger was born with; None while it is empty."""
-        with translated():
-            found: str | None = self.client.hget(self.key("meta"), "id")
-        return found
+        return self._ask(self.client.hget, self.key("meta"), "id")  # type: ignore[no-any-return]  # a text
 
     def mark(self) -> Mark | None:
         """Its id and how many orders it has counted; None while it is empty."""
-        with translated():
-            ledger_id, orders = self.client.hmget(self.key("meta"), "id", "orders")
+        ledger_id, orders = self._ask(self.client.hmget, self.key("meta"), "id", "orders")
         return Mark(ledger=ledger_id, orders=int(orders or 0)) if ledger_id else None
 
     def replaces(self, ledger_id: str) -> bool:
         """Whether a person has accepted this ledger in the place of that one."""
-        with translated():
-            return bool(self.client.hexists(self.key("meta"), f"replaces:{ledger_id}"))
+        return bool(self._ask(self.client.hexists, self.key("meta"), f"replaces:{ledger_id}"))
 
     def accept(self, lost: Iterable[Mark]) -> Mark:
         """A person goes on with this ledger in the place of those that were seen, or of what it was itself."""
@@ -189,56 +189,46 @@ class Ledger:
 
     def status(self, batch_id: BatchId) -> BatchStatus:
         """A batch in numbers. Raises NotFoundError."""
-        fields = self.batch_fields(batch_id)
-        counts = {
-            name[2:]: int(value) for name, value in fields.items() if name.startswith("n:") and value != "0"
-        }
-        ordered = int(fields.get("spent", 0))
-        # Versions up to 0.1 did not count what was charged.
-        charged = int(fields.get("charged", ordered - counts.get("unknown", 0)))
-        perhaps = max(0, min(ordered, ordered - charged))
+        batch = self.batch(batch_id)
+        charged = batch.spent - batch.counts.get("unknown", 0) if batch.charged is None else batch.charged
+        perhaps = max(0, min(batch.spent, batch.spent - charged))
         return BatchStatus(
             batch_id=batch_id,
-            sealed=fields.get("sealed") == "1",
-            rows=int(fields.get("rows", 0)),
-            counts=counts,
-            reused=int(fields.get("reused", 0)),
-            duplicate=int(fields.get("duplicate", 0)),
-            created_ms=int(fields["created_ms"]),
-            completed_ms=int(fields["completed_ms"]) if "completed_ms" in fields else None,
-            ordered=ordered,
-            charged_for_sure=ordered - perhaps,
+            sealed=batch.sealed,
+            rows=batch.rows,
+            counts=batch.counts,
+            reused=batch.reused,
+            duplicate=batch.duplicate,
+            created_ms=batch.created_ms,
+            completed_ms=batch.completed_ms,
+            ordered=batch.spent,
+            charged_for_sure=batch.spent - perhaps,
             perhaps_charged=perhaps,
-            refunded=int(fields.get("refunded", 0)),
+            refunded=batch.refunded,
         )
 
-    def batch_fields(self, batch_id: BatchId) -> dict[str, str]:
-        """A batch's hash as it is. Raises NotFoundError."""
-        with translated():
-            fields: dict[str, str] = self.client.hgetall(self.key("batch", batch_id))
+    def batch(self, batch_id: BatchId) -> BatchRecord:
+        """A batch as it is. Raises NotFoundError."""
+        fields = self._ask(self.client.hgetall, self.key("batch", batch_id))
         if not fields:
             raise NotFoundError(f"no such batch: {batch_id}")
-        return fields
+        return decode_batch(fields)
 
     def exists(self, batch_id: BatchId) -> bool:
         """Whether a batch has been opened."""
-        with translated():
-            return bool(self.client.exists(self.key("batch", batch_id)))
+        return bool(self._ask(self.client.exists, self.key("batch", batch_id)))
 
     def batches(self) -> list[BatchId]:
         """Every batch, newest first."""
-        with translated():
-            return list(self.client.zrevrange(self.key("batches"), 0, -1))
+        return list(self._ask(self.client.zrevrange, self.key("batches"), 0, -1))
 
     def active_batches(self) -> list[BatchId]:
         """Batches with something still to export."""
-        with translated():
-            return list(self.client.zrange(self.key("active"), 0, -1))
+        return list(self._ask(self.client.zrange, self.key("active"), 0, -1))
 
     def set_output(self, batch_id: BatchId, place: str) -> None:
         """Says where the files of a batch belong, see jobs.results.exporter; empty: wherever workers write."""
-        with translated():
-            self.client.hset(self.key("batch", batch_id), "output", place)
+        self._ask(self.client.hset, self.key("batch", batch_id), "output", place)
 
     def deactivate(self, batch_id: BatchId, exported: str) -> bool:
         """Puts a complete batch to rest whose outbox was exported up to the entry `exported` ("0" = none).
@@ -253,51 +243,45 @@ class Ledger:
 
     def has_broken_jobs(self) -> bool:
         """Whether a job was found that is gone, or does not know who wants it."""
-        with translated():
-            return bool(self.client.exists(self.key("broken")))
+        return bool(self._ask(self.client.exists, self.key("broken")))
 
     # -- rows and jobs ---------------------------------------------------------------------------------------
 
-    def rows(self, batch_id: BatchId, *, chunk: int = 500) -> Iterator[dict[int, dict[str, Any]]]:
+    def rows(self, batch_id: BatchId, *, chunk: int = 500) -> Iterator[dict[int, RowRecord]]:
         """Every row of a batch, number → row, in order, a chunk at a time.
 
         Row numbers run from 1 without a gap, so no index is needed.
         """
-        last = int(self.batch_fields(batch_id).get("rows", 0))
+        last = self.batch(batch_id).rows
         for first in range(1, last + 1, chunk):
             yield self.rows_at(batch_id, range(first, min(first + chunk, last + 1)))
 
-    def rows_at(self, batch_id: BatchId, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
-        """The rows asked for, number → row, see jobs.producing.planning; absent ones are left out."""
+    def rows_at(self, batch_id: BatchId, numbers: Iterable[int]) -> dict[int, RowRecord]:
+        """The rows asked for, number → row; absent ones are left out."""
         wanted = list(numbers)
         if not wanted:
             return {}
-        with translated():
-            found = self.client.hmget(self.key("rows", batch_id), [str(number) for number in wanted])
-        return {
-            number: json.loads(text) for number, text in zip(wanted, found, strict=True) if text is not None
-        }
+        found = self._ask(self.client.hmget, self.key("rows", batch_id), [str(number) for number in wanted])
+        texts = zip(wanted, found, strict=True)
+        return {number: decode(text, RowRecord) for number, text in texts if text is not None}
 
     def left_rows(self, batch_id: BatchId) -> dict[int, str]:
         """Rows that are no longer any job's: number → status."""
-        with translated():
-            found: dict[str, str] = self.client.hgetall(self.key("left", batch_id))
+        found = self._ask(self.client.hgetall, self.key("left", batch_id))
         return {int(number): status for number, status in found.items()}
 
     def jobs(self, request_ids: Iterable[str]) -> dict[str, Job]:
         """The jobs asked for in one round trip; absent ones are left out."""
         wanted = list(dict.fromkeys(request_ids))
-        with translated():
-            pipeline = self.client.pipeline(transaction=False)
-            for request_id in wanted:
-                pipeline.hgetall(self.key("job", request_id))
-            found = pipeline.execute()
+        pipeline = self.client.pipeline(transaction=False)
+        for request_id in wanted:
+            pipeline.hgetall(self.key("job", request_id))
+        found = self._ask(pipeline.execute)
         return {rid: decode_job(rid, fields) for rid, fields in zip(wanted, found, strict=True) if fields}
 
     def outbox(self, batch_id: BatchId, after: str, *, at_most: int = 1000) -> list[OutboxEntry]:
         """What ended after the entry `after` ("0" = from the beginning), oldest first."""
-        with translated():
-            found = self.client.xrange(self.key("out", batch_id), min=f"({after}", count=at_most)
+        found = self._ask(self.client.xrange, self.key("out", batch_id), min=f"({after}", count=at_most)
         return [
             OutboxEntry(
                 entry_id=entry_id,
@@ -311,36 +295,33 @@ class Ledger:
 
     def last_entry(self, batch_id: BatchId) -> str:
         """The last entry of a batch's outbox; "0" while there is none."""
-        with translated():
-            found = self.client.xrevrange(self.key("out", batch_id), count=1)
+        found = self._ask(self.client.xrevrange, self.key("out", batch_id), count=1)
         return str(found[0][0]) if found else "0"
 
     def queued_total(self) -> int:
         """Jobs waiting to be submitted, in all batches."""
-        with translated():
-            ring: list[str] = self.client.lrange(self.key("ring"), 0, -1)
-            return sum(int(self.client.llen(self.key("queued", batch))) for batch in ring)
+        ring = self._ask(self.client.lrange, self.key("ring"), 0, -1)
+        return sum(int(self._ask(self.client.llen, self.key("queued", batch))) for batch in ring)
 
-    def gate_fields(self) -> dict[str, str]:
-        """Pause, breaker, rate and latency as they are."""
-        with translated():
-            found: dict[str, str] = self.client.hgetall(self.key("gate"))
-        return found
+    def gate(self) -> GateState:
+        """Pause, breaker and rate as they are."""
+        return decode_gate(self._ask(self.client.hgetall, self.key("gate")))
+
+    def latency(self) -> Latency | None:
+        """How long tasks take; None before the first."""
+        return decode_latency(self._ask(self.client.hmget, self.key("gate"), names_of(Latency)))
 
     def spent_by(self, batch_id: BatchId) -> int:
         """Pictures counted against a batch's budget; 0 for one that is not there."""
-        with translated():
-            return int(self.client.hget(self.key("batch", batch_id), "spent") or 0)
+        return int(self._ask(self.client.hget, self.key("batch", batch_id), "spent") or 0)
 
     def spent_today(self) -> int:
         """Pictures counted against today's budget, by the UTC day of the ledger's time, see prelude.lua."""
-        with translated():
-            seconds, micros = self.client.time()
-            server_ms = seconds * 1000 + micros // 1000
-            server, ahead = self.client.hmget(self.key("clock"), "server", "ahead")
-            now_ms = max(server_ms, int(server or 0)) + int(ahead or 0)
-            day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
-            return int(self.client.hget(self.key("spent"), day) or 0)
+        seconds, micros = self._ask(self.client.time)
+        server, ahead = self._ask(self.client.hmget, self.key("clock"), "server", "ahead")
+        now_ms = max(seconds * 1000 + micros // 1000, int(server or 0)) + int(ahead or 0)
+        day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
+        return int(self._ask(self.client.hget, self.key("spent"), day) or 0)
 
 
 def _flat(rows: Iterable[Admission]) -> list[str | int]:

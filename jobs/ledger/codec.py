@@ -1,50 +1,51 @@
-"""Records as the ledger's text, and back. The one place that knows the field names of a job's hash."""
+"""Records as the ledger's text, and back: the one codec of JSON and of hashes. Field lists say which names they have."""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from jobs.records import (
-    Failure,
-    Job,
-    JobState,
-    Latency,
-    LocalFile,
-    Owner,
-    Pair,
-    RequestId,
-    SavedPicture,
-    Slot,
-    Source,
-    TaskId,
-    Url,
-)
+import msgspec
+from msgspec.structs import fields as fields_of
+
+from jobs.ledger.records import BatchRecord, GateState
+from jobs.records import Failure, Job, JobState, Latency, LocalFile, Owner, Pair, Picture, RequestId, Url
 
 #: The kind of failure of a job whose hash nobody can read.
 UNREADABLE = "unreadable"
 
 T = TypeVar("T")
-_PICTURE_FIELDS = tuple(SavedPicture.__dataclass_fields__)
+R = TypeVar("R", bound=msgspec.Struct)
 _HALVES = re.compile("[\ud800-\udfff]")
-_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+_ENCODER = msgspec.json.Encoder()
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def encode(value: Any) -> str:
-    """Compact JSON; the scripts look for `"retryable":true` in it."""
-    return _storable(_compact(value))
+    """Compact JSON; the scripts look for `"retryable":true` in it.
 
-
-def _storable(text: str) -> str:
-    """JSON that UTF-8 can hold: half characters, as in names of files that are no UTF-8, stand as escapes."""
-    if text.isascii():
-        return text
+    UTF-8 can hold it: half characters, as in names of files that are no UTF-8, stand as escapes.
+    """
     try:
-        text.encode()
+        return _ENCODER.encode(value).decode()
     except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), separators=(",", ":"), ensure_ascii=False)
         return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-    return text
+
+
+def decode(text: str | bytes, kind: type[T]) -> T:
+    """The inverse; what a newer version adds to a record is passed over. Raises ValueError."""
+    try:
+        found: T = _decoder(kind).decode(text)  # type: ignore[arg-type]  # a type is hashable
+    except msgspec.DecodeError:
+        # Half characters; else this raises it again.
+        return msgspec.convert(json.loads(text), kind)
+    return found
 
 
 def encode_path(path: str) -> str:
@@ -54,47 +55,68 @@ def encode_path(path: str) -> str:
 
 def decode_path(text: str) -> str:
     """The inverse of encode_path."""
-    return str(json.loads(text)) if text.startswith('"') else text
+    return decode(text, str) if text.startswith('"') else text
 
 
 def encode_pair(pair: Pair) -> str:
     """A pair as JSON: slot → address, or [path, digest]."""
-    return encode({slot: _encode_source(source) for slot, source in pair.slots()})
+    return encode({slot: source.url if isinstance(source, Url) else source for slot, source in pair.slots()})
 
 
 def decode_pair(text: str) -> Pair:
     """The inverse of encode_pair."""
-    return Pair(**{Slot(slot).value: _decode_source(source) for slot, source in json.loads(text).items()})
+    sources = decode(text, dict[str, str | LocalFile])
+    return Pair(**{slot: Url(url=of) if isinstance(of, str) else of for slot, of in sources.items()})
 
 
-def _encode_source(source: Source) -> str | list[str]:
-    return source.url if isinstance(source, Url) else [source.path, source.sha256]
+def decode_refs(text: str) -> dict[str, tuple[int, ...]]:
+    """Batch → row numbers that want this job."""
+    parts = (part.partition("=") for part in text.split(";") if part)
+    return {batch: tuple(map(int, rows.split(","))) for batch, _, rows in parts}
 
 
-def _decode_source(value: str | list[str]) -> Source:
-    return Url(url=value) if isinstance(value, str) else LocalFile(path=value[0], sha256=value[1])
+def _decoding(kind: type[T]) -> Callable[[str], T]:
+    return lambda text: decode(text, kind)
 
 
-def encode_failure(failure: Failure) -> str:
-    """A failure as JSON."""
-    return encode(asdict(failure))
+#: Fields of a hash, by the names they have there, whose texts are more than a word or a number.
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "pair": decode_pair,
+    "refs": decode_refs,
+    "past": str.split,
+    "subs": _decoding(tuple[str, ...]),
+    "urls": _decoding(tuple[str, ...]),
+    "columns": _decoding(tuple[str, ...]),
+    "pictures": _decoding(tuple[Picture, ...]),
+    "failure": _decoding(Failure),
+}
+_NAMES = {field.name: field.encode_name for field in fields_of(Job)}
 
 
-def decode_failure(text: str) -> Failure:
-    """The inverse; scripts write some themselves, with fewer fields."""
-    found = json.loads(text)
-    return Failure(
-        kind=found["kind"],
-        code=found.get("code"),
-        message=found["message"],
-        retryable=found["retryable"],
-        owner=Owner(found["owner"]),
-    )
+@cache
+def names_of(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The names of a record's fields in JSON and hashes."""
+    return tuple(field.encode_name for field in fields_of(kind))
 
 
-def encode_pictures(pictures: Iterable[SavedPicture]) -> str:
-    """Pictures as JSON."""
-    return _compact([asdict(picture) for picture in pictures])
+def decode_hash(fields: Mapping[str, Any], kind: type[T]) -> T:
+    """A record from a hash; an empty text is as good as none, but for the refs of nobody's job. Raises ValueError."""
+    found = ((name, text) for name, text in fields.items() if text or name == "refs")
+    read = {name: _READ[name](text) if name in _READ else text for name, text in found}
+    return msgspec.convert(read, kind, strict=False)
+
+
+def job_fields(**changed: Any) -> dict[str, str]:
+    """Fields of a job's hash by their names there; an empty text takes one out."""
+    return {_NAMES[name]: _text(name, value) for name, value in changed.items()}
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str | int):
+        return str(value)
+    if name == "past_task_ids":
+        return " ".join(value)
+    return encode(value) if value else ""
 
 
 def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
@@ -103,8 +125,8 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
     A hash fixed by hand, or written by a newer version: whoever meets it leaves it alone and goes on with the others.
     """
     try:
-        return _decode_job(request_id, fields)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        return decode_hash({**fields, "request_id": request_id}, Job)
+    except (ValueError, TypeError) as error:
         why = f"the ledger's record of this job cannot be read: {type(error).__name__}: {error}"
         state = _if_read(JobState, fields.get("state"), JobState.UNKNOWN)
         return Job(
@@ -118,81 +140,30 @@ def decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
         )
 
 
-def _if_read(decode: Callable[[str], T], text: str | None, otherwise: T) -> T:
+def _if_read(read: Callable[[str], T], text: str | None, otherwise: T) -> T:
     try:
-        return otherwise if text is None else decode(text)
+        return otherwise if text is None else read(text)
     except ValueError:
         return otherwise
 
 
-def _decode_job(request_id: str, fields: Mapping[str, str]) -> Job:
-    return Job(
-        request_id=RequestId(request_id),
-        state=JobState(fields["state"]),
-        pair=decode_pair(fields["pair"]),
-        attempts=int(fields.get("attempts", 0)),
-        task_failures=int(fields.get("task_failures", 0)),
-        task_id=TaskId(fields["task_id"]) if fields.get("task_id") else None,
-        sub_task_ids=tuple(json.loads(fields["subs"])) if fields.get("subs") else (),
-        picture_urls=tuple(json.loads(fields["urls"])) if fields.get("urls") else (),
-        pictures=tuple(map(_decode_picture, json.loads(fields.get("pictures", "[]")))),
-        failure=decode_failure(fields["failure"]) if fields.get("failure") else None,
-        source=fields.get("source", ""),
-        hinted="hinted" in fields,
-        polls=int(fields.get("polls", 0)),
-        queued_ms=_ms(fields, "queued_ms"),
-        posted_ms=_ms(fields, "begun_ms"),
-        submitted_ms=_ms(fields, "submitted_ms"),
-        asked_ms=_ms(fields, "asked_ms"),
-        unanswered=int(fields.get("unanswered", 0)),
-        unanswered_ms=_ms(fields, "unanswered_ms"),
-        missing_ms=_ms(fields, "missing_ms"),
-        missed_ms=_ms(fields, "missed_ms"),
-        fetches=int(fields.get("fetches", 0)),
-        fetch_failed_ms=_ms(fields, "fetch_failed_ms"),
-        refused_ms=_ms(fields, "refused_ms"),
-        odd=fields.get("odd", ""),
-        incomplete=fields.get("incomplete", ""),
-        incomplete_ms=_ms(fields, "incomplete_ms"),
-        errors=int(fields.get("errors", 0)),
-        past_task_ids=tuple(fields.get("past", "").split()),
-        polled_ms=_ms(fields, "polled_ms"),
-        ended_ms=_ms(fields, "ended_ms"),
-        finished_ms=_ms(fields, "finished_ms"),
-        version=int(fields.get("v", 0)),
-        refs=decode_refs(fields["refs"]),
-    )
+def decode_values(values: Sequence[str | None], kind: type[R]) -> R:
+    """A record from all its fields of a hash in their order, None for each that is not there. Raises ValueError."""
+    found = zip(names_of(kind), values, strict=True)
+    return msgspec.convert({name: text for name, text in found if text is not None}, kind, strict=False)
 
 
-def _decode_picture(found: Mapping[str, Any]) -> SavedPicture:
-    """What a newer version adds to a picture is passed over."""
-    return SavedPicture(**{name: found[name] for name in _PICTURE_FIELDS})
+def decode_latency(learnt: Sequence[str | None]) -> Latency | None:
+    """What `learnt()` in prelude.lua has answered; None before the first task."""
+    return None if learnt[0] is None else decode_values(learnt, Latency)
 
 
-def _ms(fields: Mapping[str, str], name: str) -> int | None:
-    return int(float(fields[name])) if name in fields else None
+def decode_gate(fields: Mapping[str, str]) -> GateState:
+    """The gate from its hash; a pause without a word is one too. Raises ValueError."""
+    return msgspec.convert(fields, GateState, strict=False)
 
 
-def decode_latency(reply: Sequence[str | None]) -> Latency | None:
-    """What the gate's hash has learnt, in the order of `learnt()` in prelude.lua."""
-    mean, variance, samples, callback_share, off_mean, off_variance, predicted = reply
-    if mean is None or variance is None or samples is None:
-        return None
-    return Latency(
-        mean=float(mean),
-        variance=float(variance),
-        samples=int(samples),
-        callback_share=float(callback_share or 0),
-        off_mean=float(off_mean or 0),
-        off_variance=float(off_variance or 0),
-        predicted=int(predicted or 0),
-    )
-
-
-def decode_refs(text: str) -> dict[str, tuple[int, ...]]:
-    """Batch → row numbers that want this job."""
-    refs = {}
-    for part in filter(None, text.split(";")):
-        batch, _, rows = part.partition("=")
-        refs[batch] = tuple(int(number) for number in rows.split(","))
-    return refs
+def decode_batch(fields: Mapping[str, str]) -> BatchRecord:
+    """A batch from its hash. Raises ValueError."""
+    counts = {name[2:]: int(text) for name, text in fields.items() if name.startswith("n:") and text != "0"}
+    return decode_hash({**fields, "counts": counts}, BatchRecord)

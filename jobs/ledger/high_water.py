@@ -10,15 +10,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from jobs.errors import ConfigError
+from jobs.ledger.codec import decode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """Which ledger, and how many orders it has counted."""
 
     ledger: str
@@ -41,11 +43,10 @@ class HighWaterMark:
         """
         try:
             with suppress(FileNotFoundError):
-                found = json.loads(self.path.read_text(encoding="utf-8"))
-                return Mark(ledger=str(found["ledger"]), orders=int(found["orders"]))
+                return decode(self.path.read_bytes(), Mark)
             with suppress(FileNotFoundError):
                 return Mark(ledger=self._old.read_text(encoding="utf-8").strip(), orders=0)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{self.path}: cannot be read ({type(error).__name__}); restore it: it tells whether the ledger is whole"
             ) from None

@@ -20,8 +20,8 @@ class Finding:
     task_id: TaskId | None
     #: As the ledger keeps it, see jobs.ledger.codec.
     pair: str
-    #: The rest of the job's hash.
-    fields: Mapping[str, str | int]
+    #: The rest of the job's hash, see job_fields; empty texts leave nothing.
+    fields: Mapping[str, str]
 
 
 class Brought(IntEnum):
@@ -37,7 +37,7 @@ class Brought(IntEnum):
 
 def bring_in(finding: Finding) -> Call[Brought]:
     """Brings a job in; nothing is bought by it, now or later, that the file knows to be bought."""
-    flat = [value for pair in finding.fields.items() for value in pair]
+    flat = [text for pair in finding.fields.items() if pair[1] for text in pair]
     args = (
         finding.request_id,
         uuid4().hex,

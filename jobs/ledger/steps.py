@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
-from jobs.ledger.codec import decode_job, decode_latency, encode, encode_failure, encode_pictures
+from jobs.ledger.codec import decode_job, decode_latency, decode_values, encode, job_fields
+from jobs.ledger.records import Heard
 from jobs.ledger.script import Call, script
-from jobs.records import Failure, Job, JobState, Latency, RequestId, SavedPicture, TaskId
+from jobs.records import Failure, Job, JobState, Latency, Picture, RequestId, TaskId
 
 #: A task's slot is ours for this long after the last sign of life of a collect process, ms.
 LEASE_MS = 120_000
@@ -22,8 +23,9 @@ HOLD_MS = 30_000
 COLLECT_HOLD_MS = 45_000
 
 
-def _script(name: str) -> Any:
-    return script("jobs.ledger", name)
+def _step(name: str, request_id: str, *args: Any) -> Call[bool]:
+    """A step of a job, with a token by which the script knows it when it is sent again."""
+    return Call(script("jobs.ledger", name), (request_id, uuid4().hex, *args), bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,6 @@ def accept(
     request_id: RequestId, claim: str, task_id: TaskId, sub_task_ids: Iterable[str], *, first_poll_ms: int
 ) -> Call[Accepted]:
     """submitting | unknown → submitted, the task due for its first poll after `first_poll_ms`."""
-    args = (request_id, _token(), claim, task_id, encode(list(sub_task_ids)), first_poll_ms, LEASE_MS)
 
     def read(reply: list[Any]) -> Accepted:
         return Accepted(
@@ -51,7 +52,8 @@ def accept(
             breaker_closed=reply[2] == 1,
         )
 
-    return Call(_script("accept"), args, read)
+    args = (request_id, uuid4().hex, claim, task_id, encode(list(sub_task_ids)), first_poll_ms, LEASE_MS)
+    return Call(script("jobs.ledger", "accept"), args, read)
 
 
 def keep_task(
@@ -64,10 +66,11 @@ def keep_task(
     """
     args = (request_id, task_id, encode(list(sub_task_ids)), ledger_id)
 
-    def read(reply: Any) -> Literal["task", "past", ""]:
-        return reply  # type: ignore[no-any-return]  # one of the three
+    return Call(script("jobs.ledger", "keep_task"), args, _one_of_three)
 
-    return Call(_script("keep_task"), args, read)
+
+def _one_of_three(reply: Any) -> Literal["task", "past", ""]:
+    return reply  # type: ignore[no-any-return]
 
 
 def refuse(request_id: RequestId, claim: str, failure: Failure, *, answered: bool) -> Call[bool]:
@@ -75,23 +78,14 @@ def refuse(request_id: RequestId, claim: str, failure: Failure, *, answered: boo
 
     `answered`: HiDream said so, hence the account works; else we found out ourselves.
     """
-    return _transition(
-        request_id,
-        "submitting,queued,unknown",
-        JobState.FAILED,
-        claim=claim,
-        release=True,
-        refund=True,
-        answered=answered,
-        failure=encode_failure(failure),
-    )
+    means = "release refund answered" if answered else "release refund"
+    allowed = "submitting,queued,unknown"
+    return _transition(request_id, allowed, JobState.FAILED, means, claim=claim, failure=failure)
 
 
 def hold(request_id: RequestId, claim: str, failure: Failure) -> Call[bool]:
     """submitting → unknown: it may have been bought; it stays counted as spent."""
-    return _transition(
-        request_id, "submitting", JobState.UNKNOWN, claim=claim, release=True, failure=encode_failure(failure)
-    )
+    return _transition(request_id, "submitting", JobState.UNKNOWN, claim=claim, failure=failure)
 
 
 def defer(
@@ -121,19 +115,9 @@ def defer(
     """
     predicted = "" if predicted_ms is None else f"{predicted_ms:.0f}"
     missing = "" if missing_since_ms is None else missing_since_ms
-    args = (
-        request_id,
-        _token(),
-        wait_ms,
-        LEASE_MS if runs else 0,
-        task_id or "",
-        int(answered),
-        predicted,
-        odd,
-        incomplete,
-        missing,
-    )
-    return Call(_script("defer"), args, bool)
+    lease_ms = LEASE_MS if runs else 0
+    asked = (wait_ms, lease_ms, task_id or "", int(answered))
+    return _step("defer", request_id, *asked, predicted, odd, incomplete, missing)
 
 
 def ended(
@@ -150,23 +134,14 @@ def ended(
     `partial`: tells of sub-tasks that brought no picture.
     """
     latency = "" if latency_ms is None else f"{latency_ms:.1f}"
-    failure = encode_failure(partial) if partial else ""
-    args = (
-        request_id,
-        _token(),
-        task_id,
-        encode(list(picture_urls)),
-        source,
-        latency,
-        COLLECT_HOLD_MS,
-        failure,
-    )
-    return Call(_script("ended"), args, bool)
+    failure = encode(partial) if partial else ""
+    urls = encode(list(picture_urls))
+    return _step("ended", request_id, task_id, urls, source, latency, COLLECT_HOLD_MS, failure)
 
 
 def again(request_id: RequestId, task_id: TaskId, wait_ms: int) -> Call[bool]:
     """submitted → queued: HiDream failed the task, another one is worth it after `wait_ms`."""
-    return Call(_script("again"), (request_id, _token(), task_id, wait_ms), bool)
+    return _step("again", request_id, task_id, wait_ms)
 
 
 def postpone(
@@ -176,9 +151,7 @@ def postpone(
 
     `refused_ms`: since when our own settings refuse it.
     """
-    return _transition(
-        request_id, "submitted", None, task=task_id, due=str(due_ms), refused_ms=str(refused_ms or "")
-    )
+    return _transition(request_id, "submitted", task=task_id, due_ms=due_ms, refused_ms=refused_ms)
 
 
 def ask_again(
@@ -189,16 +162,9 @@ def ask_again(
     `fetches`: failed ones so far, the first at `failed_ms`.
     """
     return _transition(
-        request_id,
-        "submitted",
-        None,
-        task=task_id,
-        due=str(due_ms),
-        urls="",
-        refused_ms="",
-        fetches=str(fetches),
-        fetch_failed_ms=str(failed_ms),
-    )
+        request_id, "submitted", None, "fetch",
+        task=task_id, due_ms=due_ms, fetches=fetches, fetch_failed_ms=failed_ms,
+    )  # fmt: skip
 
 
 def stumble(
@@ -208,29 +174,21 @@ def stumble(
 
     `over`: its task has ended, so its slot is free.
     """
-    return _transition(
-        request_id, "submitted", None, task=task_id, due=str(due_ms), release=over, errors=str(errors)
-    )
+    means = "release" if over else ""
+    return _transition(request_id, "submitted", None, means, task=task_id, due_ms=due_ms, errors=errors)
 
 
 def succeed(
     request_id: RequestId,
-    pictures: Iterable[SavedPicture],
+    pictures: Iterable[Picture],
     failure: Failure | None,
     *,
     task_id: TaskId | None = None,
 ) -> Call[bool]:
     """submitted → succeeded; `failure` tells of sub-tasks that brought no picture."""
+    means, found = "release over", tuple(pictures)
     return _transition(
-        request_id,
-        "submitted",
-        JobState.SUCCEEDED,
-        task=task_id,
-        release=True,
-        due="-1",
-        pictures=encode_pictures(pictures),
-        urls="",
-        failure=encode_failure(failure) if failure else "",
+        request_id, "submitted", JobState.SUCCEEDED, means, task=task_id, pictures=found, failure=failure
     )
 
 
@@ -242,21 +200,12 @@ def fail(
     task_id: TaskId | None = None,
 ) -> Call[bool]:
     """submitted → failed | rejected."""
-    return _transition(
-        request_id,
-        "submitted",
-        state,
-        task=task_id,
-        release=True,
-        due="-1",
-        urls="",
-        failure=encode_failure(failure),
-    )
+    return _transition(request_id, "submitted", state, "release over", task=task_id, failure=failure)
 
 
 def hint(request_id: str, task_id: str | None) -> Call[bool]:
     """A callback came: the job is due now. False when the job is not known."""
-    return Call(_script("hint"), (request_id, _token(), task_id or ""), bool)
+    return _step("hint", request_id, task_id or "")
 
 
 def reopen(request_id: RequestId, state: JobState, batch_id: str = "", *, anew: bool = False) -> Call[bool]:
@@ -264,23 +213,12 @@ def reopen(request_id: RequestId, state: JobState, batch_id: str = "", *, anew: 
 
     A paid loss becomes submitted instead, its old task asked again, unless a person wants it bought `anew`.
     """
-    return Call(_script("reopen"), (request_id, _token(), state.value, batch_id, int(anew)), bool)
+    return _step("reopen", request_id, state.value, batch_id, int(anew))
 
 
 def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:
     """queued → cancelled, unless another batch wants it."""
-    return Call(_script("cancel"), (batch_id, request_id, _token()), bool)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What HiDream has last said of any task."""
-
-    #: When a poll was last answered, and of which task; None before the first.
-    answered_ms: int | None = None
-    answered_by: TaskId | None = None
-    #: When a picture was last fetched and kept.
-    fetched_ms: int | None = None
+    return _step("cancel", request_id, batch_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,20 +239,15 @@ def take_due(at_most: int) -> Call[Due]:
 
     def read(reply: list[Any]) -> Due:
         pairs = (dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply[4:])
-        answered_ms, answered_by, fetched_ms = reply[3]
         return Due(
             now_ms=reply[0],
             next_ms=reply[1] if reply[1] >= 0 else None,
             latency=decode_latency(reply[2]),
-            heard=Heard(
-                answered_ms=int(answered_ms) if answered_ms else None,
-                answered_by=TaskId(answered_by) if answered_by else None,
-                fetched_ms=int(fetched_ms) if fetched_ms else None,
-            ),
+            heard=decode_values(reply[3], Heard),
             jobs=tuple(decode_job(fields["request_id"], fields) for fields in pairs),
         )
 
-    return Call(_script("take_due"), (at_most, HOLD_MS, LEASE_MS, _token()), read)
+    return Call(script("jobs.ledger", "take_due"), (at_most, HOLD_MS, LEASE_MS, uuid4().hex), read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,38 +269,22 @@ def reconcile(*, policy: str, quiet_s: float) -> Call[Reconciled]:
             queued=reply[0], redriven=tuple(reply[1]), unknown=tuple(reply[2]), resubmitted=tuple(reply[3])
         )
 
-    return Call(_script("reconcile"), (500, policy, int(quiet_s * 1000), _token()), read)
-
-
-def _token() -> str:
-    return uuid4().hex
+    return Call(script("jobs.ledger", "reconcile"), (500, policy, int(quiet_s * 1000), uuid4().hex), read)
 
 
 def _transition(
     request_id: RequestId,
     allowed: str,
-    to: JobState | None,
+    to: JobState | None = None,
+    means: str = "",
     *,
     claim: str = "",
     task: TaskId | None = None,
-    release: bool = False,
-    refund: bool = False,
-    answered: bool = False,
-    due: str = "",
-    **fields: str,
+    due_ms: int | None = None,
+    **changed: Any,
 ) -> Call[bool]:
-    flat = [text for pair in fields.items() for text in pair]
-    args = (
-        request_id,
-        _token(),
-        allowed,
-        claim,
-        to.value if to else "",
-        int(release),
-        int(refund),
-        int(answered),
-        due,
-        task or "",
-        *flat,
-    )
-    return Call(_script("transition"), args, lambda reply: reply[0] == 1)
+    """See transition.lua; `means`: any of its words, `changed`: fields of Job."""
+    due = "" if due_ms is None else due_ms
+    flat = [text for pair in job_fields(**changed).items() for text in pair]
+    args = (allowed, claim, task or "", to.value if to else "", means, due)
+    return _step("transition", request_id, *args, *flat)

@@ -4,11 +4,9 @@ import fcntl
 import hashlib
 import shutil
 import stat
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 #: Files whose hash is remembered.
 REMEMBERED = 200_000
@@ -51,13 +49,13 @@ class Hashes:
                 self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._known[key]
 
-    def gap(self, stored: Path, image: Mapping[str, Any]) -> Gap | None:
-        """What is wrong with a picture of the store; None when it is whole. `image`: see result_line."""
+    def gap(self, stored: Path, *, sha256: str, size: int) -> Gap | None:
+        """What is wrong with a picture of the store; None when it has this hash and so many bytes."""
         try:
-            size = stored.stat().st_size
-            if size == image["bytes"] and self.of(stored) == image["sha256"]:
+            found = stored.stat().st_size
+            if found == size and self.of(stored) == sha256:
                 return None
-            what = f"has {size:,} of {image['bytes']:,} bytes" if size != image["bytes"] else "was changed"
+            what = f"has {found:,} of {size:,} bytes" if found != size else "was changed"
             return Gap(kind="picture_damaged", what=what)
         except FileNotFoundError:
             return Gap(kind="picture_missing", what="is not there")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jobs.identity import former_request_id, request_id
 from jobs.ledger import Admission
 from jobs.ledger.codec import encode, encode_pair
+from jobs.ledger.records import BadCell, RowRecord
 from jobs.manifest.aliases import column_of
 from jobs.pictures.check import PictureError
 from jobs.records import BadRow, Pair, RequestId, Row, Slot, Source
@@ -146,23 +146,18 @@ def _shows(fields: Mapping[str, str], inputs: Mapping[str, str]) -> bool:
 
 
 def admission(planned: Planned | BadRow) -> Admission:
-    """A planned row as the ledger takes it.
-
-    Its JSON: `job` (its id; first, where admit.lua finds it), line, sku, fields, or instead of `job` `bad` (column and why);
-    `inputs` when its fields only name the pictures.
-    """
+    """A planned row as the ledger takes it."""
     if isinstance(planned, BadRow):
         return Admission(number=planned.number, request_id="", row=_bad_text(planned), pair="")
     asked = planned.row
-    row: dict[str, Any] = {
-        "job": planned.request_id,
-        "line": asked.line,
-        "sku": asked.sku,
-        "fields": dict(asked.fields),
-    }
-    if not _shows(asked.fields, asked.inputs):
+    row = RowRecord(
+        job=planned.request_id,
+        line=asked.line,
+        sku=asked.sku,
+        fields=dict(asked.fields),
         # The row names its pictures; a manifest made from it must have them themselves.
-        row["inputs"] = dict(asked.inputs)
+        inputs=None if _shows(asked.fields, asked.inputs) else dict(asked.inputs),
+    )
     return Admission(
         number=asked.number,
         request_id=planned.request_id,
@@ -174,5 +169,5 @@ def admission(planned: Planned | BadRow) -> Admission:
 
 
 def _bad_text(row: BadRow) -> str:
-    bad = {"column": row.column, "why": row.why}
-    return encode({"line": row.line, "sku": row.sku, "fields": dict(row.fields), "bad": bad})
+    bad = BadCell(column=row.column, why=row.why)
+    return encode(RowRecord(line=row.line, sku=row.sku, fields=dict(row.fields), bad=bad))

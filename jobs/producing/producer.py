@@ -1,5 +1,6 @@
 """The producer: a manifest goes into the ledger and onto the queue, as a stream."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,39 +155,17 @@ class Producer:
         if not new:
             self._ledger.set_output(batch_id, self._output)
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
-        rows = bad = queued = reused = duplicate = changed = 0
-        for count, chunk_bad, admitted in self._admitted(manifest, batch_id, stop):
-            rows += count
-            bad += chunk_bad
-            queued += len(admitted.queued)
-            reused += admitted.reused
-            duplicate += admitted.duplicate
-            changed += admitted.changed
-            tell(rows)
+        total: Counter[str] = Counter(rows=0, bad=0, queued=0, reused=0, duplicate=0, changed=0)
+        for rows, bad, admitted in self._admitted(manifest, batch_id, stop):
+            total.update(rows=rows, bad=bad, queued=len(admitted.queued), reused=admitted.reused)
+            total.update(duplicate=admitted.duplicate, changed=admitted.changed)
+            tell(total["rows"])
         whole = not stop()
         resent = self._seal(batch_id) if whole else 0
         if whole:
-            log.info(
-                "batch.sealed",
-                batch=batch_id,
-                rows=rows,
-                bad=bad,
-                queued=queued,
-                reused=reused,
-                resent=resent,
-            )
-        return Produced(
-            batch_id=batch_id,
-            resumed=not new,
-            rows=rows,
-            bad=bad,
-            queued=queued,
-            reused=reused,
-            duplicate=duplicate,
-            changed=changed,
-            resent=resent,
-            whole=whole,
-        )
+            told = {name: total[name] for name in ("rows", "bad", "queued", "reused")}
+            log.info("batch.sealed", batch=batch_id, **told, resent=resent)
+        return Produced(batch_id=batch_id, resumed=not new, resent=resent, whole=whole, **total)
 
     def _seal(self, batch_id: BatchId) -> int:
         """Says that every row is in; returns how many wake-up messages were missing."""
@@ -196,7 +175,7 @@ class Producer:
 
     def _check_batch(self, manifest: RowSource, batch_id: BatchId) -> None:
         try:
-            known = self._ledger.batch_fields(batch_id).get("content", "")
+            known = self._ledger.batch(batch_id).content
         except NotFoundError:
             return
         if known and known != self._content(manifest):

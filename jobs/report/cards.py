@@ -1,12 +1,12 @@
 """A result line as the card that shows it: what was put in, what came out, or why nothing did."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from jobs.records import Owner, Slot
+from jobs.records import Owner, ResultLine, Slot
 from jobs.report.thumbnails import Thumbnails
 
 RESULT_SIDE: Final = 320
@@ -70,11 +70,11 @@ class Tile:
     #: `Person`, `Dress`, `Result` …
     label: str
     #: A `data:` address, or None when there is nothing to show.
-    thumbnail: str | None
+    thumbnail: str | None = None
     #: An http(s) address or a relative path; None when there is nothing to follow.
-    href: str | None
+    href: str | None = None
     #: What stands in the picture's place: a host and file name.
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Reason:
 class Card:
     """One row of the batch."""
 
-    row: str
+    row: int
     sku: str
     title: str
     status: str
@@ -119,58 +119,44 @@ class Album:
     thumbnails: Thumbnails
 
 
-def status_of(line: Mapping[str, Any]) -> str:
+def status_of(line: ResultLine) -> str:
     """The line's status; an unheard-of one counts as unknown rather than being dropped."""
-    status = str(line.get("status"))
-    return status if status in STATUS_LABELS else "unknown"
+    return line.status if line.status in STATUS_LABELS else "unknown"
 
 
-def owner_of(line: Mapping[str, Any]) -> str:
+def owner_of(line: ResultLine) -> str:
     """Who can fix the line's failure, or an empty string."""
-    owner = str((line.get("error") or {}).get("owner", ""))
-    return owner if owner in OWNER_LABELS else ""
+    return line.error.owner if line.error and line.error.owner in OWNER_LABELS else ""
 
 
-def card(line: Mapping[str, Any], album: Album) -> Card:
+def card(line: ResultLine, album: Album) -> Card:
     """The card of one result line."""
-    extra = {
-        str(key): _text(value) for key, value in (line.get("extra") or {}).items() if value not in (None, "")
-    }
-    titles = {key.casefold(): key for key in reversed(extra)}
+    extra = {name: _text(text) for name, text in line.extra.items() if text}
+    titles = {name.casefold(): name for name in reversed(extra)}
     title = next((extra.pop(titles[name]) for name in _TITLES if name in titles), "")
-    results = tuple(_result(image, album) for image in line.get("images") or ())
-    ids = (("request", line.get("request_id")), ("task", line.get("task_id")))
+    results = tuple(_result(image.path, album) for image in line.images)
+    inputs = ((label, getattr(line.inputs, slot)) for slot, label in SLOT_LABELS.items())
+    ids = (("request", line.request_id), ("task", line.task_id))
     return Card(
-        row=_text(line.get("row")),
-        sku=_text(line.get("sku")),
+        row=line.row,
+        sku=_text(line.sku),
         title=title,
         status=status_of(line),
-        inputs=tuple(_input(slot, line["inputs"][slot], album) for slot in _slots(line)),
+        inputs=tuple(_input(label, source, album) for label, source in inputs if source),
         results=results,
         reason=None if any(tile.thumbnail for tile in results) else _reason(line),
         facts=tuple(extra.items())[:_MAX_FACTS],
-        ids=tuple((name, _text(value)) for name, value in ids if value),
-        notes=_notes(line),
+        ids=tuple((name, _text(text)) for name, text in ids if text),
+        notes=tuple(_notes(line)),
     )
 
 
-def _slots(line: Mapping[str, Any]) -> list[str]:
-    """The filled slots, the person first."""
-    given = line.get("inputs") or {}
-    known = [slot.value for slot in Slot if given.get(slot)]
-    return known + [slot for slot in given if slot not in known and given[slot]]
-
-
-def _input(slot: str, source: object, album: Album) -> Tile:
-    text = str(source)
-    label = SLOT_LABELS.get(slot, _text(slot))
-    if text[:8].lower().startswith(("http://", "https://")):
-        return _link(label, text)
-    path = album.pictures(text)
+def _input(label: str, source: str, album: Album) -> Tile:
+    if source[:8].lower().startswith(("http://", "https://")):
+        return _link(label, source)
+    path = album.pictures(source)
     thumbnail = album.thumbnails.of(path, INPUT_SIDE) if path else None
-    return Tile(
-        label=label, thumbnail=thumbnail, href=None, text=_text(text.replace("\\", "/").rsplit("/", 1)[-1])
-    )
+    return Tile(label=label, thumbnail=thumbnail, text=_text(source.replace("\\", "/").rsplit("/", 1)[-1]))
 
 
 def _link(label: str, url: str) -> Tile:
@@ -179,52 +165,40 @@ def _link(label: str, url: str) -> Tile:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return Tile(label=label, thumbnail=None, href=None, text=_text(url))
+        return Tile(label=label, text=_text(url))
     name = unquote(parts.path.rsplit("/", 1)[-1])
-    text = _text(f"{name} {host or ''}".strip())
-    return Tile(label=label, thumbnail=None, href=url if host else None, text=text)
+    return Tile(label=label, href=url if host else None, text=_text(f"{name} {host or ''}".strip()))
 
 
-def _result(image: Mapping[str, Any], album: Album) -> Tile:
-    path = str(image.get("path") or "")
-    inside = _inside(album.batch_folder, path) if path else None
-    thumbnail = album.thumbnails.of(inside, RESULT_SIDE) if inside else None
+def _result(path: str, album: Album) -> Tile:
+    """A picture of the batch folder, unless its path climbs out of it; it may be a link into the store."""
+    inside = not ("\0" in path or Path(path).is_absolute() or ".." in Path(path).parts)
+    thumbnail = album.thumbnails.of(album.batch_folder / path, RESULT_SIDE) if inside else None
     # Quoting leaves no colon, hence no scheme; a leading `./` leaves no host either.
-    return Tile(label="Result", thumbnail=thumbnail, href=f"./{quote(path)}" if thumbnail else None, text="")
+    return Tile(label="Result", thumbnail=thumbnail, href=f"./{quote(path)}" if thumbnail else None)
 
 
-def _inside(folder: Path, path: str) -> Path | None:
-    """The file when its path does not climb out of the folder; it may be a link into the store."""
-    parts = Path(path).parts
-    return None if "\0" in path or Path(path).is_absolute() or ".." in parts else folder / path
-
-
-def _reason(line: Mapping[str, Any]) -> Reason:
-    error = line.get("error") or {}
-    kind = " ".join(_text(error[key]) for key in ("class", "code") if error.get(key) not in (None, ""))
-    status = status_of(line)
+def _reason(line: ResultLine) -> Reason:
+    error = line.error
+    said = () if error is None else (error.kind, error.code)
     return Reason(
-        sentence=_text(error.get("message")) or _SENTENCES[status],
+        sentence=_text(error.message if error else "") or _SENTENCES[status_of(line)],
         owner=owner_of(line),
-        retryable=bool(error["retryable"]) if error.get("retryable") is not None else None,
-        kind=kind,
+        retryable=error.retryable if error else None,
+        kind=" ".join(_text(word) for word in said if word not in {None, ""}),
     )
 
 
-def _notes(line: Mapping[str, Any]) -> tuple[str, ...]:
-    notes = []
-    seconds = (line.get("timings") or {}).get("task_s")
-    if isinstance(seconds, int | float):
-        notes.append(f"{seconds:.0f} s at HiDream")
-    attempts = line.get("attempts")
-    if isinstance(attempts, int) and attempts > 1:
-        notes.append(f"{attempts} attempts")
-    if line.get("source") == "reused":
-        notes.append("reused, not bought again")
-    return tuple(notes)
+def _notes(line: ResultLine) -> Iterator[str]:
+    if line.timings.task_s is not None:
+        yield f"{line.timings.task_s:.0f} s at HiDream"
+    if line.attempts > 1:
+        yield f"{line.attempts} attempts"
+    if line.source == "reused":
+        yield "reused, not bought again"
 
 
 def _text(value: object) -> str:
     """A short text for people; an endless cell must not make an endless page."""
-    text = "" if value is None else str(value)
+    text = str(value)
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"

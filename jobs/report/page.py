@@ -2,26 +2,16 @@
 
 import base64
 import hashlib
-import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from jobs.report.cards import (
-    OWNER_LABELS,
-    STATUS_LABELS,
-    Album,
-    Card,
-    card,
-    owner_of,
-    status_of,
-)
+from jobs.records import ResultLine
+from jobs.report.cards import OWNER_LABELS, STATUS_LABELS, Album, Card, card, owner_of, status_of
 from jobs.report.thumbnails import Thumbnails
 
 #: Cards on a page. A browser stays quick, and the file around 15 MB at the most.
@@ -31,32 +21,31 @@ _FOLDER: Final = Path(__file__).parent
 
 
 def write_report(
-    path: Path,
-    *,
+    page: TextIO,
     summary: Mapping[str, Any],
-    lines: Iterable[Mapping[str, Any]],
-    batch_folder: Path,
+    lines: Iterable[ResultLine],
+    folder: Path,
+    *,
     pictures: Callable[[str], Path | None],
     thumbnails: Thumbnails | None = None,
 ) -> None:
-    """Writes the page: one file without outside parts, whole or not at all.
+    """Writes the page: one file without outside parts.
 
     Args:
-        path: the page, usually `<batch_folder>/report.html`.
+        page: usually `<folder>/report.html`.
         summary: `summary.json`'s content; `batch`, `created_at`, `completed_at`, `reused_rows` are shown.
-        lines: one mapping per row as in `results.jsonl`, read once and not kept beyond MAX_CARDS per status;
-            one without `status`, as files of versions up to 0.1 had at their end, is passed over.
-        batch_folder: what the pictures' paths are relative to.
+        lines: of all rows, read once and not kept beyond MAX_CARDS per status.
+        folder: what the pictures' paths are relative to.
         pictures: an input as a line has it → the file to show, or None. Never asked about http(s) addresses.
         thumbnails: remembered ones from an earlier writing.
 
     Raises:
-        OSError: the page cannot be written; the former one stays.
+        OSError: the page cannot be written.
     """
     counts = _read(lines)
-    album = Album(batch_folder=batch_folder, pictures=pictures, thumbnails=thumbnails or Thumbnails())
+    album = Album(batch_folder=folder, pictures=pictures, thumbnails=thumbnails or Thumbnails())
     chosen = counts.chosen()
-    _replace(path, _render(summary, counts, len(chosen), (card(line, album) for line in chosen)))
+    page.writelines(_render(summary, counts, len(chosen), (card(line, album) for line in chosen)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,20 +55,16 @@ class _Counts:
     rows: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     owners: Counter[str] = field(default_factory=Counter)
-    lines: dict[str, list[Mapping[str, Any]]] = field(
-        default_factory=lambda: {name: [] for name in STATUS_LABELS}
-    )
+    lines: dict[str, list[ResultLine]] = field(default_factory=lambda: {name: [] for name in STATUS_LABELS})
 
-    def chosen(self) -> list[Mapping[str, Any]]:
+    def chosen(self) -> list[ResultLine]:
         """The lines that become cards, in the page's order."""
         return [line for same in self.lines.values() for line in same][:MAX_CARDS]
 
 
-def _read(lines: Iterable[Mapping[str, Any]]) -> _Counts:
+def _read(lines: Iterable[ResultLine]) -> _Counts:
     counts = _Counts()
     for line in lines:
-        if "status" not in line:
-            continue
         status = status_of(line)
         counts.rows += 1
         counts.statuses[status] += 1
@@ -106,21 +91,19 @@ def _render(summary: Mapping[str, Any], counts: _Counts, shown: int, cards: Iter
         rows=counts.rows,
         done=counts.statuses["succeeded"],
         shown=shown,
-        statuses=[
-            (name, label, counts.statuses[name])
-            for name, label in STATUS_LABELS.items()
-            if counts.statuses[name]
-        ],
+        statuses=_buttons(STATUS_LABELS, counts.statuses),
         bars=_bars(counts),
-        owners=[
-            (name, label, counts.owners[name]) for name, label in OWNER_LABELS.items() if counts.owners[name]
-        ],
+        owners=_buttons(OWNER_LABELS, counts.owners),
         status_labels=STATUS_LABELS,
         owner_labels=OWNER_LABELS,
         cards=cards,
         style_hash=_inline_hash("style"),
         script_hash=_inline_hash("script"),
     )
+
+
+def _buttons(labels: Mapping[str, str], counts: Counter[str]) -> list[tuple[str, str, int]]:
+    return [(name, label, counts[name]) for name, label in labels.items() if counts[name]]
 
 
 def _facts(summary: Mapping[str, Any]) -> list[str]:
@@ -150,19 +133,3 @@ def _inline_hash(tag: str) -> str:
     content = (_FOLDER / f"{tag}.html").read_text(encoding="utf-8")
     inner = content.split(f"<{tag}>", 1)[1].rsplit(f"</{tag}>", 1)[0]
     return base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
-
-
-def _replace(path: Path, pieces: Iterable[str]) -> None:
-    """Writes beside the page, to disk, then takes its place: a reader sees the old page or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

@@ -1,7 +1,7 @@
 """Small pictures as `data:` addresses, so that the page is one file that needs no network."""
 
 import base64
-from collections import OrderedDict
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,7 @@ class Thumbnails:
     """
 
     def __init__(self, capacity: int = 2_000) -> None:
-        self._capacity = capacity
-        self._made: OrderedDict[tuple[Path, int, int, int], str | None] = OrderedDict()
+        self._made = lru_cache(capacity)(_thumbnail)
 
     def of(self, path: Path, side: int) -> str | None:
         """The picture as a JPEG `data:` address.
@@ -38,16 +37,10 @@ class Thumbnails:
             stat = path.stat()
         except (OSError, ValueError):
             return None
-        key = (path, stat.st_mtime_ns, stat.st_size, side)
-        if key not in self._made:
-            self._made[key] = _thumbnail(path, side)
-            if len(self._made) > self._capacity:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return self._made[key]
+        return self._made(path, side, stat.st_mtime_ns, stat.st_size)
 
 
-def _thumbnail(path: Path, side: int) -> str | None:
+def _thumbnail(path: Path, side: int, _modified_ns: int, _bytes: int) -> str | None:
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > _MAX_PIXELS:

@@ -7,10 +7,13 @@ checkpoint says, and the rest is cut off and written again; a file that is short
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from jobs.ledger.codec import decode
 from jobs.results.files import Renew, replacing
 
 RESULTS = "results.jsonl"
@@ -23,8 +26,7 @@ SIMULATED = "-simulated"
 NOTHING = "0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True, kw_only=True):
     """How far a batch's results.jsonl has got."""
 
     #: Id of the ledger it was made from.
@@ -48,18 +50,10 @@ def is_drawn(checkpoint: Checkpoint) -> bool:
 def read_checkpoint(folder: Path) -> Checkpoint | None:
     """A batch folder's checkpoint, whichever ledger it names; None when there is none that can be read."""
     try:
-        found = json.loads((folder / CHECKPOINT).read_bytes())
-        return Checkpoint(
-            ledger=str(found["ledger"]),
-            prefix=str(found["prefix"]),
-            orders=int(found["orders"]),
-            entry=str(found["entry"]),
-            length=int(found["length"]),
-            crc=int(found["crc"]),
-        )
+        return decode((folder / CHECKPOINT).read_bytes(), Checkpoint)
     except FileNotFoundError:
         return _within_results(folder / RESULTS)
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return None
 
 
@@ -78,6 +72,12 @@ def tail_crc(file: BinaryIO, length: int) -> int | None:
     return zlib.crc32(file.read(length - file.tell()))
 
 
+class _LastLine(Struct, frozen=True, kw_only=True):
+    ledger: str
+    checkpoint: str
+    check: int
+
+
 def _within_results(path: Path) -> Checkpoint | None:
     """The checkpoint that versions up to 0.1 wrote as the last line of results.jsonl."""
     try:
@@ -86,14 +86,14 @@ def _within_results(path: Path) -> Checkpoint | None:
             file.seek(start)
             tail = file.read()
             begin = tail.rfind(b"\n", 0, -1) + 1
-            line: Any = json.loads(tail[begin:])
-            entry = line["checkpoint"]
+            last = decode(tail[begin:], _LastLine)
             # One torn while it overwrote another is half of each, and yet JSON.
-            if not tail.endswith(b"\n") or line["check"] != zlib.crc32(entry.encode()):
+            if not tail.endswith(b"\n") or last.check != zlib.crc32(last.checkpoint.encode()):
                 return None
             length = start + begin
             crc = tail_crc(file, length) or 0
-            ledger = str(line["ledger"])
-            return Checkpoint(ledger=ledger, prefix="", orders=0, entry=entry, length=length, crc=crc)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return Checkpoint(
+                ledger=last.ledger, prefix="", orders=0, entry=last.checkpoint, length=length, crc=crc
+            )
+    except (FileNotFoundError, ValueError):
         return None

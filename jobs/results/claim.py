@@ -1,15 +1,16 @@
 """Whose a batch folder is: results of another ledger, or of what this ledger has forgotten, are never written over."""
 
 import platform
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from jobs.errors import ForeignResultsError
 from jobs.ledger import Ledger
 from jobs.ledger.codec import encode_path
+from jobs.ledger.high_water import Mark
 from jobs.records import BatchId
 from jobs.redis.client import translated
 from jobs.results.checkpoint import (
@@ -43,8 +44,8 @@ def claim(
     if going:
         keep_aside(folder, going, renew, images=found is not None and is_drawn(found))
         found = None
-    ledger_id, orders = _mark(ledger)
-    file = ResultsFile(folder, ledger_id, ledger.prefix, orders)
+    mark = _mark(ledger)
+    file = ResultsFile(folder, mark.ledger, ledger.prefix, mark.orders)
     if found is None:
         file.begin(renew)
     elif not (folder / CHECKPOINT).exists():
@@ -103,11 +104,9 @@ def keep_aside(folder: Path, mark: str, renew: Renew, *, images: bool = False) -
     log.warning("export.kept", folder=str(folder), name=_aside(Path(RESULTS), free).name)
 
 
-def _mark(ledger: Ledger) -> tuple[str, int]:
-    """The ledger's id, empty before its first batch, and how many orders it has counted."""
-    with translated():
-        ledger_id, orders = ledger.client.hmget(ledger.key("meta"), "id", "orders")
-    return ledger_id or "", int(orders or 0)
+def _mark(ledger: Ledger) -> Mark:
+    """The ledger's mark; its id is empty before its first batch."""
+    return ledger.mark() or Mark(ledger="", orders=0)
 
 
 def _aside(path: Path, mark: str) -> Path:
@@ -116,11 +115,11 @@ def _aside(path: Path, mark: str) -> Path:
 
 def _objection(found: Checkpoint, ledger: Ledger, batch_id: BatchId) -> str:
     """What these results have that the ledger has not; empty when it has all of them."""
-    ledger_id, orders = _mark(ledger)
-    if found.ledger != ledger_id:
+    mark = _mark(ledger)
+    if found.ledger != mark.ledger:
         return f"are of another ledger ({found.ledger[:8]})"
-    if found.orders > orders:
-        return f"were made when this ledger counted {found.orders} orders, and now it counts {orders}"
+    if found.orders > mark.orders:
+        return f"were made when this ledger counted {found.orders} orders, and now it counts {mark.orders}"
     if found.entry == NOTHING:
         return ""
     with translated():
@@ -130,11 +129,8 @@ def _objection(found: Checkpoint, ledger: Ledger, batch_id: BatchId) -> str:
 
 def _accepted(found: Checkpoint, ledger: Ledger) -> bool:
     """Whether a person goes on with this ledger in the place of theirs, or no order was lost with what it forgot."""
-    ledger_id, orders = _mark(ledger)
-    if found.ledger == ledger_id:
-        return found.orders <= orders
-    with translated():
-        return bool(ledger.client.hexists(ledger.key("meta"), f"replaces:{found.ledger}"))
+    mark = _mark(ledger)
+    return found.orders <= mark.orders if found.ledger == mark.ledger else ledger.replaces(found.ledger)
 
 
 def output_place(output_dir: Path) -> str:

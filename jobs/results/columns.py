@@ -4,9 +4,9 @@ Rows of YAML and JSONL each have keys of their own, and may name their pictures:
 columns and the pictures themselves, so that failed.csv can be run by itself.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from jobs.ledger.records import RowRecord
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
 
 #: Columns that hold pictures.
@@ -14,9 +14,9 @@ PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
 _REPLACED = PICTURE_COLUMNS | {"category"}
 
 
-def table_cells(row: Mapping[str, Any], *, header: bool) -> dict[str, str]:
-    """Column → cell of a row as the ledger holds it, see jobs.producing.planning."""
-    fields: dict[str, str] = row["fields"]
+def table_cells(row: RowRecord, *, header: bool) -> dict[str, str]:
+    """Column → cell of a row."""
+    fields = row.fields
     if header:
         return fields
     cells: dict[str, str] = {}
@@ -24,8 +24,8 @@ def table_cells(row: Mapping[str, Any], *, header: bool) -> dict[str, str]:
     for name, text in fields.items():
         column = column_of(name)
         cells.setdefault("sku" if name == sku else name if column in {None, "sku"} else column or name, text)
-    if inputs := row.get("inputs"):
-        return {name: text for name, text in cells.items() if name not in _REPLACED} | dict(inputs)
+    if row.inputs:
+        return {name: text for name, text in cells.items() if name not in _REPLACED} | row.inputs
     return cells
 
 

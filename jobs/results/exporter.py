@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -12,14 +13,14 @@ from jobs.errors import ForeignResultsError, UnwrittenError
 from jobs.failpoints import reach
 from jobs.ledger import Ledger
 from jobs.pictures.stored import Hashes
-from jobs.records import BatchId
+from jobs.records import BatchId, ResultLine
 from jobs.report import Thumbnails, write_report
 from jobs.results.checkpoint import SIMULATED
 from jobs.results.claim import claim, output_place
-from jobs.results.files import replacement, sweep
+from jobs.results.files import replacing, sweep
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
-from jobs.results.lines import ResultLine, written
+from jobs.results.lines import written
 from jobs.results.pictures import BatchPictures
 from jobs.results.rows import BatchRows
 from jobs.results.tables import summary, write_json, write_tables
@@ -27,6 +28,7 @@ from jobs.results.tables import summary, write_json, write_tables
 __all__ = ["LEASE_MS", "Exported", "Exporter"]
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 #: Rows in one round trip.
 CHUNK = 500
@@ -71,24 +73,18 @@ class Exporter:
         Raises:
             NotFoundError, RedisDownError: see `export`.
         """
-        output = self._ledger.batch_fields(batch_id).get("output")
+        output = self._ledger.batch(batch_id).output
         if output and output != output_place(self._output_dir):
             return
         try:
             self.export(batch_id)
-        except ForeignResultsError as error:
-            if self._is_news(batch_id):
-                log.error("export.refused", batch=batch_id, why=str(error))  # noqa: TRY400 no error of ours
-        except UnwrittenError as error:
-            if self._is_news(batch_id):
-                log.error("export.failed", batch=batch_id, why=str(error))  # noqa: TRY400 no error of ours
+        except (ForeignResultsError, UnwrittenError) as error:
+            if batch_id not in self._logged:
+                event = "export.refused" if isinstance(error, ForeignResultsError) else "export.failed"
+                log.error(event, batch=batch_id, why=str(error))  # noqa: TRY400 no error of ours
+            self._logged.add(batch_id)
         else:
             self._logged.discard(batch_id)
-
-    def _is_news(self, batch_id: BatchId) -> bool:
-        news = batch_id not in self._logged
-        self._logged.add(batch_id)
-        return news
 
     def export(
         self, batch_id: BatchId, *, tables: bool = False, rest: bool = True, accept: bool = False
@@ -110,7 +106,7 @@ class Exporter:
             ForeignResultsError: the folder holds results that this ledger does not have; they are as they were.
             UnwrittenError: no room, no rights; what is half written is put right by the next export.
         """
-        self._ledger.batch_fields(batch_id)
+        self._ledger.batch(batch_id)
         folder = self._output_dir / batch_id
         lease = Lease(self._ledger, batch_id, self._clock)
         if not lease.take():
@@ -160,17 +156,12 @@ class Exporter:
         with file.anew(entry, lease.renew) as write:
             counts = write_tables(folder, columns, _passing(rows.all(), write), lease.renew, rows.dialect)
             reach("exporting")
-        told = summary(rows.status, counts, rows.fields.get("manifest", ""))
+        told = summary(rows.status, counts, rows.batch.manifest)
         write_json(folder / "summary.json", told, lease.renew)
-        with replacement(folder / "report.html", lease.renew) as page:
-            write_report(
-                page,
-                summary=told,
-                lines=rows.all(),
-                batch_folder=folder,
-                pictures=_local_file,
-                thumbnails=_KeepingThumbnails(lease),
-            )
+        thumbnails = _KeepingThumbnails(lease)
+        lines = (line for line, _ in rows.all())
+        with replacing(folder / "report.html", lease.renew, errors="replace") as page:
+            write_report(page, told, lines, folder, pictures=_local_file, thumbnails=thumbnails)
         return int(told["rows"])
 
     def _bring_up(self, file: ResultsFile, rows: BatchRows, lease: Lease) -> int:
@@ -198,10 +189,12 @@ class _KeepingThumbnails(Thumbnails):
         return super().of(path, side)
 
 
-def _passing(lines: Iterable[ResultLine], write: Callable[[str], object]) -> Iterator[ResultLine]:
-    for line in lines:
-        write(written(line))
-        yield line
+def _passing(
+    rows: Iterable[tuple[ResultLine, T]], write: Callable[[str], object]
+) -> Iterator[tuple[ResultLine, T]]:
+    for row in rows:
+        write(written(row[0]))
+        yield row
 
 
 def _local_file(path: str) -> Path | None:

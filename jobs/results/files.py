@@ -16,21 +16,17 @@ Renew = Callable[[], None]
 
 
 @contextmanager
-def replacing(path: Path, renew: Renew, *, bom: bool = False) -> Iterator[TextIO]:
-    """A text file that takes its name only when it is whole and on disk; `bom`: with a mark before its text."""
-    encoding = "utf-8-sig" if bom else "utf-8"
-    with replacement(path, renew) as new, new.open("x", encoding=encoding, newline="") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+def replacing(path: Path, renew: Renew, *, bom: bool = False, errors: str = "strict") -> Iterator[TextIO]:
+    """A text file that takes its name only when it is whole and on disk; gone on leaving the block by an error.
 
-
-@contextmanager
-def replacement(path: Path, renew: Renew) -> Iterator[Path]:
-    """Where to write what shall take the path's place; gone on leaving the block by an error."""
+    `bom`: with a mark before its text. `errors`: what becomes of half characters.
+    """
     new = temporary(path)
     try:
-        yield new
+        with new.open("x", encoding="utf-8-sig" if bom else "utf-8", errors=errors, newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         renew()
         new.replace(path)
     finally:

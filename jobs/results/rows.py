@@ -1,14 +1,14 @@
 """The rows of a batch as result lines, read from the ledger a chunk at a time."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from jobs.ledger import Ledger, OutboxEntry
-from jobs.records import BatchId, Dialect, Job
+from jobs.ledger.records import RowRecord
+from jobs.records import BatchId, Dialect, Job, ResultLine
 from jobs.results.columns import extra_names, table_cells
 from jobs.results.lease import Lease
-from jobs.results.lines import ResultLine, result_line
+from jobs.results.lines import result_line
 from jobs.results.pictures import BatchPictures
 
 
@@ -21,45 +21,19 @@ class BatchRows:
         self._batch_id = batch_id
         self._pictures = pictures
         self._lease = lease
-        #: The batch's hash.
-        self.fields = ledger.batch_fields(batch_id)
+        self.batch = ledger.batch(batch_id)
         self.status = ledger.status(batch_id)
 
     @property
     def dialect(self) -> Dialect:
         """How its tables are written."""
-        return Dialect(delimiter=self.fields.get("delimiter", ","), bom=bool(self.fields.get("bom")))
+        return Dialect(delimiter=self.batch.delimiter, bom=self.batch.bom)
 
     def ended(self, entries: Sequence[OutboxEntry]) -> Iterator[ResultLine]:
-        """The lines of outbox entries that still hold."""
-        return self._pictures.placed(self._lease.kept(self._ended(entries)))
+        """The lines of outbox entries that still hold.
 
-    def all(self) -> Iterator[ResultLine]:
-        """Every row in order, as it stands now."""
-        return self._pictures.placed(self._lease.kept(self._all()))
-
-    def columns(self) -> list[str]:
-        """The tables' columns: the manifest's own in their order; without a header those of all rows as they come."""
-        return self._header or list(self._survey[0])
-
-    @cached_property
-    def _header(self) -> list[str]:
-        header: list[str] = json.loads(self.fields.get("columns", "[]"))
-        return header
-
-    @cached_property
-    def _survey(self) -> tuple[dict[str, None], dict[str, None]]:
-        """Columns of the tables, and those that pass through, of all rows of a manifest without a header."""
-        columns: dict[str, None] = {}
-        extra: dict[str, None] = {}
-        for rows in self._ledger.rows(self._batch_id):
-            for row in rows.values():
-                columns |= dict.fromkeys(table_cells(row, header=False))
-                extra |= dict.fromkeys(extra_names(row["fields"]))
-        return columns, extra
-
-    def _ended(self, entries: Sequence[OutboxEntry]) -> Iterator[ResultLine]:
-        """An older version of a job is left out: its newer entry tells it."""
+        An older version of a job is left out: its newer entry tells it.
+        """
         jobs = self._ledger.jobs(entry.request_id for entry in entries if entry.request_id)
         if any(entry.request_id and entry.request_id not in jobs for entry in entries):
             # Gone from the ledger: its rows are told by a newer entry, with that reason.
@@ -69,44 +43,50 @@ class BatchRows:
         for entry in entries:
             if entry.row is not None:
                 wanted[entry.row] = None
-            elif (
-                entry.request_id
-                and (ended := jobs.get(entry.request_id)) is not None
-                and ended.version == entry.version
-            ):
-                wanted.update(dict.fromkeys(entry.rows or ended.refs.get(self._batch_id, ()), ended))
+            elif (job := jobs.get(entry.request_id or "")) is not None and job.version == entry.version:
+                wanted.update(dict.fromkeys(entry.rows or job.refs.get(self._batch_id, ()), job))
         rows = self._ledger.rows_at(self._batch_id, wanted)
-        extra = extra_names(self._header) if self._header else None
-        for number, job in wanted.items():
+        extra = extra_names(self.batch.columns) if self.batch.columns else None
+        for number, ended in wanted.items():
             row = rows[number]
             # A row whose picture was changed is another job's by now, which has its own entry when it ends.
-            if job is not None and row.get("job") != job.request_id:
-                continue
-            if job is None and "bad" not in row and number not in left:
-                continue
-            yield self._line(number, row, job, left.get(number), extra)
+            told = row.bad or number in left if ended is None else row.job == ended.request_id
+            if told:
+                yield self._line(number, row, ended, left.get(number), extra)
 
-    def _all(self) -> Iterator[ResultLine]:
-        extra = extra_names(self._header) if self._header else list(self._survey[1])
+    def all(self) -> Iterator[tuple[ResultLine, Mapping[str, str]]]:
+        """Every row in order, as it stands now: its line, and its cells by column."""
+        header = bool(self.batch.columns)
+        extra = extra_names(self.batch.columns) if header else list(self._survey[1])
         left = self._ledger.left_rows(self._batch_id)
         for rows in self._ledger.rows(self._batch_id):
             jobs = self._ledger.jobs(
-                row["job"] for number, row in rows.items() if "job" in row and number not in left
+                row.job for number, row in rows.items() if row.job and number not in left
             )
             for number, row in rows.items():
-                job = None if number in left else jobs.get(row.get("job", ""))
-                yield self._line(number, row, job, left.get(number), extra)
+                job = None if number in left else jobs.get(row.job or "")
+                line = self._line(number, row, job, left.get(number), extra)
+                yield line, table_cells(row, header=header)
+
+    def columns(self) -> list[str]:
+        """The tables' columns: the manifest's own in their order; without a header those of all rows as they come."""
+        return list(self.batch.columns or self._survey[0])
+
+    @cached_property
+    def _survey(self) -> tuple[dict[str, None], dict[str, None]]:
+        """Columns of the tables, and those that pass through, of all rows of a manifest without a header."""
+        columns: dict[str, None] = {}
+        extra: dict[str, None] = {}
+        for rows in self._ledger.rows(self._batch_id):
+            for row in rows.values():
+                columns |= dict.fromkeys(table_cells(row, header=False))
+                extra |= dict.fromkeys(extra_names(row.fields))
+        return columns, extra
 
     def _line(
-        self, number: int, row: ResultLine, job: Job | None, left: str | None, extra: list[str] | None
+        self, number: int, row: RowRecord, job: Job | None, left: str | None, extra: list[str] | None
     ) -> ResultLine:
-        return result_line(
-            self._batch_id,
-            number,
-            row,
-            job,
-            left=left,
-            created_ms=self.status.created_ms,
-            header=bool(self._header),
-            extra=extra,
-        )
+        self._lease.keep()
+        created_ms = self.batch.created_ms
+        line = result_line(self._batch_id, number, row, job, left=left, created_ms=created_ms, extra=extra)
+        return self._pictures.placed(line)

@@ -4,15 +4,15 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.manifest.aliases import column_of
-from jobs.records import BatchStatus, Dialect
+from jobs.records import BatchStatus, Dialect, ResultLine
 from jobs.results.columns import PICTURE_COLUMNS
 from jobs.results.files import Renew, replacing
-from jobs.results.lines import ResultLine, iso
+from jobs.results.lines import iso
 
 #: Columns behind the manifest's own; the prefix (jobs.manifest.aliases) keeps them apart from any of those.
 STATUS_COLUMNS = (
@@ -36,9 +36,15 @@ _FORMULA = re.compile(
 
 
 def write_tables(
-    folder: Path, columns: Sequence[str], lines: Iterable[ResultLine], renew: Renew, dialect: Dialect
+    folder: Path,
+    columns: Sequence[str],
+    rows: Iterable[tuple[ResultLine, Mapping[str, str]]],
+    renew: Renew,
+    dialect: Dialect,
 ) -> Counter[str]:
     """Writes results.csv (all rows) and failed.csv (those without a picture, as a manifest to run again).
+
+    `rows`: each one's line, and its cells by column.
 
     Returns:
         How many rows have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
@@ -51,20 +57,20 @@ def write_tables(
         all_rows, gaps = (csv.writer(file, delimiter=dialect.delimiter) for file in (results, failed))
         all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
         gaps.writerow([_again_name(name) for name in (*columns, *REASON_COLUMNS)])
-        for line in lines:
-            own = [safe_cell(line["fields"].get(name, "")) for name in columns]
+        for line, cells in rows:
             status = dict(zip(STATUS_COLUMNS, map(safe_cell, _status_cells(line)), strict=True))
-            all_rows.writerow([*own, *status.values()])
-            if line["status"] != "succeeded":
-                again = [_again_cell(name, line["fields"].get(name, "")) for name in columns]
-                gaps.writerow([*again, *(status[name] for name in REASON_COLUMNS)])
-            counts[f"status:{line['status']}"] += 1
-            if line["error"] and line["status"] != "succeeded":
-                counts[f"owner:{line['error']['owner']}"] += 1
-                counts[f"class:{line['error']['class']}"] += 1
-                counts["retryable"] += bool(line["error"]["retryable"])
-            if line["source"]:
-                counts[f"source:{line['source']}"] += 1
+            all_rows.writerow([*(safe_cell(cells.get(name, "")) for name in columns), *status.values()])
+            counts[f"status:{line.status}"] += 1
+            if line.source:
+                counts[f"source:{line.source}"] += 1
+            if line.status == "succeeded":
+                continue
+            again = [_again_cell(name, cells.get(name, "")) for name in columns]
+            gaps.writerow([*again, *(status[name] for name in REASON_COLUMNS)])
+            if line.error:
+                counts[f"owner:{line.error.owner}"] += 1
+                counts[f"class:{line.error.kind}"] += 1
+                counts["retryable"] += line.error.retryable
     return counts
 
 
@@ -144,16 +150,10 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _status_cells(line: ResultLine) -> list[str]:
-    error = line["error"] or {}
-    return [
-        line["status"],
-        line["images"][0]["path"] if line["images"] else "",
-        error.get("class") or "",
-        error.get("message") or "",
-        error.get("owner") or "",
-        "" if not error else ("yes" if error["retryable"] else "no"),
-        line["request_id"] or "",
-        line["task_id"] or "",
-        line["timings"]["posted_at"] or "",
-    ]
+def _status_cells(line: ResultLine) -> Iterator[str]:
+    error = line.error
+    yield line.status
+    yield line.images[0].path if line.images else ""
+    yield from (error.kind, error.message, error.owner) if error else ("", "", "")
+    yield "" if not error else "yes" if error.retryable else "no"
+    yield from (text or "" for text in (line.request_id, line.task_id, line.timings.posted_at))

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.cli.recovery import recover_batch
 from jobs.ledger import steps
-from jobs.records import JobState, RequestId, SavedPicture, TaskId
+from jobs.records import JobState, Picture, RequestId, TaskId
 from tests.heart import Heart, failure, pair, rid
 
 PICTURE = b"a picture"
@@ -218,7 +218,7 @@ def test_an_earlier_task_is_kept_beside_the_one_the_results_know(heart: Heart, r
     bring(heart, results, line("x", "succeeded", "t2", images=[IMAGE]))
     job = heart.job(rid("x"))
     assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUCCEEDED, "t2", ("t1",))
-    assert isinstance(job.pictures[0], SavedPicture)
+    assert isinstance(job.pictures[0], Picture)
     assert heart.counts("a") == {"succeeded": 1}
 
 

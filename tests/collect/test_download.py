@@ -17,7 +17,7 @@ from PIL import Image
 
 from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, StoreFullError, place
-from jobs.records import SavedPicture
+from jobs.records import Picture
 from tests.raw_server import RawServer, raw
 from worker.collect.download import Broken, DiskFull, Downloader, Gone, Refused, Transient
 from worker.hidream.session import make_ssl_context
@@ -75,7 +75,7 @@ def test_a_picture_is_kept_under_its_content_and_its_real_format(fetch, tmp_path
     with RawServer(raw(200, content)) as server:
         saved = fetch(server, "/a/p_1.jpeg?sig=1")
     digest = hashlib.sha256(content).hexdigest()
-    assert saved == SavedPicture(
+    assert saved == Picture(
         name=f"{digest}.{extension}",
         url=f"{server.url}/a/p_1.jpeg?sig=1",
         sha256=digest,
@@ -179,12 +179,12 @@ def test_a_bare_id_is_looked_for_as_jpg_then_as_png(fetch, there, asked):
     with RawServer(by_path(there)) as server:
         outcome = fetch(server, "p_1")
     assert [heard.target for heard in server.heard] == asked
-    assert isinstance(outcome, SavedPicture if there else Gone)
+    assert isinstance(outcome, Picture if there else Gone)
 
 
 def test_a_bare_name_with_an_extension_is_taken_as_it_is(fetch):
     with RawServer(by_path({"/image/p_1.PNG": PNG})) as server:
-        assert isinstance(fetch(server, "p_1.PNG"), SavedPicture)
+        assert isinstance(fetch(server, "p_1.PNG"), Picture)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_broken_transfer_is_transient_and_leaves_nothing(fetch, tmp_path, faul
     with RawServer(answer) as server:
         first, second = fetch(server, "/a", "/b")
     assert isinstance(first, Transient)
-    assert isinstance(second, SavedPicture)
+    assert isinstance(second, Picture)
     assert len(files(tmp_path)) == 1
 
 
@@ -297,7 +297,7 @@ def test_an_error_of_the_system_while_a_picture_is_proven_says_nothing_of_the_pi
 
 def test_a_picture_with_bytes_behind_its_end_is_whole(fetch):
     with RawServer(raw(200, JPEG + b"\0" * 100)) as server:
-        assert isinstance(fetch(server, "/a"), SavedPicture)
+        assert isinstance(fetch(server, "/a"), Picture)
 
 
 def test_more_pixels_than_allowed_are_not_decoded(fetch):
@@ -461,7 +461,7 @@ def test_a_name_that_is_no_name_is_transient(fetch, name):
 def test_our_own_host_may_be_inside_and_is_called_by_its_name(fetch):
     with RawServer(raw(200, JPEG)) as server:
         own = f"http://localhost:{server.port}"
-        assert isinstance(fetch(server, f"{own}/a", base_url=own), SavedPicture)
+        assert isinstance(fetch(server, f"{own}/a", base_url=own), Picture)
     assert server.heard[0].headers["host"] == f"localhost:{server.port}"
 
 

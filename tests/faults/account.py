@@ -18,9 +18,9 @@ def _account_over(folder: Path, rules: Rules, reason: str, *, setup: Setup | Non
         before = len(rig.simulator.arrivals())
         if rules:
             rig.simulator.set_faults(rules)
-        rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", step_s=0.02)
+        rig.until(lambda: rig.ledger.gate().breaker, "the breaker opens", step_s=0.02)
         pause(2)
-        reported = rig.ledger.gate_fields().get("breaker", "closed")
+        reported = rig.ledger.gate().breaker or "closed"
         refused = rig.simulator.totals()["refused"]
         further = sum(refused.get(kind, 0) for kind in ("fault", "credits"))
         rig.simulator.set_faults([])
@@ -68,8 +68,8 @@ def _polls_unauthorized(folder: Path) -> Outcome:
         rig.until(lambda: rig.arrived(40), "submits have begun", step_s=0.01)
         rig.simulator.set_faults(at("poll", unauthorized={}))
         before = len(rig.simulator.arrivals())
-        opened = rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", step_s=0.02)
-        reported = rig.ledger.gate_fields().get("breaker", "closed")
+        opened = rig.until(lambda: rig.ledger.gate().breaker, "the breaker opens", step_s=0.02)
+        reported = rig.ledger.gate().breaker or "closed"
         pause(8)
         further = len(rig.simulator.arrivals()) - before
         refused = sum(struck(rig).values())
@@ -80,7 +80,7 @@ def _polls_unauthorized(folder: Path) -> Outcome:
         broken = [] if reported == "token" else [f"the breaker says {reported}, not token"]
         if further > rig.setup.in_flight + 1:
             broken.append(f"{further} further submits")
-        if rig.ledger.gate_fields().get("breaker"):
+        if rig.ledger.gate().breaker:
             broken.append("the breaker is open at the end")
         return Outcome(
             verdict=judge(rig, batch),

@@ -105,7 +105,7 @@ def half_character(folder: Path, *, jobs: int = 60) -> Outcome:
         double = double_of(rig)
         double.set_faults([rule("submit", "surrogate", when={"from": 10})])
         batch = rig.enqueue("batch", range(jobs))
-        opened = rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=120)
+        opened = rig.until(lambda: rig.ledger.gate().breaker, "the breaker opens", within_s=120)
         reported = gate_words(rig)
         unknown = rig.status(batch).counts.get("unknown", 0)
         further = struck(rig)
@@ -145,7 +145,7 @@ def rotation(folder: Path, *, jobs: int = 100) -> Outcome:
         rig.until(lambda: rig.arrived(jobs // 4), "submits have begun", step_s=0.01)
         rig.canaries["rotated"] = f"rotated-canary-{rig.canaries['token'][-12:]}"
         double.set_account(tokens=[rig.canaries["rotated"]])
-        rig.until(lambda: rig.ledger.gate_fields().get("breaker"), "the breaker opens", within_s=180)
+        rig.until(lambda: rig.ledger.gate().breaker, "the breaker opens", within_s=180)
         reported = gate_words(rig)
         file.write_text(rig.canaries["rotated"])
         since = time.time()

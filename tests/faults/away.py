@@ -100,7 +100,7 @@ def hosts_wrong(folder: Path, *, wrong_s: float = 930, jobs: int = 30, by_hand: 
             worker.start(**(wrong if worker in rig.processes.of("collect") else {}))
         rig.until(rig.ready, "the workers are ready")
         batch = rig.enqueue("batch", range(jobs))
-        rig.until(lambda: rig.ledger.gate_fields().get("paused"), "buying pauses", within_s=180)
+        rig.until(lambda: rig.ledger.gate().paused, "buying pauses", within_s=180)
         reported = gate_words(rig)
         began = time.time()
         if by_hand:

@@ -56,12 +56,12 @@ def ending(scene: Scene, batch: BatchId) -> str:
 
 def gate_words(scene: Scene) -> str:
     """Why the account's gate is shut; empty: it is open."""
-    gate = scene.ledger.gate_fields()
-    if gate.get("paused"):
-        return f"paused: {gate['paused']}"
-    if gate.get("breaker"):
-        return f"waits, {gate['breaker']}: {gate.get('breaker_why', '')}"[:120]
-    return gate.get("closed_why", "")[:120]
+    gate = scene.ledger.gate()
+    if gate.paused:
+        return f"paused: {gate.paused}"
+    if gate.breaker:
+        return f"waits, {gate.breaker}: {gate.breaker_why}"[:120]
+    return gate.closed_why[:120]
 
 
 def kinds(rig: Rig, batch: BatchId) -> dict[str, int]:

@@ -83,7 +83,7 @@ def _hostile_downloads(folder: Path) -> Outcome:
 
         def over() -> bool:
             """A picture that is refused pauses buying until a person has looked."""
-            why = rig.ledger.gate_fields().get("paused")
+            why = rig.ledger.gate().paused
             if why:
                 pauses.append(why)
                 control.resume(rig.ledger)

@@ -130,12 +130,12 @@ class Scene:
         except StuckError as error:
             counts = [self.status(batch).counts for batch in batches]
             raise StuckError(
-                f"{error}: {counts}, gate {self.ledger.gate_fields()}, keys {self.standing()}"
+                f"{error}: {counts}, gate {self.ledger.gate()}, keys {self.standing()}"
             ) from None
 
     def jobs(self, batch: BatchId) -> dict[str, Job]:
         """Every job of a batch."""
-        wanted = [row["job"] for rows in self.ledger.rows(batch) for row in rows.values() if "job" in row]
+        wanted = [row.job for rows in self.ledger.rows(batch) for row in rows.values() if row.job]
         return self.ledger.jobs(wanted)
 
     def arrived(self, n: int) -> bool:

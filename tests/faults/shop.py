@@ -50,7 +50,7 @@ def _no_room_for_pictures(folder: Path) -> Outcome:
         batch = rig.enqueue("batch", range(80))
         rig.until(lambda: rig.arrived(20), "submits have begun", step_s=0.01)
         filler = fill(disk)
-        rig.until(lambda: rig.ledger.gate_fields().get("paused"), "buying pauses", within_s=30)
+        rig.until(lambda: rig.ledger.gate().paused, "buying pauses", within_s=30)
         pause(2)
         paused_at = len(rig.simulator.arrivals())
         pause(8)
@@ -89,7 +89,7 @@ def _budget(folder: Path) -> Outcome:
         batch = rig.enqueue("batch", range(80))
         rig.until(lambda: rig.arrived(10), "submits have begun", step_s=0.01)
         rig.processes.of("submit")[0].kill()
-        rig.until(lambda: int(rig.ledger.batch_fields(batch).get("spent", 0)) >= 35, "the budget is spent")
+        rig.until(lambda: rig.ledger.batch(batch).spent >= 35, "the budget is spent")
         rig.until(
             lambda: not any(n for kind, n in rig.standing().items() if kind != "queued"),
             "nothing is under way",
@@ -188,14 +188,14 @@ def _killed_producer(folder: Path) -> Outcome:
         )
         producer.kill()
         producer.wait()
-        before = rig.ledger.batch_fields(BatchId("batch"))
+        before = rig.ledger.batch(BatchId("batch"))
         batch = rig.enqueue("batch", range(rows))
         rig.finish(batch, within_s=300)
         return Outcome(
             verdict=judge(rig, batch),
             faults=1,
-            broken=["it was over before the kill"] if "sealed" in before else [],
-            note=f"{before['rows']} rows at the kill;"
+            broken=["it was over before the kill"] if before.sealed else [],
+            note=f"{before.rows} rows at the kill;"
             f" {rig.simulator.totals()['tasks']} tasks for {rows} pairs",
         )
 

@@ -98,9 +98,9 @@ def _throttled(folder: Path) -> Outcome:
         )
         other = rig.enqueue("later", range(100, 110))
         rig.until(lambda: rig.arrived(len(arrivals) + 1), "the absurd one has come")
-        rig.until(lambda: rig.ledger.gate_fields().get("closed_why"), "the gate is closed")
+        rig.until(lambda: rig.ledger.gate().closed_why, "the gate is closed")
         pause(1)
-        closed_s = int(rig.ledger.gate_fields()["closed_until"]) / 1000 - time.time()
+        closed_s = rig.ledger.gate().closed_until / 1000 - time.time()
         if closed_s > LONGEST_S:
             broken.append(f"an absurd Retry-After closes the account for {closed_s:.0f} s")
         since = time.time()

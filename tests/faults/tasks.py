@@ -113,7 +113,7 @@ def _finish_resumed(rig: Rig, *batches: BatchId, within_s: float = 240) -> list[
     pauses: list[str] = []
 
     def over() -> bool:
-        why = rig.ledger.gate_fields().get("paused")
+        why = rig.ledger.gate().paused
         if why:
             pauses.append(why)
             control.resume(rig.ledger)

@@ -290,7 +290,7 @@ def _within_budget(
     budget: int,
 ) -> None:
     """I6: what is counted as spent is what was ordered, and `unknown` counts as ordered."""
-    spent = sum(int(rig.ledger.batch_fields(batch).get("spent", 0)) for batch in batches)
+    spent = sum(rig.ledger.batch(batch).spent for batch in batches)
     ordered = Counter(task["request_id"] for task in tasks)
     # Of an unknown job every task but the last had failed: what is missing is its last POST's.
     never = sum(

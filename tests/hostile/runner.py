@@ -24,7 +24,7 @@ from jobs.manifest import open_manifest
 from jobs.pictures.check import LocalPictures
 from jobs.pictures.store import PictureStore
 from jobs.producing.planning import Planner
-from jobs.records import BadRow, SavedPicture
+from jobs.records import BadRow, Picture
 from jobs.results.lines import image_path
 from tests.hostile import manifests, pictures
 from tests.hostile.case import CASES, Case, Door
@@ -33,7 +33,7 @@ from worker.hidream.session import make_ssl_context
 
 #: Their registering is all that is wanted of them.
 LOADED = (manifests, pictures)
-PICTURE = SavedPicture(name="x.jpg", url="", sha256="", width=1, height=1, bytes=1)
+PICTURE = Picture(name="x.jpg", url="", sha256="", width=1, height=1, bytes=1)
 #: A process that has not ended by now, by the clock, hangs.
 SECONDS = 120
 
@@ -105,7 +105,7 @@ async def download(address: str, host: str, folder: Path) -> str:
     found = await downloader.fetch(address)
     await downloader.aclose()
     left = _files(folder)
-    if isinstance(found, SavedPicture):
+    if isinstance(found, Picture):
         return f"kept {found.width}x{found.height}" if len(left) == 1 else f"kept, and {left}"
     return f"{type(found).__name__.lower()}: {found.reason}" + (f", but left {left}" if left else "")
 

@@ -187,8 +187,8 @@ def test_two_batches_at_once_share_every_pair(heart: Heart) -> None:
 def test_rows_come_back_as_they_were_admitted(heart: Heart) -> None:
     heart.admit("a", ["x", None])
     rows = heart.ledger.rows_at(BatchId("a"), [1, 2, 9])
-    assert rows[1]["job"] == rid("x")
-    assert rows[2]["bad"]["why"] == "no such file"
+    assert rows[1].job == rid("x")
+    assert rows[2].bad.why == "no such file"
     assert 9 not in rows
     assert [len(chunk) for chunk in heart.ledger.rows(BatchId("a"), chunk=1)] == [1, 1]
 
@@ -204,7 +204,7 @@ def test_opening_a_batch_again_keeps_its_fields(heart: Heart) -> None:
     assert heart.ledger.open_batch(BatchId("a"), manifest="first.csv")
     born = heart.ledger.ledger_id()
     assert not heart.ledger.open_batch(BatchId("a"), manifest="second.csv")
-    assert heart.ledger.batch_fields(BatchId("a"))["manifest"] == "first.csv"
+    assert heart.ledger.batch(BatchId("a")).manifest == "first.csv"
     assert heart.ledger.ledger_id() == born
     heart.ledger.open_batch(BatchId("b"))
     assert heart.ledger.batches()[0] in {"a", "b"}

@@ -8,6 +8,7 @@ from jobs.cli import control
 from jobs.identity import former_request_id, request_id
 from jobs.ledger import Admission, RowFate, steps
 from jobs.ledger.codec import encode, encode_pair
+from jobs.ledger.records import BadCell
 from jobs.producing.planning import Planned, Planner, admission
 from jobs.producing.queue import Queue
 from jobs.records import BatchId, JobState, Pair, RequestId, Row, Url
@@ -28,7 +29,7 @@ def test_a_row_whose_picture_was_changed_buys_the_new_one(heart: Heart) -> None:
     assert heart.counts("a") == {"queued": 1, "succeeded": 1}
     status = heart.ledger.status(A)
     assert (status.rows, status.open, status.completed_ms) == (2, 1, None)
-    assert heart.ledger.rows_at(A, [1])[1]["job"] == rid("new")
+    assert heart.ledger.rows_at(A, [1])[1].job == rid("new")
     assert heart.job(rid("x")).refs == {}
     heart.succeeded()
     assert heart.ledger.status(A).complete
@@ -74,7 +75,7 @@ def test_a_row_whose_new_picture_is_bad_becomes_invalid_and_good_again(heart: He
     heart.admit("a", [None], seal=True)
     assert heart.counts("a") == {"invalid": 1}
     assert heart.ledger.status(A).complete
-    assert heart.ledger.rows_at(A, [1])[1]["bad"]["why"] == "no such file"
+    assert heart.ledger.rows_at(A, [1])[1].bad.why == "no such file"
     assert heart.ledger.outbox(A, "0")[-1].row == 1
     assert heart.admit("a", ["x"], seal=True).queued == ()
     assert heart.counts("a") == {"succeeded": 1}
@@ -85,7 +86,7 @@ def test_a_bad_row_that_is_bad_for_another_reason_says_so(heart: Heart) -> None:
     heart.admit("a", [None])
     other = row(1, None).row.replace("no such file", "damaged")
     heart.ledger.admit(A, [Admission(number=1, request_id="", row=other, pair="")])
-    assert heart.ledger.rows_at(A, [1])[1]["bad"]["why"] == "damaged"
+    assert heart.ledger.rows_at(A, [1])[1].bad.why == "damaged"
     assert heart.counts("a") == {"invalid": 1}
 
 
@@ -217,7 +218,7 @@ def test_what_was_bought_under_the_whole_address_is_found_under_it(heart: Heart)
     assert admit(heart, "a", planned(1, signed("one"))) == (), "the same manifest, a newer version"
     assert heart.counts("a") == {"succeeded": 1}
     assert admit(heart, "b", planned(1, signed("two")), planned(2, signed("one"))) == (), "remembered"
-    assert {row["job"] for row in heart.ledger.rows_at(B, [1, 2]).values()} == {old}
+    assert {row.job for row in heart.ledger.rows_at(B, [1, 2]).values()} == {old}
     assert heart.counts("b") == {"succeeded": 2}
     assert heart.raw(new) == {}
 
@@ -240,11 +241,10 @@ def test_an_address_that_has_ended_is_refused_when_it_must_be_sent(heart: Heart)
     heart.ledger.open_batch(A)
     admitted = heart.ledger.admit(A, [late])
     assert (admitted.queued, admitted.unsendable) == ((), {1})
-    bad = heart.ledger.rows_at(A, [1])[1]["bad"]
-    assert bad == {
-        "column": "person",
-        "why": "the address ended at 2030-03-17 17:46 UTC; ask the shop system for a new one",
-    }
+    bad = heart.ledger.rows_at(A, [1])[1].bad
+    assert bad == BadCell(
+        column="person", why="the address ended at 2030-03-17 17:46 UTC; ask the shop system for a new one"
+    )
     assert heart.counts("a") == {"invalid": 1}
     assert admit(heart, "a", planned(1, signed("one"))) != (), "its clock was wrong"
 
@@ -286,4 +286,4 @@ def test_a_column_named_job_does_not_lead_the_ledger_astray(heart: Heart) -> Non
     assert json.loads(text)["fields"]["job"] == "0"
     (queued,) = admit(heart, "a", admission(found))
     assert admit(heart, "a", admission(found)) == ()
-    assert heart.ledger.rows_at(A, [1])[1]["job"] == queued
+    assert heart.ledger.rows_at(A, [1])[1].job == queued

@@ -94,7 +94,7 @@ def _late(heart: Heart) -> Call[Any]:
 
 def _recovered(heart: Heart) -> Call[Any]:
     heart.failed(retryable=True)
-    fields = {"attempts": 1}
+    fields = {"attempts": "1"}
     finding = Finding(
         request_id=rid("lost"),
         state=JobState.SUBMITTED,

@@ -173,9 +173,7 @@ def test_a_plan_says_what_a_run_then_buys(
     assert status.rows == plan.rows == len(wanted) == sum(status.counts.values())
     assert status.counts.get("invalid", 0) == plan.invalid == len(plan.bad)
     assert plan.duplicate == status.duplicate
-    jobs = here.ledger.jobs(
-        row["job"] for rows in here.ledger.rows(THIS) for row in rows.values() if "job" in row
-    )
+    jobs = here.ledger.jobs(row.job for rows in here.ledger.rows(THIS) for row in rows.values() if row.job)
     states = [job.state for job in jobs.values()]
     assert plan.reused == states.count(JobState.SUCCEEDED)
     assert plan.new + plan.waiting + plan.asked + plan.ended + plan.reused == len(jobs)
@@ -185,8 +183,8 @@ def test_a_plan_says_what_a_run_then_buys(
 def _of_rows(here: Shop, jobs: dict) -> Iterator[tuple[int, object]]:  # type: ignore[type-arg]
     for rows in here.ledger.rows(THIS):
         for number, row in rows.items():
-            if "job" in row:
-                yield number, jobs[row["job"]]
+            if row.job:
+                yield number, jobs[row.job]
 
 
 def _end_some(heart: Heart, here: Shop, ended: list[str]) -> None:

@@ -99,9 +99,9 @@ def test_every_row_is_admitted_and_workers_are_woken(
 
 def test_the_batch_keeps_what_its_files_need(producer: Producer, ledger: Ledger) -> None:
     producer.feed(Rows(["x"]), NIGHT)
-    fields = ledger.batch_fields(NIGHT)
-    assert fields["columns"] == '["sku","person","dress"]'
-    assert (fields["manifest"], fields["folder"]) == ("night.csv", "/shop")
+    batch = ledger.batch(NIGHT)
+    assert batch.columns == ("sku", "person", "dress")
+    assert (batch.manifest, batch.folder) == ("night.csv", "/shop")
 
 
 def test_the_same_manifest_again_changes_nothing(producer: Producer, heart: Heart, queue: Queue) -> None:

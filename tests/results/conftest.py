@@ -21,7 +21,7 @@ from jobs.pictures.check import LocalPictures
 from jobs.producing.planning import Planner
 from jobs.producing.producer import Producer
 from jobs.producing.queue import Queue
-from jobs.records import BatchId, Failure, Job, JobState, Owner, SavedPicture, TaskId
+from jobs.records import BatchId, Failure, Job, JobState, Owner, Picture, TaskId
 from jobs.results.claim import output_place
 from jobs.results.exporter import Exporter
 from tests.on_loop import gate_of
@@ -97,7 +97,7 @@ class Books:
         else:
             assert self.ledger.run(steps.fail(job.request_id, failure))
 
-    def saved(self, text: str) -> SavedPicture:
+    def saved(self, text: str) -> Picture:
         """A picture in the store whose bytes no other text has."""
         out = io.BytesIO()
         Image.new("RGB", (64, 64), (200, 120, 40)).save(out, "JPEG", comment=text.encode())
@@ -106,7 +106,7 @@ class Books:
         target = self.store / digest[:2] / f"{digest}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-        return SavedPicture(
+        return Picture(
             name=target.name,
             url=f"https://cdn.example/{text}.jpg",
             sha256=digest,

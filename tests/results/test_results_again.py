@@ -11,7 +11,10 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from jobs.ledger.codec import decode, encode
+from jobs.ledger.records import RowRecord
 from jobs.manifest import open_manifest
 from jobs.manifest.aliases import COLUMNS
 from jobs.pictures.check import PictureError
@@ -81,7 +84,7 @@ def planned(path, folder):
 
     manifest = open_manifest(str(path))
     planner = Planner(source, folder=folder)
-    rows = [json.loads(admission(planner.plan(row)).row) for row in manifest.rows()]
+    rows = [decode(admission(planner.plan(row)).row, RowRecord) for row in manifest.rows()]
     return rows, list(manifest.columns), manifest.dialect
 
 
@@ -91,7 +94,10 @@ def written_again(folder, content, name):
     path.write_bytes(content)
     rows, header, dialect = planned(path, folder)
     lines = [
-        result_line(BatchId("b"), number, row, None, left="cancelled", created_ms=0, header=bool(header))
+        (
+            result_line(BatchId("b"), number, row, None, left="cancelled", created_ms=0),
+            table_cells(row, header=bool(header)),
+        )
         for number, row in enumerate(rows, 1)
     ]
     columns = header or list({column: None for row in rows for column in table_cells(row, header=False)})
@@ -103,7 +109,7 @@ def written_again(folder, content, name):
 
 def asked(rows):
     """What each row asks for: its job's id, or why it is bad."""
-    return [row.get("job") or row["bad"]["why"] for row in rows]
+    return [row.job or row.bad.why for row in rows]
 
 
 @SETTINGS
@@ -146,7 +152,7 @@ def test_rows_that_each_name_their_keys_otherwise_are_one_manifest_again(entries
     with TemporaryDirectory() as folder:
         rows, _shown, again = written_again(Path(folder), content.encode(), "night.jsonl")
     assert asked(again) == asked(rows)
-    assert [row["sku"] for row in again] == [safe_cell(row["sku"]).strip() for row in rows]
+    assert [row.sku for row in again] == [safe_cell(row.sku).strip() for row in rows]
 
 
 @SETTINGS
@@ -179,7 +185,7 @@ def test_rows_that_name_their_pictures_ask_for_the_same_pairs_again(pictures, ke
         rows, _shown, again = written_again(Path(folder), text.encode(), "night.yaml")
     assert len(rows) == (2 if form == "matrix" else 4)
     # A bad row of a YAML manifest is put right in the YAML.
-    assert [row.get("job") for row in again] == [row.get("job") for row in rows]
+    assert [row.job for row in again] == [row.job for row in rows]
 
 
 @pytest.mark.parametrize("heading", ["Model,Top", "model,top", "person,upper_clothes"])
@@ -194,8 +200,8 @@ def test_a_blank_behind_a_picture_empties_no_cell(books, heading):
 def test_a_row_that_an_earlier_version_took_for_one_of_names_has_its_own_cells(books):
     batch = books.feed("SKU,Model,Top\na,https://a.example/p ,https://a.example/g\n")
     (row,) = books.ledger.rows_at(batch, [1]).values()
-    row["inputs"] = {"person": "https://a.example/p", "upper_clothes": "https://a.example/g"}
-    books.ledger.client.hset(books.ledger.key("rows", batch), "1", json.dumps(row))
+    names = {"person": "https://a.example/p", "upper_clothes": "https://a.example/g"}
+    books.ledger.client.hset(books.ledger.key("rows", batch), "1", encode(replace(row, inputs=names)))
     books.finish(lambda _job: JobState.FAILED)
     books.exporter.export(batch)
     for name in ("results.csv", "failed.csv"):

@@ -378,12 +378,12 @@ def test_a_job_that_nobody_can_read_is_told_so_and_the_others_have_their_lines(b
     )
     books.finish()
     first, second = books.ledger.rows_at(batch, [1, 2]).values()
-    books.ledger.client.hset(books.ledger.key("job", first["job"]), "pictures", "[")
+    books.ledger.client.hset(books.ledger.key("job", first.job), "pictures", "[")
     books.exporter.export(batch, tables=True)
     by_sku = {line["sku"]: line for line in books.lines(batch)}
     assert by_sku["a"]["status"] == "unknown"
     assert (by_sku["a"]["error"]["class"], by_sku["a"]["error"]["owner"]) == ("unreadable", "ops")
-    assert by_sku["b"]["request_id"] == second["job"]
+    assert by_sku["b"]["request_id"] == second.job
     assert by_sku["b"]["status"] == "succeeded"
 
 

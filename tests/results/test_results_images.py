@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.pictures.stored import Hashes
-from jobs.records import SavedPicture
+from jobs.records import Picture
 from jobs.results.lines import image_path
 
-PICTURE = SavedPicture(name="ab.jpg", url="u", sha256="ab", width=1, height=1, bytes=1)
+PICTURE = Picture(name="ab.jpg", url="u", sha256="ab", width=1, height=1, bytes=1)
 HOSTILE = [
     *("", ".", "..", "../../etc/passwd", "/etc/passwd", "a/../b", "..\\..\\x", ".hidden", "-rf", "images"),
     *("CON", "nul.jpg", "a\0b", "\x1b[2J", "\u202egpj.exe", "a b\tc\nd", "%2e%2e%2f", "x_0002", "x_0001-2"),
@@ -212,7 +212,7 @@ def test_a_stored_picture_that_is_not_whole_is_told_as_a_gap_of_operations(books
         "sku,person,upper\na,https://a.example/p,https://a.example/1\nb,https://a.example/p,https://a.example/2\n"
     )
     books.finish()
-    first = books.ledger.rows_at(batch, [1])[1]["job"]
+    first = books.ledger.rows_at(batch, [1])[1].job
     (picture,) = books.ledger.jobs([first])[first].pictures
     stored = books.store / picture.name[:2] / picture.name
     whole = stored.read_bytes()

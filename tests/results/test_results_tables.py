@@ -147,13 +147,13 @@ def test_rows_whose_cells_look_like_formulas_ask_for_the_same_pair_when_they_are
     asked = {
         line["request_id"]
         for rows in books.ledger.rows(batch)
-        for line in [{"request_id": row["job"]} for row in rows.values()]
+        for line in [{"request_id": row.job} for row in rows.values()]
     }
     books.finish(lambda _job: JobState.REJECTED)
     books.exporter.export(batch)
     failed = (books.out / batch / "failed.csv").read_text()
     second = books.feed(failed, "failed.csv")
-    again = {row["job"] for rows in books.ledger.rows(second) for row in rows.values()}
+    again = {row.job for rows in books.ledger.rows(second) for row in rows.values()}
     assert again == asked
 
 

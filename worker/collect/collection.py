@@ -11,8 +11,8 @@ import structlog
 from jobs.failpoints import reach
 from jobs.gate.account import count_lost, doubt, pause
 from jobs.ledger import AsyncRunner, steps
-from jobs.ledger.steps import Heard
-from jobs.records import Failure, Job, SavedPicture
+from jobs.ledger.records import Heard
+from jobs.records import Failure, Job, Picture
 from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
 from worker.collect.verdict import PERSON_PATIENCE_MS, FailedFetch, Lost, refetch_ms
 from worker.metrics import Metrics
@@ -56,8 +56,8 @@ class Collection:
         async with self.room:
             started = time.monotonic()
             fetched = await asyncio.gather(*(self.downloader.fetch(url) for url in urls or job.picture_urls))
-            pictures = [each for each in fetched if isinstance(each, SavedPicture)]
-            missing = [each for each in fetched if not isinstance(each, SavedPicture)]
+            pictures = [each for each in fetched if isinstance(each, Picture)]
+            missing = [each for each in fetched if not isinstance(each, Picture)]
             if missing:
                 await self._again_later(
                     job, missing, now_ms + int((time.monotonic() - started) * 1000), heard

@@ -18,7 +18,7 @@ from yarl import URL
 from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
-from jobs.records import SavedPicture
+from jobs.records import Picture
 from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, PublicResolver, public_socket
 from worker.hidream.session import MAX_CONNECTIONS, is_compressed, open_session, says_more
 from worker.hidream.wire import words
@@ -64,7 +64,7 @@ class DiskFull(_WithReason):
 
 
 NotFetched = Gone | Transient | Refused | Broken | DiskFull
-Fetched = SavedPicture | NotFetched
+Fetched = Picture | NotFetched
 
 
 class Downloader:
@@ -173,9 +173,9 @@ class Downloader:
                 gathered.clear()
         return bytes(gathered)
 
-    async def _keep(self, address: str, spool: Spool, end: bytes) -> SavedPicture:
+    async def _keep(self, address: str, spool: Spool, end: bytes) -> Picture:
         proof, name = await in_thread(self._prove_and_keep, spool, end)
-        return SavedPicture(
+        return Picture(
             name=name,
             url=address,
             sha256=spool.sha256,

@@ -11,7 +11,8 @@ from jobs.failpoints import reach
 from jobs.gate.account import DoubtCause, doubt, suspect_token
 from jobs.ledger import AsyncRunner, steps
 from jobs.ledger.codec import UNREADABLE
-from jobs.ledger.steps import Due, Heard
+from jobs.ledger.records import Heard
+from jobs.ledger.steps import Due
 from jobs.records import Job, JobState, RequestId, TaskId
 from worker.collect.collection import Collection
 from worker.collect.schedule import (

@@ -30,7 +30,7 @@ def check_token(credentials: Credentials) -> Check:
 def check_gate(opened: Session) -> Check:
     """Whether the gate lets anything out. Raises RedisDownError."""
     name, ledger = "account", opened.ledger
-    gate = ledger.gate_fields()
+    gate = ledger.gate()
     said = shut_words(gate, simulated=is_simulated(ledger)).rpartition(" (")[0]
     match shut_kind(gate):
         case "":

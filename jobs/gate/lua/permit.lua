@@ -93,7 +93,7 @@ while waiting > 0 do
       -- A batch that has left the job does not pay for it; it stands in the line of one that wants it too.
       -- A job that is gone, or does not know who wants it, is for the reconciler to put right.
       if not found[1] or not found[3] then redis.call('ZADD', key('broken'), now, rid)
-      elseif found[1] == 'queued' and not found[2] and string.find(';' .. found[3], ';' .. batch .. '=', 1, true) then
+      elseif found[1] == 'queued' and not found[2] and refers_to(found[3], batch) then
         turn(batch)
         break
       end

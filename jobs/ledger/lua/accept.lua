@@ -33,7 +33,7 @@ end
 -- A callback has named another one: an earlier POST's.
 if found[6] and found[6] ~= task then keep_id(rid, found[6]) end
 redis.call('HSET', job, 'task_id', task, 'subs', ARGV[5], 'submitted_ms', now, 'polls', 0)
-redis.call('HDEL', job, 'failure', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed')
+clear(rid, 'named')
 redis.call('HSET', key('gate'), 'last_accept', now, 'last_begun', redis.call('HGET', job, 'begun_ms') or now)
 redis.call('ZREM', key('retry'), rid)
 redis.call('HINCRBY', job, 'attempts', 1)

@@ -116,14 +116,6 @@ local function count(name, by)
   counted[name] = (counted[name] or 0) + by
 end
 
-local function leave_with_batch(members)
-  count('n:cancelled', #members)
-  for _, number in ipairs(members) do
-    redis.call('HSET', left, number, 'cancelled')
-    redis.call('XADD', key('out', batch), '*', 'row', number)
-  end
-end
-
 local function joined(refs, text)
   -- ';' on both sides makes the batch's own segment findable without patterns.
   local at = string.find(';' .. refs, ';' .. batch .. '=', 1, true)
@@ -139,7 +131,8 @@ for _, rid in ipairs(order) do
   local refs, known = joined(seen_as.refs, text)
   if cancelled and not known and (seen_as.waits or (state == 'failed' and seen_as.fate ~= 'ended')) then
     -- It is others' now, and stays as it is.
-    leave_with_batch(members)
+    count('n:cancelled', #members)
+    for _, number in ipairs(members) do leave_with_batch(batch, number) end
   elseif not state then
     state = cancelled and 'cancelled' or 'queued'
     redis.call('HSET', job, 'state', state, 'v', 1, 'pair', groups[rid].any_pair, 'refs', refs, 'batch', batch, 'queued_ms', now)
@@ -166,7 +159,7 @@ for _, rid in ipairs(order) do
     elseif not known and not cancelled and seen_as.fate == 'again' then
       -- Nobody has it and nothing forbids it: this batch asks once more. The other batches wait with it.
       redis.call('HSET', job, 'batch', batch)
-      renew(rid)
+      forget_task(rid, 'renewed')
       move(rid, 'queued')
       queued[#queued + 1] = rid
     elseif ENDED[state] then
@@ -186,35 +179,17 @@ end
 for rid, gone in pairs(leaving) do
   local job = key('job', rid)
   local found = redis.call('HMGET', job, 'state', 'refs', 'claim', 'finished_ms')
-  local stay, others, mine, wanted = {}, {}, 0, false
-  each_ref(found[2], function(name, members)
-    if name ~= batch then
-      others[#others + 1] = name .. '=' .. members
-      wanted = wanted or not redis.call('HGET', key('batch', name), 'cancelled')
-    else
-      for number in string.gmatch(members, '[^,]+') do
-        if gone[number] then mine = mine + 1 else stay[#stay + 1] = number end
-      end
-    end
-  end)
+  local refs, went, stays, wanted = without(found[2], batch, gone)
+  local mine = #went
   if mine > 0 then
-    if #stay > 0 then others[#others + 1] = batch .. '=' .. table.concat(stay, ',') end
-    redis.call('HSET', job, 'refs', table.concat(others, ';'))
-    duplicate = duplicate - mine + (#stay > 0 and 0 or 1)
+    redis.call('HSET', job, 'refs', refs)
+    duplicate = duplicate - mine + (stays and 0 or 1)
     count('n:' .. found[1], -mine)
     if not ENDED[found[1]] then count('open', -mine) end
     if found[1] == 'succeeded' and tonumber(found[4] or now) < tonumber(redis.call('HGET', b, 'created_ms')) then
       reused = reused - math.min(mine, reused + tonumber(redis.call('HGET', b, 'reused') or '0'))
     end
-    if found[1] == 'queued' and not found[3] and #stay == 0 then
-      if not wanted then
-        redis.call('ZREM', key('retry'), rid)
-        redis.call('HSET', job, 'finished_ms', now)
-        move(rid, 'cancelled')
-      elseif not redis.call('ZSCORE', key('retry'), rid) then
-        enqueue(rid, home(rid), true)
-      end
-    end
+    if found[1] == 'queued' and not found[3] and not stays then leave_line(rid, wanted) end
   end
 end
 
@@ -229,9 +204,7 @@ end
 if fresh + back + fixed + changed > 0 then
   redis.call('HDEL', b, 'completed_ms')
   -- The line's own jobs may all have ended long ago, and a batch that was sealed is not sealed again by a retry.
-  if redis.call('HGET', b, 'open') == '0' and redis.call('HGET', b, 'sealed') == '1' then
-    redis.call('HSET', b, 'completed_ms', now)
-  end
+  complete(b)
 end
 for _, line in ipairs({ queued, also }) do
   for first = 1, #line, 1000 do

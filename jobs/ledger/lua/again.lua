@@ -8,7 +8,7 @@ if found[1] ~= 'submitted' or found[3] ~= ARGV[3] then return 0 end
 redis.call('HSET', job, 'op', token)
 redis.call('HINCRBY', job, 'task_failures', 1)
 poll_answered(rid, found[3])
-forget_task(rid)
+forget_task(rid, 'queued')
 redis.call('ZREM', key('due'), rid)
 release(rid)
 move(rid, 'queued')

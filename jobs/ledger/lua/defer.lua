@@ -11,7 +11,7 @@ redis.call('HSET', job, 'op', token)
 redis.call('HINCRBY', job, 'polls', 1)
 if answered then
   redis.call('HSET', job, 'polled_ms', now, 'odd', ARGV[8], 'incomplete', ARGV[9])
-  redis.call('HDEL', job, 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'errors')
+  clear(rid, 'answered')
   if ARGV[9] ~= (asked[6] or '') then redis.call('HSET', job, 'incomplete_ms', now) end
   poll_answered(rid, asked[3] or '', ARGV[8] ~= '')
 else

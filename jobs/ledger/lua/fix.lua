@@ -32,7 +32,7 @@ for _, rid in ipairs(order) do
   local found = redis.call('HMGET', job, 'state', 'refs', 'claim')
   local state, refs = found[1], found[2] or ''
   table.sort(numbers[rid], function(one, other) return tonumber(one) < tonumber(other) end)
-  if not string.find(';' .. refs, ';' .. batch .. '=', 1, true) then
+  if not refers_to(refs, batch) then
     refs = (refs == '' and '' or refs .. ';') .. batch .. '=' .. table.concat(numbers[rid], ',')
     redis.call('HSET', job, 'refs', refs)
     if not state then
@@ -58,7 +58,6 @@ for _, field in ipairs(redis.call('HKEYS', b)) do
 end
 for state, by in pairs(counts) do redis.call('HSET', b, 'n:' .. state, by) end
 redis.call('HSET', b, 'open', open)
-if open > 0 then redis.call('HDEL', b, 'completed_ms')
-elseif redis.call('HGET', b, 'sealed') == '1' then redis.call('HSETNX', b, 'completed_ms', now) end
+if complete(b) == 0 then redis.call('HDEL', b, 'completed_ms') end
 redis.call('ZADD', key('active'), 'NX', now, batch)
 return gone

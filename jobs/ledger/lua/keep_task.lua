@@ -9,7 +9,7 @@ local found = redis.call('HMGET', job, 'state', 'claim', 'task_id', 'past')
 local state = found[1]
 if not state then return '' end
 if found[3] == task then return 'task' end
-if string.find(' ' .. (found[4] or '') .. ' ', ' ' .. task .. ' ', 1, true) then return 'past' end
+if has_word(found[4], task) then return 'past' end
 
 local waits = state == 'queued' and not found[2]
 if (waits or state == 'unknown' or state == 'cancelled' or (state == 'failed' and not found[3])) and adopt(rid, task) then

@@ -48,6 +48,36 @@ local function today()
   return string.format('%04d-%02d-%02d', year + era * 400 + (month <= 2 and 1 or 0), month, day)
 end
 
+-- What of a job's hash is cleared when: the one list, which a test holds against the record of a job. A function, because most scripts
+-- clear nothing.
+local function cleared()
+  return {
+    -- HiDream has told how its task is; its pictures' addresses are asked for anew; nothing of its task is due any more.
+    answered = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'errors' },
+    fetch = { 'urls', 'refused_ms' },
+    over = { 'urls' },
+    -- A task was accepted; a callback, or who came late, has named one; it counts in no budget any more.
+    named = { 'failure', 'hinted', with = { 'turned_away' } },
+    adopted = { 'failure', 'finished_ms', 'hint_task' },
+    unpaid = { 'paid_batch', 'paid_day' },
+    -- A task that was given up is asked for again.
+    asked = { 'failure', 'finished_ms', with = { 'trouble' } },
+    -- HiDream failed its task and one more is bought: what the former one cost stays spent.
+    queued = { 'claim', 'task_id', 'subs', 'begun_ms', 'submitted_ms', 'asked_ms', 'polled_ms', 'predicted_ms', 'ended_ms',
+      with = { 'trouble', 'turned_away', 'unpaid' } },
+    -- A person or a new batch buys it anew: as if it had never been tried.
+    renewed = { 'failure', 'finished_ms', 'task_failures', 'resubmitted', with = { 'queued' } },
+    turned_away = { 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed' },
+    trouble = { 'hinted', 'fetches', 'fetch_failed_ms', 'odd', 'incomplete', 'incomplete_ms', with = { 'answered', 'fetch' } },
+  }
+end
+
+local function clear(rid, when, lists)
+  lists = lists or cleared()
+  redis.call('HDEL', key('job', rid), unpack(lists[when]))
+  for _, part in ipairs(lists[when].with or {}) do clear(rid, part, lists) end
+end
+
 local ENDED = { succeeded = true, failed = true, rejected = true, cancelled = true, unknown = true }
 
 -- refs: "batch=1,2,3;batch2=7" -> called with (batch, rows-as-text, number of rows)
@@ -56,6 +86,22 @@ local function each_ref(refs, visit)
     local _, commas = string.gsub(rows, ',', '')
     visit(batch, rows, commas + 1)
   end
+end
+
+local function refers_to(refs, batch)
+  return string.find(';' .. (refs or ''), ';' .. batch .. '=', 1, true) ~= nil
+end
+
+local function has_word(words, word)
+  return string.find(' ' .. (words or '') .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
+end
+
+-- A batch whose rows are all in and have ended is complete. `b`: its key. 1 when it is.
+local function complete(b)
+  local found = redis.call('HMGET', b, 'open', 'sealed')
+  if found[1] ~= '0' or found[2] ~= '1' then return 0 end
+  redis.call('HSETNX', b, 'completed_ms', now)
+  return 1
 end
 
 -- The job of a row as the ledger holds it; nil for a bad one. An older version wrote it behind the row's cells.
@@ -76,9 +122,13 @@ local function wake(rid)
   if redis.call('ZRANGE', key('due'), 0, 0)[1] == rid then notify('watch', 8) end
 end
 
+local function end_probe(rid)
+  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+end
+
 -- A slot is free again: the lease goes, one waiter is notified; a probe that ended leaves room for the next one.
 local function release(rid)
-  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+  end_probe(rid)
   redis.call('ZREM', key('posting'), rid)
   if redis.call('ZREM', key('leases'), rid) == 1 then notify('wakeups', 64) end
 end
@@ -110,14 +160,14 @@ local function refund(rid)
   if paid[3] == 'submitting' or paid[3] == 'unknown' then
     redis.call('HINCRBY', key('batch', paid[1]), 'refunded', 1)
   end
-  redis.call('HDEL', key('job', rid), 'paid_batch', 'paid_day')
+  clear(rid, 'unpaid')
   redis.call('HINCRBY', key('batch', paid[1]), 'spent', -1)
   redis.call('HINCRBY', key('spent'), paid[2], -1)
 end
 
 -- Nobody knows whether a task runs: its slot stays taken for as long as one would take.
 local function release_later(rid)
-  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+  end_probe(rid)
   redis.call('ZREM', key('posting'), rid)
   local learnt = redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var')
   local wait = 15000
@@ -154,6 +204,28 @@ local function home(rid)
   return batch
 end
 
+-- A job's refs without rows of a batch; `gone`: which of them, nil: all. Returns them, the rows that went, whether others of the batch
+-- stay, and whether another batch wants the job.
+local function without(refs, batch, gone)
+  local left, went, stay, wanted = {}, {}, {}, false
+  each_ref(refs, function(name, rows)
+    if name ~= batch then
+      left[#left + 1] = name .. '=' .. rows
+      wanted = wanted or not redis.call('HGET', key('batch', name), 'cancelled')
+    else
+      for number in string.gmatch(rows, '[^,]+') do table.insert((not gone or gone[number]) and went or stay, number) end
+    end
+  end)
+  if #stay > 0 then left[#left + 1] = batch .. '=' .. table.concat(stay, ',') end
+  return table.concat(left, ';'), went, #stay > 0, wanted
+end
+
+-- A row left its job with its cancelled batch.
+local function leave_with_batch(batch, number)
+  redis.call('HSET', key('left', batch), number, 'cancelled')
+  redis.call('XADD', key('out', batch), '*', 'row', number)
+end
+
 -- Changes the state: counters of every batch concerned, one outbox entry in each when the job has ended.
 local function move(rid, to)
   local job = key('job', rid)
@@ -174,10 +246,7 @@ local function move(rid, to)
     end
     if ENDED[to] then
       redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', version)
-      if not ENDED[from] and redis.call('HINCRBY', b, 'open', -count) == 0
-          and redis.call('HGET', b, 'sealed') == '1' then
-        redis.call('HSET', b, 'completed_ms', now)
-      end
+      if not ENDED[from] and redis.call('HINCRBY', b, 'open', -count) == 0 then complete(b) end
     elseif ENDED[from] then
       redis.call('HINCRBY', b, 'open', count)
       redis.call('HDEL', b, 'completed_ms')
@@ -187,32 +256,20 @@ local function move(rid, to)
   end)
 end
 
--- What polls and downloads without success leave in a job.
-local TROUBLE = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'fetches', 'fetch_failed_ms', 'refused_ms', 'odd',
-  'incomplete', 'incomplete_ms', 'errors' }
-
 -- The id of a task that the job goes on without.
 local function keep_id(rid, task)
   local past = redis.call('HGET', key('job', rid), 'past')
-  if past and string.find(' ' .. past .. ' ', ' ' .. task .. ' ', 1, true) then return end
+  if has_word(past, task) then return end
   redis.call('HSET', key('job', rid), 'past', past and past .. ' ' .. task or task)
 end
 
--- What a former task left in its job; what it cost stays spent, and its id is kept.
-local function forget_task(rid)
+-- The job is bought once more, see cleared(); the id of its former task is kept.
+local function forget_task(rid, when)
   local former = redis.call('HMGET', key('job', rid), 'task_id', 'hint_task')
   if former[1] then keep_id(rid, former[1]) end
   if former[2] then keep_id(rid, former[2]) end
-  redis.call('HDEL', key('job', rid), 'claim', 'task_id', 'subs', 'urls', 'submitted_ms', 'ended_ms', 'polled_ms',
-    'asked_ms', 'predicted_ms', 'hinted', 'hint_task', 'was', 'turned_away', 'turned_ms', 'passed', 'begun_ms', 'paid_batch', 'paid_day',
-    unpack(TROUBLE))
+  clear(rid, when)
   redis.call('ZREM', key('odd'), rid)
-end
-
--- A person or a new batch asks once more: the job is as if it had never been tried.
-local function renew(rid)
-  forget_task(rid)
-  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'task_failures', 'resubmitted')
 end
 
 -- Failures of a bought task that brought no picture, while HiDream has not said that it has none; jobs.records has the same.
@@ -232,11 +289,22 @@ end
 -- A task that was given up is asked for again: nothing is bought, so it costs no budget, and takes no slot before HiDream says
 -- that it runs.
 local function ask_old_task(rid)
-  redis.call('HDEL', key('job', rid), 'failure', 'finished_ms', 'urls', 'hinted', unpack(TROUBLE))
+  clear(rid, 'asked')
   redis.call('HSET', key('job', rid), 'asked_ms', now)
   redis.call('ZADD', key('due'), now, rid)
   move(rid, 'submitted')
   notify('watch', 8)
+end
+
+-- A waiting job has lost a batch: it stands in another's line, or is cancelled when no other `wanted` it.
+local function leave_line(rid, wanted)
+  if wanted then
+    if not redis.call('ZSCORE', key('retry'), rid) then enqueue(rid, home(rid), true) end
+    return
+  end
+  redis.call('ZREM', key('retry'), rid)
+  redis.call('HSET', key('job', rid), 'finished_ms', now)
+  move(rid, 'cancelled')
 end
 
 -- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
@@ -269,10 +337,10 @@ end
 local function adopt(rid, task)
   if not task or task == '' or redis.call('HSETNX', key('tasks'), task, rid) == 0 then return false end
   local job = key('job', rid)
-  if redis.call('HGET', key('gate'), 'probe') == rid then redis.call('HDEL', key('gate'), 'probe') end
+  end_probe(rid)
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
-  redis.call('HDEL', job, 'failure', 'finished_ms', 'hint_task')
+  clear(rid, 'adopted')
   local others = {}
   for id in string.gmatch(redis.call('HGET', job, 'past') or '', '%S+') do
     if id ~= task then others[#others + 1] = id end

@@ -48,7 +48,8 @@ if ARGV[2] == 'resubmit' then
     -- One whose batches were all cancelled remains what it is: it may have been bought.
     if redis.call('HGET', job, 'state') == 'unknown' and not shared and home(rid)
         and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
-      redis.call('HDEL', job, 'failure', 'paid_batch', 'paid_day')
+      redis.call('HDEL', job, 'failure')
+      clear(rid, 'unpaid')
       back_to_queue(rid)
       resubmitted[#resubmitted + 1] = rid
     end

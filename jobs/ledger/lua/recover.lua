@@ -11,17 +11,13 @@ if found[2] == token then return 1 end
 local fields = {}
 for i = 7, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 
-local function names(ids, id)
-  return string.find(' ' .. ids .. ' ', ' ' .. id .. ' ', 1, true) ~= nil
-end
-
 local function behind()
   if not state then return true end
   if state == 'succeeded' then return false end
   if known == 'succeeded' then return true end
   -- Whose task is a former one of the other is the older of the two.
-  if task ~= '' and names(past, task) then return false end
-  if found[3] and names(fields.past or '', found[3]) then return true end
+  if task ~= '' and has_word(past, task) then return false end
+  if found[3] and has_word(fields.past, found[3]) then return true end
   if state == 'submitted' or state == 'rejected' then return false end
   if state == 'submitting' then
     -- A POST may be under way now; one of long ago is over.
@@ -44,14 +40,12 @@ if not state then redis.call('HSET', job, 'state', 'queued', 'v', 0, 'refs', '',
 release(rid)
 for _, set in ipairs({ 'unknown', 'retry', 'due' }) do redis.call('ZREM', key(set), rid) end
 if found[3] == task then redis.call('HDEL', job, 'task_id') end
-renew(rid)
+forget_task(rid, 'renewed')
 past = redis.call('HGET', job, 'past') or ''
 redis.call('HSET', job, 'op', token, unpack(ARGV, 7))
 -- What either of them knows is kept.
-for id in string.gmatch(fields.past or '', '%S+') do
-  if not names(past, id) then past = past == '' and id or past .. ' ' .. id end
-end
 if past ~= '' then redis.call('HSET', job, 'past', past) end
+for id in string.gmatch(fields.past or '', '%S+') do keep_id(rid, id) end
 if task ~= '' then redis.call('HSET', job, 'task_id', task) end
 if known == 'submitted' then
   ask_old_task(rid)

@@ -7,7 +7,7 @@ if found[3] == token then return 1 end
 -- One whose rows have all left it is nobody's.
 if found[1] ~= ARGV[3] or (found[2] or '') == '' then return 0 end
 -- A batch that has left the job moves nothing for others.
-if ARGV[4] ~= '' and not string.find(';' .. (found[2] or ''), ';' .. ARGV[4] .. '=', 1, true) then return 0 end
+if ARGV[4] ~= '' and not refers_to(found[2], ARGV[4]) then return 0 end
 redis.call('HSET', job, 'op', token)
 -- The others that were cancelled stay so: their lines may hold more than this job.
 if ARGV[4] ~= '' then uncancel(ARGV[4]) else each_ref(found[2], uncancel) end
@@ -15,7 +15,7 @@ if ARGV[5] ~= '1' and paid_loss(rid) then
   ask_old_task(rid)
   return 1
 end
-renew(rid)
+forget_task(rid, 'renewed')
 redis.call('ZREM', key('unknown'), rid)
 back_to_queue(rid)
 notify('wakeups', 64)

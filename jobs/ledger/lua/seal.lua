@@ -3,8 +3,4 @@
 local b = key('batch', ARGV[1])
 redis.call('HSET', b, 'sealed', 1)
 redis.call('ZADD', key('active'), 'NX', now, ARGV[1])
-if redis.call('HGET', b, 'open') == '0' then
-  redis.call('HSETNX', b, 'completed_ms', now)
-  return 1
-end
-return 0
+return complete(b)
