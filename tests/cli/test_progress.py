@@ -9,6 +9,8 @@ from jobs.cli.account import shut_kind
 from jobs.cli.progress import Progress
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.ledger import steps
+from jobs.ledger.codec import decode_gate
+from jobs.ledger.records import GateState
 from jobs.records import BatchId, BatchStatus
 
 
@@ -34,7 +36,7 @@ def test_brackets_in_the_vendors_words_are_shown_and_end_nothing(monkeypatch, ca
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
-    gate = {"breaker": "vendor", "breaker_why": "code [/code] [m] 5"}
+    gate = GateState(breaker="vendor", breaker_why="code [/code] [m] 5")
     with Progress(BatchId("b"), clock=lambda: 0.0) as progress:
         progress.show(status(succeeded=1), gate, TASKS, fed=True)
         assert progress._bar is not None
@@ -51,7 +53,7 @@ def shown(capsys):
         with Progress(BatchId("b"), clock=lambda: clock[0]) as progress:
             for second, fed, found in moments:
                 clock[0] = second
-                progress.show(found, {}, now, fed=fed)
+                progress.show(found, GateState(), now, fed=fed)
         return capsys.readouterr().err.splitlines()[-1].partition(" rows · ")[2].split(" · ")
 
     return show
@@ -120,10 +122,10 @@ NOW_MS = time.time() * 1000
     ],
 )
 def test_what_shuts_the_gate_is_one_word(gate, kind):
-    assert shut_kind({name: str(value) for name, value in gate.items()}) == kind
+    assert shut_kind(decode_gate({name: str(value) for name, value in gate.items()})) == kind
 
 
 def test_between_two_tries_of_an_address_that_is_not_reached_the_account_is_not_called_open():
     now_ms = time.time() * 1000
     gate = {"closed_by": "unsent", "closed_until": str(now_ms - 10), "closed_at": str(now_ms - 1000)}
-    assert shut_kind(gate) == "not_reached"
+    assert shut_kind(decode_gate(gate)) == "not_reached"

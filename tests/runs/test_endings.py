@@ -8,6 +8,7 @@ import pytest
 from jobs.cli.under_way import UnderWay
 from jobs.cli.watch import ended_by_account
 from jobs.config.exit_codes import ExitCode
+from jobs.ledger.codec import decode_gate
 from jobs.manifest import open_manifest
 from jobs.records import BatchId, BatchStatus
 from tests.runs.vendor import picture
@@ -104,7 +105,7 @@ def test_only_what_a_person_alone_can_put_right_ends_a_run_early(gate, counts, n
         created_ms=1,
         completed_ms=None,
     )
-    found = ended_by_account(status, gate, now)
+    found = ended_by_account(status, decode_gate(gate), now)
     assert (found is not None) is ends
     assert found is None or found[0] == ExitCode.CONFIG
 
