@@ -195,8 +195,7 @@ def _killed_producer(folder: Path) -> Outcome:
             verdict=judge(rig, batch),
             faults=1,
             broken=["it was over before the kill"] if before.sealed else [],
-            note=f"{before.rows} rows at the kill;"
-            f" {rig.simulator.totals()['tasks']} tasks for {rows} pairs",
+            note=f"{before.rows} rows at the kill; {rig.simulator.totals()['tasks']} tasks for {rows} pairs",
         )
 
 
