@@ -1,12 +1,12 @@
 """Identity: what is bought decides the id, and nothing else does."""
 
 import string
-from dataclasses import replace
 from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jobs.identity import NAMESPACE, batch_id, request_id, safe_batch_name, uuid5_text
 from jobs.records import LocalFile, Pair, Source, Url

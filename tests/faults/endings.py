@@ -59,7 +59,7 @@ def all_at_once(folder: Path, *, jobs: int = 200) -> Outcome:
         run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         doubles = str(machine.simulator.folder)
-        for process in machine.processes():
+        for process in machine.living():
             if doubles not in process.cmdline():
                 process.terminate()
         began = time.monotonic()
@@ -82,7 +82,7 @@ def suspended(folder: Path, *, jobs: int = 40, for_s: float = 20) -> Outcome:
         run = machine.start("batch", range(jobs))
         machine.until(lambda: machine.arrived(jobs // 3), "submits have begun")
         doubles = str(machine.simulator.folder)
-        asleep = [one for one in machine.processes() if doubles not in one.cmdline()]
+        asleep = [one for one in machine.living() if doubles not in one.cmdline()]
         asleep += machine.embedded()
         for process in asleep:
             process.suspend()

@@ -91,7 +91,7 @@ class Machine(Scene):
         for run in self.runs:
             end_group(run.process)
         self.simulator.kill()
-        for process in self.processes():
+        for process in self.living():
             process.kill()
         for server in self.embedded():
             server.kill()
@@ -189,7 +189,7 @@ class Machine(Scene):
             unix_socket_path=str(self.data / "redis" / "server.sock"), db=_LEDGER_DB, decode_responses=True
         )
 
-    def processes(self) -> list[psutil.Process]:
+    def living(self) -> list[psutil.Process]:
         """Every process that names this scenario's folder, in its words or its environment."""
         found = []
         for process in psutil.process_iter():

@@ -1,10 +1,11 @@
 """Messages in bulk are what Dramatiq's own broker would have sent, and its own worker takes them."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import dramatiq
 import pytest
@@ -20,6 +21,7 @@ from jobs.producing.queue import COLLECT, EXPORT, SUBMIT, WAKE_UPS, Queue, envel
 from jobs.redis.client import connect
 from tests.heart import Heart, rid
 from worker.actors import STRANGER, TolerantBroker, declare
+from worker.submit.submission import Submission
 
 
 @pytest.fixture
@@ -165,18 +167,21 @@ def test_a_bounded_number_of_messages_is_enough_for_any_number_of_jobs(
     assert send_missing_messages(ledger, queue) == 0
 
 
-def test_one_message_submits_until_nothing_waits(broker: RedisBroker, queue: Queue) -> None:
+def test_a_message_has_everything_submitted_that_waits(broker: RedisBroker, queue: Queue) -> None:
     left, done = list(range(100)), threading.Event()
 
-    def submit_next() -> bool:
-        if left:
-            left.pop()
-            return True
-        done.set()
-        return False
+    class Counted:
+        async def submit_next(self) -> bool:
+            if left:
+                left.pop()
+                return True
+            done.set()
+            return False
 
-    submission: Any = SimpleNamespace(submit_next=submit_next)
-    declare(broker, lambda: submission, lambda: pytest.fail("not asked for"))
+    def submit_all() -> None:
+        asyncio.run(Submission.submit_all(cast("Any", Counted())))
+
+    declare(broker, submit_all, lambda: pytest.fail("not asked for"))
     queue.wake(1)
     worker = dramatiq.Worker(broker, queues={SUBMIT}, worker_threads=2, worker_timeout=20)
     worker.start()
