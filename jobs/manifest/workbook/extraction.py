@@ -1,0 +1,75 @@
+"""The pictures of a workbook as files in the data folder, each named by the hash of its content."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from jobs.manifest.workbook.archive import Archive
+from jobs.manifest.workbook.errors import WorkbookError
+
+#: Bytes of a picture; `pictures.max_bytes` may say less.
+_MAX_BYTES = 64_000_000
+#: First bytes → suffix, for whoever looks into the folder.
+_SUFFIXES = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"RIFF": ".webp",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
+
+
+class Extraction:
+    """Takes pictures out of one workbook, each once."""
+
+    def __init__(self, archive: Archive, folder: Path) -> None:
+        """`folder`: where the pictures go; it is made when there is one."""
+        self._archive = archive
+        self._folder = folder
+        self._paths: dict[str, Path] = {}
+
+    def path(self, part: str) -> Path:
+        """Where a picture stands as a file.
+
+        Raises:
+            WorkbookError: it is not there, is broken or too large; the text goes on from the cell's name.
+        """
+        if part not in self._paths:
+            self._paths[part] = self._kept(part)
+        return self._paths[part]
+
+    def _kept(self, part: str) -> Path:
+        if part not in self._archive:
+            raise WorkbookError("the picture is missing in the workbook; put it into the cell again")
+        if self._archive.size(part) > _MAX_BYTES:
+            raise WorkbookError(
+                f"the picture has {self._archive.size(part):,} bytes; at most {_MAX_BYTES:,} are read"
+            )
+        try:
+            content = self._archive.read(part, _MAX_BYTES)
+        except WorkbookError:
+            raise WorkbookError("the picture is broken in the workbook; put it into the cell again") from None
+        name = hashlib.sha256(content).hexdigest()
+        suffix = next((suffix for magic, suffix in _SUFFIXES.items() if content.startswith(magic)), ".bin")
+        path = self._folder / name[:2] / f"{name}{suffix}"
+        if not path.exists() or path.stat().st_size != len(content):
+            _write(path, content)
+        return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file that is whole or not there, whenever the power goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, new = tempfile.mkstemp(dir=path.parent, prefix=".picture-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(new).replace(path)
+    except BaseException:
+        Path(new).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,149 @@
+"""A workbook as a source of records: the names first, then a record a row, numbered as the workbook numbers them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from jobs.errors import ManifestError
+from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
+from jobs.manifest.workbook.archive import Archive
+from jobs.manifest.workbook.cells import letters, sheet_reference
+from jobs.manifest.workbook.errors import WorkbookError
+from jobs.manifest.workbook.extraction import Extraction
+from jobs.manifest.workbook.facts import Facts
+from jobs.manifest.workbook.form import Form, form_of
+from jobs.manifest.workbook.header import Header, find_header
+from jobs.manifest.workbook.library import open_values, sheet_values
+from jobs.manifest.workbook.office import OfficeWorkbook
+from jobs.manifest.workbook.sheet import Record, Sheet
+from jobs.records import Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a workbook is to be read."""
+
+    #: Where its pictures go as files.
+    pictures: Path
+    #: The sheet; None for the first one that has the columns.
+    sheet: str | None = None
+    #: Leave out the rows that a filter hides.
+    visible_only: bool = False
+    #: Whether a heading means something to whoever reads.
+    is_known: Callable[[str], object] = column_of
+    #: Whether pictures stand under a heading.
+    is_picture: Callable[[str], bool] = lambda name: column_of(name) in {"person", *GARMENT_COLUMNS}
+
+
+class WorkbookSource:
+    """The sheet of a workbook that lists the rows."""
+
+    #: Who works with workbooks opens the tables of a batch in one too.
+    dialect = Dialect(bom=True)
+
+    def __init__(self, file: IO[bytes], name: str, reading: Reading) -> None:
+        """Finds the sheet and its names.
+
+        Args:
+            file: the open workbook.
+            name: what messages call it.
+            reading: how it is to be read.
+
+        Raises:
+            ManifestError: no workbook, or none of its sheets has a known name.
+        """
+        self.name = name
+        self._reading = reading
+        try:
+            self._sheet, self._header = _Workbook(file, reading).table()
+        except WorkbookError as error:
+            raise ManifestError(f"{name}: {error}") from error
+        hidden = self._hidden()
+        #: What the merchandiser should know, a sentence each.
+        self.remarks: tuple[str, ...] = (self._of_hidden(hidden),) if hidden else ()
+
+    def records(self) -> Iterator[Record]:
+        """Streams the records from the names on, blank ones left out; may be called again."""
+        header = self._header
+        yield header.row + 1, list(header.names), ""
+        pictures = [self._reading.is_picture(name) for name in header.names]
+        yield from self._sheet.records(header, pictures, visible_only=self._reading.visible_only)
+
+    def where(self, line: int, column: str = "") -> str:
+        """A row, or its cell under a name, as the spreadsheet program writes it: Sheet1!12, Sheet1!C12."""
+        names = self._header.names
+        place = letters(self._header.places[names.index(column)]) if column in names else ""
+        return sheet_reference(self._sheet.name, f"{place}{line}")
+
+    def _hidden(self) -> int:
+        stretches = self._sheet.facts.hidden.stretches()
+        return sum(
+            last - max(first, self._header.row + 1) + 1
+            for first, last, _ in stretches
+            if last > self._header.row
+        )
+
+    def _of_hidden(self, count: int) -> str:
+        rows = "1 row is hidden" if count == 1 else f"{count:,} rows are hidden"
+        if self._reading.visible_only:
+            return f"{self._sheet.name}: {rows} and left out"
+        return (
+            f"{self._sheet.name}: {rows} in the sheet and read all the same; --visible-only leaves them out"
+        )
+
+
+class _Workbook:
+    """An open workbook of any form."""
+
+    def __init__(self, file: IO[bytes], reading: Reading) -> None:
+        self._reading = reading
+        form = form_of(file)
+        if form is Form.TEXT:
+            raise WorkbookError("is text with a workbook's name; give it the suffix .csv")
+        self._office: OfficeWorkbook | None = None
+        self._extraction: Extraction | None = None
+        if form is Form.XLSX:
+            archive = Archive(file)
+            self._office = OfficeWorkbook(archive)
+            self._extraction = Extraction(archive, reading.pictures)
+        self._values = open_values(file, form)
+
+    def table(self) -> tuple[Sheet, Header]:
+        """The sheet that has the names, and where they are."""
+        for name in self._candidates():
+            sheet = self._sheet(name)
+            if header := find_header(sheet.first_rows(), self._reading.is_known):
+                return sheet, header
+        raise WorkbookError(
+            f"no sheet names a known column ({', '.join(self._candidates()[:5])}); a row must hold names like"
+            " sku, person, upper_clothes, dress"
+        )
+
+    def _candidates(self) -> list[str]:
+        names = self._values.sheet_names
+        wanted = self._reading.sheet
+        if wanted is None:
+            hidden = {sheet.name for sheet in self._office.sheets if sheet.hidden} if self._office else set()
+            return [name for name in names if name not in hidden]
+        if wanted not in names:
+            raise WorkbookError(f"has no sheet “{wanted[:60]}”; its sheets are {', '.join(names[:20])}")
+        return [wanted]
+
+    def _sheet(self, name: str) -> Sheet:
+        facts, by_id = Facts(), None
+        if self._office:
+            part = next(sheet for sheet in self._office.sheets if sheet.name == name)
+            facts, by_id = (self._office.facts(part) if part.part else facts), self._office.wps.get
+        return Sheet(
+            name,
+            sheet_values(self._values, name),
+            facts,
+            extract=self._extract,
+            by_id=by_id or (lambda _: None),
+        )
+
+    def _extract(self, part: str) -> str:
+        if self._extraction is None:
+            raise WorkbookError("pictures in a workbook of this kind are not read; save it as .xlsx")
+        return str(self._extraction.path(part))
