@@ -41,6 +41,10 @@ class Extraction:
             self._paths[part] = self._kept(part)
         return self._paths[part]
 
+    def path_text(self, part: str) -> str:
+        """Where a picture stands, as a cell says it. Raises WorkbookError: as `path`."""
+        return str(self.path(part))
+
     def _kept(self, part: str) -> Path:
         if part not in self._archive:
             raise WorkbookError("the picture is missing in the workbook; put it into the cell again")

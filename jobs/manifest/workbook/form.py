@@ -24,6 +24,7 @@ _HEAD_BYTES = 1 << 16
 _ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _BYTES_OF_MIMETYPE = 200
+_MANIFEST_BYTES = 1 << 25
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 #: Names of the stream that a compound file holds its workbook in.
 _XLS_STREAMS = tuple(f"{name}\0".encode("utf-16-le") for name in ("Workbook", "Book"))
@@ -69,6 +70,10 @@ def form_of(file: IO[bytes]) -> Form:
 def _form_of_archive(archive: Archive) -> Form:
     if "mimetype" in archive and archive.size("mimetype") < _BYTES_OF_MIMETYPE:
         if archive.read("mimetype", _BYTES_OF_MIMETYPE).startswith(_ODS):
+            if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read(
+                "META-INF/manifest.xml", _MANIFEST_BYTES
+            ):
+                raise WorkbookError("is protected with a password; save it without one")
             return Form.ODS
         raise WorkbookError(f"is an OpenDocument file without a table; {_SAVE}")
     for part, what in _OTHER_ARCHIVES:

@@ -1,22 +1,17 @@
 """A workbook as a source of records: the names first, then a record a row, numbered as the workbook numbers them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
-from jobs.manifest.workbook.archive import Archive
 from jobs.manifest.workbook.cells import letters, sheet_reference
 from jobs.manifest.workbook.errors import WorkbookError
-from jobs.manifest.workbook.extraction import Extraction
-from jobs.manifest.workbook.facts import Facts
-from jobs.manifest.workbook.form import Form, form_of
 from jobs.manifest.workbook.header import Header, find_header
-from jobs.manifest.workbook.library import open_values, sheet_values
-from jobs.manifest.workbook.office import OfficeWorkbook
 from jobs.manifest.workbook.sheet import Record, Sheet
+from jobs.manifest.workbook.sheets import sheets_of
 from jobs.records import Dialect
 
 
@@ -56,7 +51,8 @@ class WorkbookSource:
         self.name = name
         self._reading = reading
         try:
-            self._sheet, self._header = _Workbook(file, reading).table()
+            sheets = sheets_of(file, reading.pictures, reading.sheet)
+            self._sheet, self._header = _found(sheets, reading.is_known)
         except WorkbookError as error:
             raise ManifestError(f"{name}: {error}") from error
         hidden = self._hidden()
@@ -93,57 +89,14 @@ class WorkbookSource:
         )
 
 
-class _Workbook:
-    """An open workbook of any form."""
-
-    def __init__(self, file: IO[bytes], reading: Reading) -> None:
-        self._reading = reading
-        form = form_of(file)
-        if form is Form.TEXT:
-            raise WorkbookError("is text with a workbook's name; give it the suffix .csv")
-        self._office: OfficeWorkbook | None = None
-        self._extraction: Extraction | None = None
-        if form is Form.XLSX:
-            archive = Archive(file)
-            self._office = OfficeWorkbook(archive)
-            self._extraction = Extraction(archive, reading.pictures)
-        self._values = open_values(file, form)
-
-    def table(self) -> tuple[Sheet, Header]:
-        """The sheet that has the names, and where they are."""
-        for name in self._candidates():
-            sheet = self._sheet(name)
-            if header := find_header(sheet.first_rows(), self._reading.is_known):
-                return sheet, header
-        raise WorkbookError(
-            f"no sheet names a known column ({', '.join(self._candidates()[:5])}); a row must hold names like"
-            " sku, person, upper_clothes, dress"
-        )
-
-    def _candidates(self) -> list[str]:
-        names = self._values.sheet_names
-        wanted = self._reading.sheet
-        if wanted is None:
-            hidden = {sheet.name for sheet in self._office.sheets if sheet.hidden} if self._office else set()
-            return [name for name in names if name not in hidden]
-        if wanted not in names:
-            raise WorkbookError(f"has no sheet “{wanted[:60]}”; its sheets are {', '.join(names[:20])}")
-        return [wanted]
-
-    def _sheet(self, name: str) -> Sheet:
-        facts, by_id = Facts(), None
-        if self._office:
-            part = next(sheet for sheet in self._office.sheets if sheet.name == name)
-            facts, by_id = (self._office.facts(part) if part.part else facts), self._office.wps.get
-        return Sheet(
-            name,
-            sheet_values(self._values, name),
-            facts,
-            extract=self._extract,
-            by_id=by_id or (lambda _: None),
-        )
-
-    def _extract(self, part: str) -> str:
-        if self._extraction is None:
-            raise WorkbookError("pictures in a workbook of this kind are not read; save it as .xlsx")
-        return str(self._extraction.path(part))
+def _found(sheets: Iterable[Sheet], is_known: Callable[[str], object]) -> tuple[Sheet, Header]:
+    """The first sheet that has names, and where they are."""
+    seen = []
+    for sheet in sheets:
+        if header := find_header(sheet.first_rows(), is_known):
+            return sheet, header
+        seen.append(sheet.name)
+    raise WorkbookError(
+        f"no sheet names a known column ({', '.join(seen[:5])}); a row must hold names like sku, person, upper_clothes,"
+        " dress"
+    )
