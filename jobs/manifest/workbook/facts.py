@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from jobs.manifest.workbook.merged import Area
 from jobs.manifest.workbook.number_formats import NumberFormat
 from jobs.manifest.workbook.runs import Runs
 
@@ -26,6 +27,8 @@ class Facts:
     texts: Sparse[str] = field(default_factory=dict)
     #: Where a cell's link leads.
     links: Sparse[str] = field(default_factory=dict)
+    #: Areas of merged cells, where the library that reads the values does not say them.
+    merged: list[Area] = field(default_factory=list)
     #: Pictures in cells and over cells: parts of the archive, or addresses. Several over one cell are all there.
     pictures: Sparse[list[str]] = field(default_factory=dict)
 

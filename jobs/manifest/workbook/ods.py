@@ -6,13 +6,13 @@ What a person sees stands in the file here, also how numbers look; line breaks i
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from jobs.manifest.workbook.archive import Archive
 from jobs.manifest.workbook.cells import MAX_COLUMNS, MAX_ROWS
 from jobs.manifest.workbook.elements import feed
 from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.formulas import call_of
+from jobs.manifest.workbook.links import link_of
 from jobs.manifest.workbook.ods_values import OdsValues, number_text
 from jobs.manifest.workbook.runs import Axis, Runs
 
@@ -224,12 +224,8 @@ class _Reader:
     def _link(self, attributes: dict[str, str]) -> None:
         """Paths are counted from within the file, as if it were a folder: one step up is where it lies."""
         target = attributes.get("xlink:href", "")
-        scheme, colon, _ = target.partition(":")
         if self._cell and not self._aside and not target.startswith("#"):
-            if scheme.lower() in {"http", "https"}:
-                self._cell.link = target
-            elif not colon or len(scheme) == 1:
-                self._cell.link = unquote(target).removeprefix("../")
+            self._cell.link = (link_of(target) or "").removeprefix("../")
 
     def _begin_frame(self, attributes: dict[str, str]) -> None:
         in_cell = self._cell is not None

@@ -1,15 +1,14 @@
 """The sheets of an Office workbook (.xlsx, .xlsm): what their own parts say, read once and as streams."""
 
 import re
-from urllib.parse import unquote
 
 from jobs.manifest.workbook.archive import Archive
 from jobs.manifest.workbook.cell_pictures import rich_pictures, wps_pictures
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.floating import floating
+from jobs.manifest.workbook.links import outside
 from jobs.manifest.workbook.package import (
-    Relationship,
     SheetPart,
     of_kind,
     relationships,
@@ -56,7 +55,7 @@ class OfficeWorkbook:
         sources = PictureSources(
             rich=self._rich.picture if self._rich else lambda _: None,
             wps=self.wps.get,
-            link=lambda id_: _outside(targets.get(id_)),
+            link=lambda id_: outside(targets.get(id_)),
         )
         quick = not drawings and not self.wps and not self._rich
         if not (quick and self._quickly(sheet.part, facts, sources)):
@@ -77,16 +76,6 @@ class OfficeWorkbook:
             if not look.unsure:
                 raise
         return not look.unsure
-
-
-def _outside(target: Relationship | None) -> str | None:
-    """Where a link leads: an address, or the path of a file. Mail and the like lead to no picture."""
-    if target is None or not target.external:
-        return None
-    scheme, colon, _ = target.target.partition(":")
-    if scheme.lower() in {"http", "https"}:
-        return target.target
-    return None if colon and len(scheme) > 1 else unquote(target.target).replace("\\", "/")
 
 
 def _prove_shared_texts(archive: Archive, part: str | None) -> None:

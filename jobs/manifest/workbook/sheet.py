@@ -82,7 +82,7 @@ class Sheet:
         """
         own = [place - self._left for place in header.places]
         under_names = itemgetter(*own) if len(own) > 1 else lambda values: (values[own[0]],)
-        merged = Merged(self._values.merged_cell_ranges or (), header.places)
+        merged = Merged(self._values.merged_cell_ranges or self.facts.merged, header.places)
         overlay = _Overlay(self.facts, header, pictures, self._extract, self._by_id)
         hidden = self.facts.hidden.get if visible_only and self.facts.hidden else None
         marked, styled = overlay.marked, overlay.styled

@@ -9,14 +9,13 @@ from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.extent import Extent
 from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.formulas import call_of
+from jobs.manifest.workbook.links import cover
 from jobs.manifest.workbook.runs import Axis, Runs
 
 _EMU_PER_POINT = 12_700
 _EMU_PER_PIXEL = 9_525
 #: Excel's own row and column when a sheet says nothing: 15 points, 64 pixels.
 _ROW_EMU, _COLUMN_EMU = 15 * _EMU_PER_POINT, 64 * _EMU_PER_PIXEL
-#: Cells that one link may cover; a link over more than that is no link to one picture.
-_MAX_LINK_CELLS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,13 +183,8 @@ class SheetXml:
         by_name = {local(key): value for key, value in attributes.items()}
         target = self.sources.link(by_name.get("id", ""))
         area = area_of(by_name.get("ref", ""))
-        if not target or not area:
-            return
-        (top, left), (bottom, right) = area
-        if (bottom - top + 1) * (right - left + 1) <= _MAX_LINK_CELLS:
-            for row in range(top, bottom + 1):
-                for column in range(left, right + 1):
-                    self.facts.links.setdefault(row, {})[column] = target
+        if target and area:
+            cover(self.facts, area, target)
 
 
 def _width(characters: float) -> float:

@@ -13,6 +13,8 @@ from jobs.manifest.workbook.library import open_values, sheet_values
 from jobs.manifest.workbook.ods import ods_sheets
 from jobs.manifest.workbook.office import OfficeWorkbook
 from jobs.manifest.workbook.sheet import Sheet
+from jobs.manifest.workbook.xls import old_sheets
+from jobs.manifest.workbook.xlsb import BinaryWorkbook
 
 
 def sheets_of(file: IO[bytes], pictures: Path, wanted: str | None) -> Iterator[Sheet]:
@@ -29,20 +31,20 @@ def sheets_of(file: IO[bytes], pictures: Path, wanted: str | None) -> Iterator[S
     match form := form_of(file):
         case Form.TEXT:
             raise WorkbookError("is text with a workbook's name; give it the suffix .csv")
-        case Form.XLSX:
-            return _of_office(file, pictures, wanted)
+        case Form.XLSX | Form.XLSB:
+            return _of_office(file, pictures, wanted, form)
         case Form.ODS:
             return _of_opendocument(file, pictures, wanted)
-        case Form.XLS | Form.XLSB:
-            return _of_values(file, form, wanted)
+        case Form.XLS:
+            return _of_old(file, wanted)
 
 
-def _of_office(file: IO[bytes], pictures: Path, wanted: str | None) -> Iterator[Sheet]:
+def _of_office(file: IO[bytes], pictures: Path, wanted: str | None, form: Form) -> Iterator[Sheet]:
     archive = Archive(file)
-    office = OfficeWorkbook(archive)
+    office = OfficeWorkbook(archive) if form is Form.XLSX else BinaryWorkbook(archive)
     extraction = Extraction(archive, pictures)
     parts = {sheet.name: sheet for sheet in office.sheets}
-    values = open_values(file, Form.XLSX)
+    values = open_values(file, form)
     for name in _chosen({name: sheet.hidden for name, sheet in parts.items()}, wanted):
         facts = office.facts(parts[name]) if parts[name].part else Facts()
         yield Sheet(
@@ -58,11 +60,11 @@ def _of_opendocument(file: IO[bytes], pictures: Path, wanted: str | None) -> Ite
         yield Sheet(name, found[name].values, found[name].facts, extract=extraction.path_text)
 
 
-def _of_values(file: IO[bytes], form: Form, wanted: str | None) -> Iterator[Sheet]:
-    """Of old and of binary workbooks the values alone are read."""
-    values = open_values(file, form)
-    for name in _chosen(dict.fromkeys(values.sheet_names, False), wanted):
-        yield Sheet(name, sheet_values(values, name), Facts(), extract=lambda part: part)
+def _of_old(file: IO[bytes], wanted: str | None) -> Iterator[Sheet]:
+    found = {sheet.name: sheet for sheet in old_sheets(file)}
+    values = open_values(file, Form.XLS)
+    for name in _chosen({name: sheet.hidden for name, sheet in found.items()}, wanted):
+        yield Sheet(name, sheet_values(values, name), found[name].facts, extract=lambda part: part)
 
 
 def _chosen(hidden: dict[str, bool], wanted: str | None) -> list[str]:
