@@ -6,22 +6,33 @@ A format is a source: of records under one line of column names (`table.RecordSo
 keys (`mappings.EntrySource`). `formats` names them all; what a row means is the same for every one.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.manifest.content import Content, open_content
 from jobs.manifest.formats import format_of, unpacked
 from jobs.manifest.mappings import EntryRows, EntrySource
-from jobs.manifest.table import Table
+from jobs.manifest.reading import Reading
+from jobs.manifest.table import PlacedSource, RecordSource, Table
 from jobs.records import BadRow, Dialect, Row
 
-__all__ = ["Manifest", "open_manifest"]
+__all__ = ["Manifest", "Reading", "open_manifest"]
 
 
 class Manifest:
     """An open manifest; a file that replaces it meanwhile is not noticed."""
 
-    def __init__(self, *, name: str, folder: Path, content: Content, reader: Table | EntryRows) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        folder: Path,
+        content: Content,
+        source: RecordSource | EntrySource,
+        reading: Reading,
+    ) -> None:
+        reader = EntryRows(source) if isinstance(source, EntrySource) else Table(source)
         #: For the batch's id: the file's name without suffixes, or `stdin`.
         self.name = name
         #: Where local pictures are looked for: the manifest's own folder, or the current one for stdin.
@@ -30,8 +41,16 @@ class Manifest:
         self.columns: tuple[str, ...] = reader.columns
         #: How tables made from it are written.
         self.dialect: Dialect = reader.dialect
+        #: What whoever gave it should know, a sentence each.
+        self.remarks: tuple[str, ...] = source.remarks if isinstance(source, PlacedSource) else ()
         self._content = content
         self._reader = reader
+        self._source = source
+        self._variant = reading.variant
+
+    def where(self, line: int, column: str = "") -> str:
+        """A row's place within the file, as messages name it; of a workbook the sheet and the cell."""
+        return self._source.where(line, column) if isinstance(self._source, PlacedSource) else str(line)
 
     @property
     def suspected_typos(self) -> tuple[str, ...]:
@@ -40,8 +59,9 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file's bytes (of a packed one, as packed), hex."""
-        return self._content.digest
+        """SHA-256 of the file's bytes (of a packed one, as packed), hex; another one when only a part is to be read."""
+        digest = self._content.digest
+        return hashlib.sha256(f"{digest}\0{self._variant}".encode()).hexdigest() if self._variant else digest
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Streams the rows in their order with bounded memory; may be called again.
@@ -53,8 +73,8 @@ class Manifest:
         self._content.check_unchanged()
 
 
-def open_manifest(path: str) -> Manifest:
-    """Opens a manifest; the suffix names its format, `-` is stdin, anything may be packed with gzip.
+def open_manifest(path: str, reading: Reading | None = None) -> Manifest:
+    """Opens a manifest; the suffix names its format, `-` is stdin, any text may be packed with gzip.
 
     Raises:
         NotFoundError: no such file.
@@ -62,11 +82,12 @@ def open_manifest(path: str) -> Manifest:
             column, with two columns of one name, or YAML that is not of a known form.
     """
     content = open_content(path)
-    source = format_of(path, content)(content)
+    reading = reading or Reading()
     piped = path == "-"
     return Manifest(
         name="stdin" if piped else unpacked(path).stem,
         folder=Path.cwd() if piped else Path(path).resolve().parent,
         content=content,
-        reader=EntryRows(source) if isinstance(source, EntrySource) else Table(source),
+        source=format_of(path, content, reading)(content),
+        reading=reading,
     )

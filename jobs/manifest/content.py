@@ -33,17 +33,23 @@ class Content:
         # A Manifest has no close(): whoever reads one need not think of it, and the descriptor goes with it.
         weakref.finalize(self, file.close)
         self._stamp = self._now()
-        self._packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
+        #: Whether the bytes are gzip.
+        self.packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes as they lie on disk (packed ones unopened), hex."""
         return hashlib.file_digest(self._raw(), "sha256").hexdigest()
 
+    @property
+    def file(self) -> IO[bytes]:
+        """The open file itself, for formats that are read at places of their own choice (never by its position)."""
+        return self._file
+
     def stream(self) -> io.BufferedReader:
         """A reader of its own, from the first byte, unpacked."""
         raw = self._raw()
-        return io.BufferedReader(_Unpacked(raw, self.name), _CHUNK_BYTES) if self._packed else raw
+        return io.BufferedReader(_Unpacked(raw, self.name), _CHUNK_BYTES) if self.packed else raw
 
     def head(self) -> bytes:
         """The first bytes, unpacked, at most HEAD_BYTES."""

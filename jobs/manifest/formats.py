@@ -12,7 +12,9 @@ from jobs.manifest.content import Content
 from jobs.manifest.delimited import Delimited
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
+from jobs.manifest.reading import Reading
 from jobs.manifest.table import RecordSource
+from jobs.manifest.workbook import is_workbook
 from jobs.manifest.yaml import Yaml
 
 #: Makes a content's source: records under one line of names, or entries that bring their own.
@@ -30,13 +32,14 @@ _SUFFIXES: dict[str, Format] = {
 
 #: First bytes → the format, whatever the file is called, or what to say of it.
 _BINARY: dict[bytes, Format | str] = {
-    b"PK\x03\x04": "is an Excel workbook or a zip archive; in Excel use “Save as… CSV UTF-8”",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; in Excel use “Save as… CSV UTF-8”",
     b"%PDF": "is a PDF, not a manifest",
     b"\x89PNG": "is a picture, not a manifest",
     b"\xff\xd8\xff": "is a picture, not a manifest",
     b"\x1f\x8b": "is packed twice; unpack it once",
 }
+#: What workbooks are called, and how they begin whatever they are called.
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_WORKBOOK_BYTES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 #: Of the first bytes of UTF-16 without a mark nearly half are NUL; of a text with a stray one, hardly any.
 _NUL_SHARE = 0.1
@@ -45,25 +48,35 @@ _LOOK_BYTES = 4096
 _YAML_START = re.compile(r"---(\s|$)|%YAML|-(\s|$)|\[|(defaults|people|garments|matrix|jobs)\s*:(\s|$)")
 
 
-def format_of(path: str, content: Content) -> Format:
+def format_of(path: str, content: Content, reading: Reading) -> Format:
     """The format by the suffix, `.gz` set aside; by the first bytes of stdin and of a pipe whose suffix is not known.
+
+    What is called a workbook is told by its content: it may be text.
 
     Raises:
         ManifestError: an ordinary file of another suffix; whatever its name: empty, UTF-16, or binary. It says what to do.
     """
     head = content.head()
+    suffix = unpacked(path).suffix.lower()
+    if (suffix in _WORKBOOKS or head.startswith(_WORKBOOK_BYTES)) and head and is_workbook(content):
+        return partial(_workbook, reading=reading)
     for magic, what in _BINARY.items():
         if head.startswith(magic):
             if not isinstance(what, str):
                 return what
             raise ManifestError(f"{content.name}: {what}")
     _refuse_no_text(head, content.name)
-    found = _SUFFIXES.get(unpacked(path).suffix.lower())
-    if found is None and path != "-" and Path(path).is_file():
-        raise ManifestError(
-            f"{path}: its suffix is not known; a manifest is one of {', '.join(_SUFFIXES)} (or .gz of it)"
-        )
+    found = _SUFFIXES.get(suffix)
+    if found is None and suffix not in _WORKBOOKS and path != "-" and Path(path).is_file():
+        known = ", ".join((*_SUFFIXES, *_WORKBOOKS))
+        raise ManifestError(f"{path}: its suffix is not known; a manifest is one of {known} (or .gz of it)")
     return found or _format_of_text(head)
+
+
+def _workbook(content: Content, reading: Reading) -> RecordSource:
+    from jobs.manifest.workbook.source import WorkbookSource  # noqa: PLC0415 its library is loaded by who needs it
+
+    return WorkbookSource(content.file, content.name, reading)
 
 
 def unpacked(path: str) -> Path:

@@ -1,7 +1,7 @@
 """Manifests of columns: names first, then a row a record, whatever file they come from."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import OURS
@@ -20,6 +20,16 @@ class RecordSource(Protocol):
 
     def records(self) -> Iterator[Record]:
         """Streams the records from the column names on, blank ones left out; may be called again."""
+
+
+@runtime_checkable
+class PlacedSource(RecordSource, Protocol):
+    """One whose rows have other places than lines of a file. `remarks`: what its giver should know, a sentence each."""
+
+    remarks: tuple[str, ...]
+
+    def where(self, line: int, column: str = "") -> str:
+        """A row, or its cell under a name, as the program that made it calls it."""
 
 
 class Table:

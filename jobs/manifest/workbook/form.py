@@ -21,7 +21,7 @@ class Form(StrEnum):
 
 
 _HEAD_BYTES = 1 << 16
-_ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _BYTES_OF_MIMETYPE = 200
 _MANIFEST_BYTES = 1 << 25

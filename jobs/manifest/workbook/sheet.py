@@ -5,6 +5,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Protocol
 
+from jobs.manifest.table import Record
 from jobs.manifest.workbook.cells import letters
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.facts import Facts
@@ -31,10 +32,6 @@ class Values(Protocol):
 
     def iter_rows(self) -> Iterator[list[Any]]:
         """The values of all rows from the sheet's first one, from the first filled column on."""
-
-
-#: Row of the workbook from 1, the cells under the names, what is wrong with it, with the cell's address ("": nothing).
-Record = tuple[int, list[str], str]
 
 
 class Sheet:

@@ -1,34 +1,17 @@
 """A workbook as a source of records: the names first, then a record a row, numbered as the workbook numbers them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from jobs.errors import ManifestError
-from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
+from jobs.manifest.reading import Reading
+from jobs.manifest.table import Record
 from jobs.manifest.workbook.cells import letters, sheet_reference
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.header import Header, find_header
-from jobs.manifest.workbook.sheet import Record, Sheet
+from jobs.manifest.workbook.sheet import Sheet
 from jobs.manifest.workbook.sheets import sheets_of
 from jobs.records import Dialect
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a workbook is to be read."""
-
-    #: Where its pictures go as files.
-    pictures: Path
-    #: The sheet; None for the first one that has the columns.
-    sheet: str | None = None
-    #: Leave out the rows that a filter hides.
-    visible_only: bool = False
-    #: Whether a heading means something to whoever reads.
-    is_known: Callable[[str], object] = column_of
-    #: Whether pictures stand under a heading.
-    is_picture: Callable[[str], bool] = lambda name: column_of(name) in {"person", *GARMENT_COLUMNS}
 
 
 class WorkbookSource:
@@ -48,13 +31,14 @@ class WorkbookSource:
         Raises:
             ManifestError: no workbook, or none of its sheets has a known name.
         """
-        self.name = name
         self._reading = reading
         try:
             sheets = sheets_of(file, reading.pictures, reading.sheet)
             self._sheet, self._header = _found(sheets, reading.is_known)
         except WorkbookError as error:
             raise ManifestError(f"{name}: {error}") from error
+        #: What messages about the names call it.
+        self.name = f"{name}:{self._sheet.name}"
         hidden = self._hidden()
         #: What the merchandiser should know, a sentence each.
         self.remarks: tuple[str, ...] = (self._of_hidden(hidden),) if hidden else ()

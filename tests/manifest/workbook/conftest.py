@@ -10,7 +10,8 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
-from jobs.manifest.workbook.source import Reading, WorkbookSource
+from jobs.manifest.reading import Reading
+from jobs.manifest.workbook.source import WorkbookSource
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

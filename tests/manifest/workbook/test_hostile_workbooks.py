@@ -144,7 +144,8 @@ def test_a_far_cell_does_not_end_the_process(tmp_path):
     script = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from jobs.manifest.workbook.source import Reading, WorkbookSource\n"
+        "from jobs.manifest.reading import Reading\n"
+        "from jobs.manifest.workbook.source import WorkbookSource\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
         "WorkbookSource(open(sys.argv[1], 'rb'), 'catalog.xlsx', Reading(pictures=Path('data')))\n"
     )

@@ -1,0 +1,33 @@
+"""How a person wants a manifest to be read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
+
+
+def _is_picture(heading: str) -> bool:
+    return column_of(heading) in {"person", *GARMENT_COLUMNS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the command's options say; all of it concerns workbooks."""
+
+    #: Where pictures that stand in a workbook go as files.
+    pictures: Path = Path(".vton/extracted")
+    #: The sheet; None for the first one that has the columns.
+    sheet: str | None = None
+    #: Leave out the rows that a filter hides.
+    visible_only: bool = False
+    #: Whether a heading means something to whoever reads.
+    is_known: Callable[[str], object] = column_of
+    #: Whether pictures stand under a heading.
+    is_picture: Callable[[str], bool] = _is_picture
+
+    @property
+    def variant(self) -> str:
+        """What makes it another list than the file alone would be; "" for the file as it is."""
+        sheet = f"sheet={self.sheet}" if self.sheet is not None else ""
+        return sheet + ("\0visible" if self.visible_only else "")
