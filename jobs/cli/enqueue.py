@@ -11,7 +11,9 @@ from jobs.cli.options import (
     BatchOpt,
     ConfigOpt,
     ManifestArg,
+    SheetOpt,
     StrictOpt,
+    VisibleOpt,
 )
 from jobs.cli.session import command_settings
 from jobs.cli.units import counted
@@ -25,11 +27,20 @@ def enqueue(
     strict: StrictOpt = False,
     again: AgainOpt = "",
     accept_new_ledger: AcceptOpt = False,
+    sheet: SheetOpt = None,
+    visible_only: VisibleOpt = False,
 ) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
     with intake(
-        settings, manifest, batch=batch, again=again, strict=strict, accept_new_ledger=accept_new_ledger
+        settings,
+        manifest,
+        batch=batch,
+        again=again,
+        strict=strict,
+        accept_new_ledger=accept_new_ledger,
+        sheet=sheet,
+        visible_only=visible_only,
     ) as taken:
         opened, batch_id = taken.session, taken.batch_id
         produced = taken.producer.feed(taken.manifest, batch_id)

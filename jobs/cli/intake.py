@@ -14,7 +14,7 @@ from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.identity import batch_id as identify
 from jobs.identity import safe_batch_name
 from jobs.ledger.codec import decode_path
-from jobs.manifest import Manifest, open_manifest
+from jobs.manifest import Manifest, Reading, open_manifest
 from jobs.manifest.addresses import unreachable
 from jobs.pictures.check import LocalPictures
 from jobs.producing.planning import Planner
@@ -45,10 +45,13 @@ def intake(
     strict: bool,
     accept_new_ledger: bool,
     output: str = "",
+    sheet: str | None = None,
+    visible_only: bool = False,
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the session that it will go into; nothing is recorded yet.
 
+    `sheet` and `visible_only`: which part of a workbook is read.
     `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
     looked at and raises what shall end the looking.
 
@@ -59,7 +62,7 @@ def intake(
         ConfigError: Redis is not there or would throw away what is written, or the known ledger is gone, or the batch's
             folder holds results of another one.
     """
-    manifest = open_manifest(path)
+    manifest = open_manifest(path, reading_of(settings, sheet, visible_only=visible_only))
     name = shown(Path(path).name)
     suspected_typos = _SuspectedTypos(manifest, name)
     with open_session(settings, buying=True) as opened:
@@ -67,13 +70,17 @@ def intake(
         if not accept_new_ledger:
             check_ledger(opened, batch_id)
         planner = planner_of(opened, path, manifest, again)
-        producer = Producer(opened.ledger, opened.queue, planner, file_name=name, output=output)
+        producer = Producer(
+            opened.ledger, opened.queue, planner, file_name=name, output=output, where=manifest.where
+        )
         producer.check(manifest, batch_id, strict=strict, stop=stop)
         if output:
             folder = settings.output_dir / batch_id
             check_folder(folder, opened.ledger, batch_id, accept=accept_new_ledger)
         suspected_typos.tell(strict=strict)
         settle(opened, batch_id, accept_new=accept_new_ledger)
+        for remark in manifest.remarks:
+            log.warning("manifest.remark", manifest=name, why=remark)
         yield Intake(session=opened, manifest=manifest, producer=producer, batch_id=batch_id)
         suspected_typos.tell()
 
@@ -103,8 +110,18 @@ def planner_of(opened: Session, path: str, manifest: Manifest, again: str) -> Pl
     if unreachable(opened.settings.hidream.base_url):
         # Who serves us from this network reaches its hosts.
         pictures = pictures.model_copy(update={"private_hosts": "allow"})
-    source = LocalPictures(pictures, folder).source
+    source = LocalPictures(pictures, folder, extracted=extracted(opened.settings)).source
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
+
+
+def reading_of(settings: Settings, sheet: str | None, *, visible_only: bool) -> Reading:
+    """How a manifest is read: what the options say of a workbook, and where its pictures go."""
+    return Reading(pictures=extracted(settings), sheet=sheet, visible_only=visible_only)
+
+
+def extracted(settings: Settings) -> Path:
+    """Where the pictures that stand in workbooks lie as files."""
+    return settings.data_dir.absolute() / "extracted"
 
 
 def _origin(opened: Session, path: str) -> Path | None:

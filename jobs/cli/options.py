@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-ManifestArg = Annotated[str, typer.Argument(help="CSV, TSV, YAML or JSONL of pairs; - reads stdin.")]
+ManifestArg = Annotated[
+    str, typer.Argument(help="CSV, TSV, workbook, YAML or JSONL of pairs; - reads stdin.")
+]
 BatchArg = Annotated[str, typer.Argument(help="Batch id.")]
 ConfigOpt = Annotated[Path | None, typer.Option("--config", help="Settings; default ./config.yaml.")]
 OutputOpt = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for results; default ./out.")]
@@ -25,3 +27,9 @@ AcceptOpt = Annotated[
     ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+SheetOpt = Annotated[
+    str | None, typer.Option("--sheet", help="Sheet of a workbook; default the first that has the columns.")
+]
+VisibleOpt = Annotated[
+    bool, typer.Option("--visible-only", help="Leave out the rows of a workbook that a filter hides.")
+]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.deadline import read_deadline
-from jobs.cli.intake import batch_of, planner_of
+from jobs.cli.intake import batch_of, planner_of, reading_of
 from jobs.cli.ledger_identity import foreign_results, lost_ledger
 from jobs.cli.options import (
     AgainOpt,
@@ -18,7 +18,9 @@ from jobs.cli.options import (
     ConfigOpt,
     JsonOpt,
     ManifestArg,
+    SheetOpt,
     SimulateOpt,
+    VisibleOpt,
 )
 from jobs.cli.output import print_json
 from jobs.cli.plan_counts import Plan, plan_of
@@ -36,13 +38,15 @@ def plan(
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
     again: AgainOpt = "",
+    sheet: SheetOpt = None,
+    visible_only: VisibleOpt = False,
     deadline: Annotated[str, typer.Option(help="Say whether it fits until HH:MM or within e.g. 8h.")] = "",
     as_json: JsonOpt = False,
 ) -> None:
     """Say what a manifest would buy and how long it would take. Spends nothing."""
     settings = command_settings(config, simulate=simulate)
     until = read_deadline(deadline) if deadline else None
-    source = open_manifest(manifest)
+    source = open_manifest(manifest, reading_of(settings, sheet, visible_only=visible_only))
     with open_session(settings) as opened:
         batch_id = batch_of(source, batch, again)
         planner = planner_of(opened, manifest, source, again)
@@ -58,7 +62,10 @@ def _print(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -
     end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
     fits = None if deadline is None else end <= deadline
     if as_json:
-        content = asdict(plan) | {"ends_at": end.isoformat(timespec="seconds"), "fits_deadline": fits}
+        content = {key: value for key, value in asdict(plan).items() if key != "where"} | {
+            "ends_at": end.isoformat(timespec="seconds"),
+            "fits_deadline": fits,
+        }
         print_json(content)
         return
     for line in (*_counts(plan, name), *_rows(plan, name), *_time(plan, end)):
@@ -83,13 +90,15 @@ def _counts(plan: Plan, name: str) -> Iterator[str]:
 
 
 def _rows(plan: Plan, name: str) -> Iterator[str]:
+    for remark in plan.remarks:
+        yield f"  {remark}"
     for typo in plan.suspected_typos:
         yield f"  {name}: {typo}"
     for suffix, count in sorted(plan.other_kinds.items()):
         what = "address ends" if count == 1 else "addresses end"
         yield f"  {name}: {count} {what} in {suffix}; HiDream is known to take JPEG, PNG and WEBP"
     for bad in plan.bad:
-        yield f"  {bad_row_line(name, bad)}"
+        yield f"  {bad_row_line(name, bad, plan.where)}"
     if plan.invalid > len(plan.bad):
         yield f"  and {plan.invalid - len(plan.bad)} more"
 

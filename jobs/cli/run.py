@@ -18,8 +18,10 @@ from jobs.cli.options import (
     ConfigOpt,
     ManifestArg,
     OutputOpt,
+    SheetOpt,
     SimulateOpt,
     StrictOpt,
+    VisibleOpt,
 )
 from jobs.cli.session import command_settings
 from jobs.cli.show import print_cut, print_end
@@ -45,6 +47,8 @@ def run(
     strict: StrictOpt = False,
     again: AgainOpt = "",
     accept_new_ledger: AcceptOpt = False,
+    sheet: SheetOpt = None,
+    visible_only: VisibleOpt = False,
     deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
@@ -70,6 +74,8 @@ def run(
             strict=strict,
             accept_new_ledger=accept_new_ledger,
             output=output_place(settings.output_dir),
+            sheet=sheet,
+            visible_only=visible_only,
             stop=stop.check,
         ) as taken,
     ):

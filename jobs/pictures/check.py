@@ -39,11 +39,16 @@ class PictureError(VtonError):
 class LocalPictures:
     """Turns what a row says into a source, looking at each file once as long as it does not change."""
 
-    def __init__(self, settings: PictureSettings, folder: Path) -> None:
-        """Takes the limits and the folder that relative paths begin at."""
+    def __init__(self, settings: PictureSettings, folder: Path, *, extracted: Path | None = None) -> None:
+        """Takes the limits and the folder that relative paths begin at.
+
+        `extracted`: where pictures lie that stood in a workbook; they count as lying beside it.
+        """
         self._settings = settings
         self._folder = folder.resolve()
         self._roots = tuple(root.resolve() for root in settings.roots) or (self._folder,)
+        if extracted is not None:
+            self._roots += (extracted.resolve(),)
         #: Text of the row → its path before links are followed, the file as it was, and what was found.
         self._by_text: OrderedDict[str, tuple[str, _Stamp, LocalFile]] = OrderedDict()
         #: A file as it was → its digest, or why it is refused; shared by all texts that lead to it.

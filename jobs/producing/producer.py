@@ -26,6 +26,15 @@ FIRST_CHUNKS = (8, 32, 128)
 LOGGED_BAD_ROWS = 100
 
 
+#: A row's place within its file, from its line and a column's name.
+Where = Callable[[int, str], str]
+
+
+def line_of(line: int, _: str) -> str:
+    """The place of a row in a file of lines."""
+    return str(line)
+
+
 class RowSource(Protocol):
     """What the producer needs of a manifest."""
 
@@ -70,7 +79,14 @@ class Producer:
     """Feeds manifests. Running it twice with the same file changes nothing and sends lost messages again."""
 
     def __init__(
-        self, ledger: Ledger, queue: Queue, planner: Planner, *, file_name: str, output: str = ""
+        self,
+        ledger: Ledger,
+        queue: Queue,
+        planner: Planner,
+        *,
+        file_name: str,
+        output: str = "",
+        where: Where = line_of,
     ) -> None:
         """Prepares a producer.
 
@@ -80,12 +96,14 @@ class Producer:
             planner: makes jobs of rows.
             file_name: what the manifest is called in messages.
             output: where the batch's files belong, see jobs.results.output_place; empty: wherever workers write.
+            where: a row's place within the file, from its line and a column's name.
         """
         self._ledger = ledger
         self._queue = queue
         self._planner = planner
         self._name = file_name
         self._output = output
+        self._where = where
 
     def check(
         self,
@@ -116,7 +134,7 @@ class Producer:
             else:
                 good = True
         if bad or not good:
-            reasons = "\n".join(f"  {bad_row_line(self._name, row)}" for row in bad[:10])
+            reasons = "\n".join(f"  {bad_row_line(self._name, row, self._where)}" for row in bad[:10])
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004 a screenful
             what = "bad rows" if good else "no valid row"
             raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
@@ -227,7 +245,7 @@ class Producer:
                 batch=batch_id,
                 row=row.number,
                 sku=row.sku,
-                where=f"{self._name}:{row.line}",
+                where=f"{self._name}:{self._where(row.line, row.column)}",
                 column=row.column,
                 why=row.why,
             )
@@ -242,6 +260,6 @@ def send_missing_messages(ledger: Ledger, queue: Queue) -> int:
     return max(0, missing)
 
 
-def bad_row_line(name: str, row: BadRow) -> str:
-    """`file:line: column: why`."""
-    return ": ".join(filter(None, [f"{name}:{row.line}", row.column, row.why]))
+def bad_row_line(name: str, row: BadRow, where: Where = line_of) -> str:
+    """`file:line: column: why`; of a workbook `file:Sheet1!C12: column: why`."""
+    return ": ".join(filter(None, [f"{name}:{where(row.line, row.column)}", row.column, row.why]))
