@@ -27,7 +27,7 @@ from jobs.cli.plan_counts import Plan, plan_of
 from jobs.cli.session import command_settings, open_session
 from jobs.cli.units import counted, duration
 from jobs.manifest import open_manifest
-from jobs.producing.producer import bad_row_line
+from jobs.producing.producer import Where, bad_row_line
 from jobs.records import shown
 
 
@@ -51,24 +51,25 @@ def plan(
         batch_id = batch_of(source, batch, again)
         planner = planner_of(opened, manifest, source, again)
         planned = plan_of(source, batch_id, planner, opened.ledger, settings)
+        planned.remarks = source.remarks
         lost = lost_ledger(opened) or foreign_results(opened, batch_id)
     if lost:
         sys.stderr.write(f"vton: {lost}. A run is refused until that is settled, see docs/operations.md\n")
-    _print(planned, shown(Path(manifest).name), until, as_json=as_json)
+    _print(planned, shown(Path(manifest).name), until, where=source.where, as_json=as_json)
 
 
-def _print(plan: Plan, name: str, deadline: datetime | None, *, as_json: bool) -> None:
+def _print(plan: Plan, name: str, deadline: datetime | None, *, where: Where, as_json: bool) -> None:
     """Tells a plan; bad rows by file, line and column."""
     end = datetime.now().astimezone() + timedelta(seconds=plan.seconds)
     fits = None if deadline is None else end <= deadline
     if as_json:
-        content = {key: value for key, value in asdict(plan).items() if key != "where"} | {
+        content = asdict(plan) | {
             "ends_at": end.isoformat(timespec="seconds"),
             "fits_deadline": fits,
         }
         print_json(content)
         return
-    for line in (*_counts(plan, name), *_rows(plan, name), *_time(plan, end)):
+    for line in (*_counts(plan, name), *_rows(plan, name, where), *_time(plan, end)):
         sys.stdout.write(line + "\n")
     if fits is not None:
         sys.stdout.write("fits before the deadline\n" if fits else "does NOT fit before the deadline\n")
@@ -89,7 +90,7 @@ def _counts(plan: Plan, name: str) -> Iterator[str]:
             yield f"  {count:>7} {label}"
 
 
-def _rows(plan: Plan, name: str) -> Iterator[str]:
+def _rows(plan: Plan, name: str, where: Where) -> Iterator[str]:
     for remark in plan.remarks:
         yield f"  {remark}"
     for typo in plan.suspected_typos:
@@ -98,7 +99,7 @@ def _rows(plan: Plan, name: str) -> Iterator[str]:
         what = "address ends" if count == 1 else "addresses end"
         yield f"  {name}: {count} {what} in {suffix}; HiDream is known to take JPEG, PNG and WEBP"
     for bad in plan.bad:
-        yield f"  {bad_row_line(name, bad, plan.where)}"
+        yield f"  {bad_row_line(name, bad, where)}"
     if plan.invalid > len(plan.bad):
         yield f"  and {plan.invalid - len(plan.bad)} more"
 

@@ -12,7 +12,7 @@ from jobs.ledger import Ledger, RowFate
 from jobs.manifest import Manifest
 from jobs.manifest.addresses import other_kind
 from jobs.producing.planning import Planned, Planner, admission, in_order
-from jobs.producing.producer import CHUNK, Where, line_of
+from jobs.producing.producer import CHUNK
 from jobs.records import BadRow, BatchId, RequestId, Url
 
 #: Bad rows that are shown; all of them are in the results of a run.
@@ -52,10 +52,8 @@ class Plan:
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
     suspected_typos: tuple[str, ...] = ()
-    #: What the manifest's reader has to say, a sentence each.
+    #: What the merchandiser should know of a workbook, a sentence each.
     remarks: tuple[str, ...] = ()
-    #: A row's place within the file, from its line and a column's name.
-    where: Where = line_of
 
 
 def plan_of(
@@ -85,7 +83,6 @@ def plan_of(
             if isinstance(planned, Planned) and fate is not RowFate.INVALID
         }
     plan.suspected_typos = manifest.suspected_typos
-    plan.remarks, plan.where = manifest.remarks, manifest.where
     plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
     plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
     return plan
