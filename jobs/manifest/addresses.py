@@ -33,6 +33,8 @@ def picture_fault(text: str) -> str:
     Args:
         text: the cell, stripped, not empty.
     """
+    if text[0] in "=#" and (odd := _no_value(text)):
+        return odd
     if (not text.isprintable() or len(text) > _MAX_CHARS or text.find("://", 8) > 0) and (odd := _odd(text)):
         return odd
     if text[:8] == "https://":  # nearly every cell there is: as few steps as possible
@@ -43,9 +45,10 @@ def picture_fault(text: str) -> str:
     scheme, colon, rest = text.partition(":")
     if not colon:
         return "" if text[:2] != "//" else "the address begins with //; write https: in front of it"
-    if (fault := _scheme_fault(scheme.lower(), rest)) is not None:
-        return fault
-    return _SPACE if " " in rest else _host_fault(rest[2:].split("/", 1)[0])
+    fault = _scheme_fault(scheme.lower(), rest)
+    if fault is None:
+        fault = _SPACE if " " in rest else _host_fault(rest[2:].split("/", 1)[0])
+    return fault
 
 
 def is_address(text: str) -> bool:
@@ -84,6 +87,25 @@ def _odd(text: str) -> str:
         return f"{'two' if count == 2 else count} addresses in one cell; keep the one of the picture that is meant"  # noqa: PLR2004
     return "" if text.isprintable() else "the text has a line break or another invisible character in it"
 
+
+def _no_value(text: str) -> str:
+    """Why a cell that a spreadsheet has written names no picture: an error, or a formula instead of its value."""
+    if text in _ERRORS:
+        return f"the cell is an error in the spreadsheet ({text}); put the picture's address or path there"
+    formula = _FORMULA.match(text)
+    if formula is None:
+        return ""
+    if formula[1].upper() == "DISPIMG":
+        return "the picture stands in a cell of the workbook, and a table of text leaves it out; give the workbook itself"
+    return f"the cell holds a formula (={formula[1]}…); write the address or the path that it leads to"
+
+
+#: What spreadsheets show where a value would be.
+_ERRORS = frozenset({
+    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "#SPILL!", "#CALC!", "#FIELD!",
+    "#BLOCKED!", "#BUSY!", "#CONNECT!", "#UNKNOWN!", "#GETTING_DATA", "#N/V", "#BEZUG!", "#WERT!",
+})  # fmt: skip
+_FORMULA = re.compile(r"=(?:_xl\w+\.)?([A-Za-z][\w.]*)\(")
 
 _SPACE = "the address has a space in it; write %20 instead"
 _DATA = "the picture stands in the cell itself (data:); give its address or the path of a file instead"

@@ -104,3 +104,21 @@ def test_any_other_host_may_be_there(host):
 )
 def test_an_address_that_names_another_kind_of_file_is_known_by_its_end(url, kind):
     assert other_kind(url) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('=DISPIMG("ID_8A6F2C1B9D3E4F5A8B7C6D5E4F3A2B1C",1)', "stands in a cell of the workbook"),
+        ('=_xlfn.DISPIMG("ID_8A6F",1)', "stands in a cell of the workbook"),
+        ('=IMAGE("https://cdn.example.com/p/1.jpg")', "holds a formula (=IMAGE…)"),
+        ('=HYPERLINK("https://cdn.example.com/u/1.jpg","tee")', "holds a formula (=HYPERLINK…)"),
+        ("#N/A", "is an error in the spreadsheet (#N/A)"),
+        ("#REF!", "is an error in the spreadsheet (#REF!)"),
+        ("#1 look.jpg", ""),
+        ("=look.jpg", ""),
+    ],
+)
+def test_what_a_spreadsheet_writes_for_no_value_is_no_picture(text, why):
+    fault = picture_fault(text)
+    assert why in fault if why else not fault

@@ -106,7 +106,7 @@ HOSTILE = {
     "an OpenDocument text": (zipped({"mimetype": "application/vnd.oasis.opendocument.text"}), "without a table"),
     "a password": (compound("EncryptedPackage"), "password"),
     "an old document": (compound("WordDocument"), "old Office file"),
-    "half an old workbook": (compound("Workbook"), "cannot be read"),
+    "half an old workbook": (compound("Workbook"), "broken or cut off"),
     "Excel 95": (b"\x09\x08\x06\x00\x00\x05" + bytes(99), "Excel 95"),
     "a web page": (b"\xef\xbb\xbf\r\n<html xmlns:x='urn:x'><table><tr><td>sku</td></tr></table></html>", "web page"),
     "a saved web page": (b"MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n", "saved web page"),
