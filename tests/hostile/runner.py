@@ -26,13 +26,13 @@ from jobs.pictures.store import PictureStore
 from jobs.producing.planning import Planner
 from jobs.records import BadRow, Picture
 from jobs.results.lines import image_path
-from tests.hostile import manifests, pictures
+from tests.hostile import manifests, pictures, workbooks
 from tests.hostile.case import CASES, Case, Door
 from worker.collect.download import Downloader
 from worker.hidream.session import make_ssl_context
 
 #: Their registering is all that is wanted of them.
-LOADED = (manifests, pictures)
+LOADED = (manifests, pictures, workbooks)
 PICTURE = Picture(name="x.jpg", url="", sha256="", width=1, height=1, bytes=1)
 #: A process that has not ended by now, by the clock, hangs.
 SECONDS = 120

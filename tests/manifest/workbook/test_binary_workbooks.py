@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import ManifestError
-from tests.manifest.workbook.conftest import NAMES, P, U, relations
+from tests.manifest.workbook.parts import NAMES, P, U, relations
 
 ROWS = [NAMES, [7, P, U, ""], [8, P, U, ""], [9, P, U, "x"]]
 

@@ -7,7 +7,7 @@ import pytest
 from jobs.errors import ManifestError
 from jobs.manifest import Reading, open_manifest
 from jobs.records import BadRow, Row
-from tests.manifest.workbook.conftest import NAMES, P, U
+from tests.manifest.workbook.parts import NAMES, P, U
 
 
 @pytest.fixture

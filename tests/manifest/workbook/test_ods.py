@@ -13,7 +13,7 @@ from odf.text import A, LineBreak, S
 from odf.text import P as Paragraph
 
 from jobs.errors import ManifestError
-from tests.manifest.workbook.conftest import NAMES, P, U, jpeg
+from tests.manifest.workbook.parts import NAMES, P, U, jpeg
 
 XLINK = (
     'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.manifest.workbook.conftest import (
+from tests.manifest.workbook.parts import (
     HEAD,
     MAIN,
     NAMES,

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from jobs.errors import ManifestError
-from tests.manifest.workbook.conftest import HEAD, MAIN, NAMES, P, U, row_xml, sheet_xml
+from tests.manifest.workbook.parts import HEAD, MAIN, NAMES, P, U, row_xml, sheet_xml
 
 
 def test_the_names_are_found_below_titles_and_rows_keep_the_workbooks_numbers(book, source):
