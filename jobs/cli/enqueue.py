@@ -10,6 +10,7 @@ from jobs.cli.options import (
     AgainOpt,
     BatchOpt,
     ConfigOpt,
+    EncodingOpt,
     ManifestArg,
     SheetOpt,
     StrictOpt,
@@ -29,6 +30,7 @@ def enqueue(
     accept_new_ledger: AcceptOpt = False,
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
+    encoding: EncodingOpt = "",
 ) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
@@ -41,6 +43,7 @@ def enqueue(
         accept_new_ledger=accept_new_ledger,
         sheet=sheet,
         visible_only=visible_only,
+        encoding=encoding,
     ) as taken:
         opened, batch_id = taken.session, taken.batch_id
         produced = taken.producer.feed(taken.manifest, batch_id)

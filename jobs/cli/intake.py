@@ -16,6 +16,7 @@ from jobs.identity import safe_batch_name
 from jobs.ledger.codec import decode_path
 from jobs.manifest import Manifest, Reading, open_manifest
 from jobs.manifest.addresses import unreachable
+from jobs.manifest.recoded import known_encoding
 from jobs.pictures.check import LocalPictures
 from jobs.producing.planning import Planner
 from jobs.producing.producer import Producer
@@ -47,11 +48,12 @@ def intake(
     output: str = "",
     sheet: str | None = None,
     visible_only: bool = False,
+    encoding: str = "",
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the session that it will go into; nothing is recorded yet.
 
-    `sheet` and `visible_only`: which part of a workbook is read.
+    `sheet`, `visible_only`, `encoding`: how the manifest is read, see jobs.manifest.reading.
     `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
     looked at and raises what shall end the looking.
 
@@ -62,7 +64,7 @@ def intake(
         ConfigError: Redis is not there or would throw away what is written, or the known ledger is gone, or the batch's
             folder holds results of another one.
     """
-    manifest = open_manifest(path, reading_of(settings, sheet, visible_only=visible_only))
+    manifest = open_manifest(path, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding))
     name = shown(Path(path).name)
     suspected_typos = _SuspectedTypos(manifest, name)
     with open_session(settings, buying=True) as opened:
@@ -114,9 +116,16 @@ def planner_of(opened: Session, path: str, manifest: Manifest, again: str) -> Pl
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
 
-def reading_of(settings: Settings, sheet: str | None, *, visible_only: bool) -> Reading:
-    """How a manifest is read: what the options say of a workbook, and where its pictures go."""
-    return Reading(pictures=extracted(settings), sheet=sheet, visible_only=visible_only)
+def reading_of(settings: Settings, sheet: str | None, *, visible_only: bool, encoding: str) -> Reading:
+    """How a manifest is read: what the options say, and where a workbook's pictures go.
+
+    Raises:
+        UsageError: there is no such encoding.
+    """
+    known = known_encoding(encoding) if encoding else ""
+    if known is None:
+        raise UsageError(f"--encoding: there is no encoding {encoding}; write e.g. cp1252, shift_jis, utf-16")
+    return Reading(pictures=extracted(settings), sheet=sheet, visible_only=visible_only, encoding=known)
 
 
 def extracted(settings: Settings) -> Path:

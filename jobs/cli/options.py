@@ -33,3 +33,6 @@ SheetOpt = Annotated[
 VisibleOpt = Annotated[
     bool, typer.Option("--visible-only", help="Leave out the rows of a workbook that a filter hides.")
 ]
+EncodingOpt = Annotated[
+    str, typer.Option("--encoding", help="Encoding of a text, e.g. cp1252; default what its bytes say.")
+]

@@ -16,6 +16,7 @@ from jobs.cli.options import (
     AgainOpt,
     BatchOpt,
     ConfigOpt,
+    EncodingOpt,
     JsonOpt,
     ManifestArg,
     SheetOpt,
@@ -40,13 +41,16 @@ def plan(
     again: AgainOpt = "",
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
+    encoding: EncodingOpt = "",
     deadline: Annotated[str, typer.Option(help="Say whether it fits until HH:MM or within e.g. 8h.")] = "",
     as_json: JsonOpt = False,
 ) -> None:
     """Say what a manifest would buy and how long it would take. Spends nothing."""
     settings = command_settings(config, simulate=simulate)
     until = read_deadline(deadline) if deadline else None
-    source = open_manifest(manifest, reading_of(settings, sheet, visible_only=visible_only))
+    source = open_manifest(
+        manifest, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding)
+    )
     with open_session(settings) as opened:
         batch_id = batch_of(source, batch, again)
         planner = planner_of(opened, manifest, source, again)

@@ -16,6 +16,7 @@ from jobs.cli.options import (
     AgainOpt,
     BatchOpt,
     ConfigOpt,
+    EncodingOpt,
     ManifestArg,
     OutputOpt,
     SheetOpt,
@@ -49,6 +50,7 @@ def run(
     accept_new_ledger: AcceptOpt = False,
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
+    encoding: EncodingOpt = "",
     deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
@@ -76,6 +78,7 @@ def run(
             output=output_place(settings.output_dir),
             sheet=sheet,
             visible_only=visible_only,
+            encoding=encoding,
             stop=stop.check,
         ) as taken,
     ):

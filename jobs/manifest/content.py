@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jobs.errors import ManifestError, NotFoundError
+from jobs.manifest.recoded import Recoded
 
 #: Bytes looked at to find out what the content is.
 HEAD_BYTES = 1 << 20
@@ -35,6 +36,8 @@ class Content:
         self._stamp = self._now()
         #: Whether the bytes are gzip.
         self.packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
+        #: The encoding of its text, if it is another one than readers of text know; it is read as UTF-8 then.
+        self.encoding = ""
 
     @cached_property
     def digest(self) -> str:
@@ -47,9 +50,13 @@ class Content:
         return self._file
 
     def stream(self) -> io.BufferedReader:
-        """A reader of its own, from the first byte, unpacked."""
-        raw = self._raw()
-        return io.BufferedReader(_Unpacked(raw, self.name), _CHUNK_BYTES) if self.packed else raw
+        """A reader of its own, from the first byte, unpacked, recoded."""
+        stream = self._raw()
+        if self.packed:
+            stream = io.BufferedReader(_Unpacked(stream, self.name), _CHUNK_BYTES)
+        if self.encoding:
+            stream = io.BufferedReader(Recoded(stream, self.encoding, self.name), _CHUNK_BYTES)
+        return stream
 
     def head(self) -> bytes:
         """The first bytes, unpacked, at most HEAD_BYTES."""

@@ -13,6 +13,7 @@ from jobs.manifest.delimited import Delimited
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
 from jobs.manifest.reading import Reading
+from jobs.manifest.recoded import utf16_of
 from jobs.manifest.table import RecordSource
 from jobs.manifest.workbook import is_workbook
 from jobs.manifest.yaml import Yaml
@@ -40,8 +41,7 @@ _BINARY: dict[bytes, Format | str] = {
 #: What workbooks are called, and how they begin whatever they are called.
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _WORKBOOK_BYTES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-#: Of the first bytes of UTF-16 without a mark nearly half are NUL; of a text with a stray one, hardly any.
+#: Of a text with a stray NUL, hardly any of the first bytes are one.
 _NUL_SHARE = 0.1
 _LOOK_BYTES = 4096
 
@@ -54,7 +54,7 @@ def format_of(path: str, content: Content, reading: Reading) -> Format:
     What is called a workbook is told by its content: it may be text.
 
     Raises:
-        ManifestError: an ordinary file of another suffix; whatever its name: empty, UTF-16, or binary. It says what to do.
+        ManifestError: an ordinary file of another suffix; whatever its name: empty, or binary. It says what to do.
     """
     head = content.head()
     suffix = unpacked(path).suffix.lower()
@@ -65,6 +65,8 @@ def format_of(path: str, content: Content, reading: Reading) -> Format:
             if not isinstance(what, str):
                 return what
             raise ManifestError(f"{content.name}: {what}")
+    content.encoding = reading.encoding or utf16_of(head) or ""
+    head = content.head()
     _refuse_no_text(head, content.name)
     found = _SUFFIXES.get(suffix)
     if found is None and suffix not in _WORKBOOKS and path != "-" and Path(path).is_file():
@@ -88,10 +90,7 @@ def _refuse_no_text(head: bytes, name: str) -> None:
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
         raise ManifestError(f"{name}: is empty")
     look = head[:_LOOK_BYTES]
-    nuls = look.count(0)
-    if head.startswith(_UTF16) or (nuls > _NUL_SHARE * len(look) and _alternates(look)):
-        raise ManifestError(f"{name}: is UTF-16 text; save it as UTF-8 (in Excel: “CSV UTF-8”)")
-    if nuls > _NUL_SHARE * len(look) or b"\0" in look.split(b"\n", 1)[0]:
+    if look.count(0) > _NUL_SHARE * len(look) or b"\0" in look.split(b"\n", 1)[0]:
         raise ManifestError(f"{name}: is binary, not text")
 
 
@@ -106,9 +105,3 @@ def _format_of_text(head: bytes) -> Format:
             return JsonLines
         return Yaml
     return Yaml if _YAML_START.match(first) else Delimited
-
-
-def _alternates(look: bytes) -> bool:
-    """Whether the NULs stand mostly at even or mostly at odd places, as they do in UTF-16."""
-    even, odd = look[::2].count(0), look[1::2].count(0)
-    return max(even, odd) > 8 * min(even, odd)

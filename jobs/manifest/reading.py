@@ -13,7 +13,7 @@ def _is_picture(heading: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the command's options say; all of it concerns workbooks."""
+    """What the command's options say: the encoding of a text, the part of a workbook."""
 
     #: Where pictures that stand in a workbook go as files.
     pictures: Path = Path(".vton/extracted")
@@ -21,6 +21,8 @@ class Reading:
     sheet: str | None = None
     #: Leave out the rows that a filter hides.
     visible_only: bool = False
+    #: The encoding of a text; "" for what its bytes say.
+    encoding: str = ""
     #: Whether a heading means something to whoever reads.
     is_known: Callable[[str], object] = column_of
     #: Whether pictures stand under a heading.
@@ -30,4 +32,4 @@ class Reading:
     def variant(self) -> str:
         """What makes it another list than the file alone would be; "" for the file as it is."""
         sheet = f"sheet={self.sheet}" if self.sheet is not None else ""
-        return sheet + ("\0visible" if self.visible_only else "")
+        return "\0".join(filter(None, [sheet, "visible" if self.visible_only else "", self.encoding]))
