@@ -12,6 +12,7 @@ from jobs.cli.options import (
     ConfigOpt,
     EncodingOpt,
     ManifestArg,
+    RootOpt,
     SheetOpt,
     StrictOpt,
     VisibleOpt,
@@ -31,6 +32,7 @@ def enqueue(
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
     encoding: EncodingOpt = "",
+    root: RootOpt = None,
 ) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
@@ -44,6 +46,7 @@ def enqueue(
         sheet=sheet,
         visible_only=visible_only,
         encoding=encoding,
+        root=root,
     ) as taken:
         opened, batch_id = taken.session, taken.batch_id
         produced = taken.producer.feed(taken.manifest, batch_id)

@@ -49,11 +49,12 @@ def intake(
     sheet: str | None = None,
     visible_only: bool = False,
     encoding: str = "",
+    root: Path | None = None,
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the session that it will go into; nothing is recorded yet.
 
-    `sheet`, `visible_only`, `encoding`: how the manifest is read, see jobs.manifest.reading.
+    `sheet`, `visible_only`, `encoding`, `root`: how the manifest is read, see jobs.manifest.reading.
     `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
     looked at and raises what shall end the looking.
 
@@ -64,7 +65,9 @@ def intake(
         ConfigError: Redis is not there or would throw away what is written, or the known ledger is gone, or the batch's
             folder holds results of another one.
     """
-    manifest = open_manifest(path, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding))
+    manifest = open_manifest(
+        path, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root)
+    )
     name = shown(Path(path).name)
     suspected_typos = _SuspectedTypos(manifest, name)
     with open_session(settings, buying=True) as opened:
@@ -116,16 +119,26 @@ def planner_of(opened: Session, path: str, manifest: Manifest, again: str) -> Pl
     return Planner(source, epoch=again, folder=folder, volatile=pictures.volatile_parameters)
 
 
-def reading_of(settings: Settings, sheet: str | None, *, visible_only: bool, encoding: str) -> Reading:
+def reading_of(
+    settings: Settings, sheet: str | None, *, visible_only: bool, encoding: str, root: Path | None
+) -> Reading:
     """How a manifest is read: what the options say, and where a workbook's pictures go.
 
     Raises:
-        UsageError: there is no such encoding.
+        UsageError: there is no such encoding, or no such folder.
     """
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}")
     known = known_encoding(encoding) if encoding else ""
     if known is None:
         raise UsageError(f"--encoding: there is no encoding {encoding}; write e.g. cp1252, shift_jis, utf-16")
-    return Reading(pictures=extracted(settings), sheet=sheet, visible_only=visible_only, encoding=known)
+    return Reading(
+        pictures=extracted(settings),
+        sheet=sheet,
+        visible_only=visible_only,
+        encoding=known,
+        root=root.resolve() if root else None,
+    )
 
 
 def extracted(settings: Settings) -> Path:

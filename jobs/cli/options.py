@@ -36,3 +36,6 @@ VisibleOpt = Annotated[
 EncodingOpt = Annotated[
     str, typer.Option("--encoding", help="Encoding of a text, e.g. cp1252; default what its bytes say.")
 ]
+RootOpt = Annotated[
+    Path | None, typer.Option("--root", help="Folder that pictures' paths begin at; default the manifest's.")
+]

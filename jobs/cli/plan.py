@@ -19,6 +19,7 @@ from jobs.cli.options import (
     EncodingOpt,
     JsonOpt,
     ManifestArg,
+    RootOpt,
     SheetOpt,
     SimulateOpt,
     VisibleOpt,
@@ -42,6 +43,7 @@ def plan(
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
     encoding: EncodingOpt = "",
+    root: RootOpt = None,
     deadline: Annotated[str, typer.Option(help="Say whether it fits until HH:MM or within e.g. 8h.")] = "",
     as_json: JsonOpt = False,
 ) -> None:
@@ -49,7 +51,7 @@ def plan(
     settings = command_settings(config, simulate=simulate)
     until = read_deadline(deadline) if deadline else None
     source = open_manifest(
-        manifest, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding)
+        manifest, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root)
     )
     with open_session(settings) as opened:
         batch_id = batch_of(source, batch, again)

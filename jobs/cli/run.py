@@ -19,6 +19,7 @@ from jobs.cli.options import (
     EncodingOpt,
     ManifestArg,
     OutputOpt,
+    RootOpt,
     SheetOpt,
     SimulateOpt,
     StrictOpt,
@@ -51,6 +52,7 @@ def run(
     sheet: SheetOpt = None,
     visible_only: VisibleOpt = False,
     encoding: EncodingOpt = "",
+    root: RootOpt = None,
     deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
@@ -79,6 +81,7 @@ def run(
             sheet=sheet,
             visible_only=visible_only,
             encoding=encoding,
+            root=root,
             stop=stop.check,
         ) as taken,
     ):

@@ -35,7 +35,7 @@ class Manifest:
         reader = EntryRows(source) if isinstance(source, EntrySource) else Table(source)
         #: For the batch's id: the file's name without suffixes, or `stdin`.
         self.name = name
-        #: Where local pictures are looked for: the manifest's own folder, or the current one for stdin.
+        #: Where local pictures are looked for: as asked for, else the manifest's own folder, or the current one for stdin.
         self.folder = folder
         #: A table's column names as written; empty for YAML and JSONL, whose rows bring their own.
         self.columns: tuple[str, ...] = reader.columns
@@ -86,7 +86,7 @@ def open_manifest(path: str, reading: Reading | None = None) -> Manifest:
     piped = path == "-"
     return Manifest(
         name="stdin" if piped else unpacked(path).stem,
-        folder=Path.cwd() if piped else Path(path).resolve().parent,
+        folder=reading.root or (Path.cwd() if piped else Path(path).resolve().parent),
         content=content,
         source=format_of(path, content, reading)(content),
         reading=reading,

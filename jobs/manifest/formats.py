@@ -12,6 +12,7 @@ from jobs.manifest.content import Content
 from jobs.manifest.delimited import Delimited
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
+from jobs.manifest.pair_list import PairList, is_pair_list
 from jobs.manifest.reading import Reading
 from jobs.manifest.recoded import utf16_of
 from jobs.manifest.table import RecordSource
@@ -40,6 +41,8 @@ _BINARY: dict[bytes, Format | str] = {
 }
 #: What workbooks are called, and how they begin whatever they are called.
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+#: What lists of pairs without a line of names are called.
+_PAIR_LISTS = (".txt", "")
 _WORKBOOK_BYTES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 #: Of a text with a stray NUL, hardly any of the first bytes are one.
 _NUL_SHARE = 0.1
@@ -68,6 +71,8 @@ def format_of(path: str, content: Content, reading: Reading) -> Format:
     content.encoding = reading.encoding or utf16_of(head) or ""
     head = content.head()
     _refuse_no_text(head, content.name)
+    if suffix in _PAIR_LISTS and is_pair_list(head):
+        return partial(PairList, root=reading.root or Path(path).absolute().parent)
     found = _SUFFIXES.get(suffix)
     if found is None and suffix not in _WORKBOOKS and path != "-" and Path(path).is_file():
         known = ", ".join((*_SUFFIXES, *_WORKBOOKS))

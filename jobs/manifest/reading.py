@@ -21,6 +21,8 @@ class Reading:
     sheet: str | None = None
     #: Leave out the rows that a filter hides.
     visible_only: bool = False
+    #: Where paths of pictures are counted from; None for the manifest's own folder.
+    root: Path | None = None
     #: The encoding of a text; "" for what its bytes say.
     encoding: str = ""
     #: Whether a heading means something to whoever reads.
