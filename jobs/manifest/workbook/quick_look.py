@@ -13,12 +13,14 @@ _BEGIN = re.compile(rb"<sheetData(?:\s[^>]*)?(?<!/)>")
 _END = b"</sheetData>"
 #: Bytes read in search of the cells' beginning.
 _MAX_HEAD_BYTES = 1 << 20
-#: What only the parser understands: hidden rows, formulas, errors, and attributes that are written in another manner.
+#: What only the parser understands: hidden rows, formulas, errors.
 _MARKS = (b"hidden", b"<f", b't="e"')
 #: A cell without an address, far to the right, or so far down that not all rows before it can be there: `Extent` must
 #: look.
 _FAR = rb'<c(?! r="A?[A-Z][0-9]{1,%d}")'
 _SHORTEST_ROW = len('<row r="1"><c r="A1"><v>1</v></c></row>')
+#: Bytes in which a row must begin, or the parser looks.
+_MAX_ROW_BYTES = 1 << 20
 #: Rows that never make a sheet absurd.
 _FEW_ROWS_DIGITS = 4
 #: Styles that are looked for one by one.
@@ -60,10 +62,13 @@ class QuickLook:
     def _behind_cells(self, held: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
         self.unsure = self.unsure or b"='" in held
         while not self.unsure:
-            end = held.find(_END)
-            cut = end if end >= 0 else max(0, held.rfind(b"<row"))
+            last = held.rfind(b"<row ")
+            end = held.find(_END, max(0, last))
+            cut = end if end >= 0 else max(0, last)
             self._look_at(held, cut)
-            if end >= 0:
+            if last < 0 and len(held) > _MAX_ROW_BYTES:
+                self.unsure = True
+            elif end >= 0 and not self.unsure:
                 yield held[end:]
                 yield from source
                 return

@@ -27,8 +27,8 @@ def text_of(value: Value) -> str:
 
 def _digits(number: float) -> str:
     """The number's digits: no `.0`, no exponent, no more of them than were typed."""
-    text = repr(number).removesuffix(".0")
-    if len(text) <= _DIGITS and "e" not in text:
-        return text
+    text = repr(number)
+    if text[-2:] == ".0" and len(text) <= _DIGITS:
+        return text[:-2]
     text = f"{number:.{_DIGITS}g}"
     return f"{Decimal(text):f}" if "e" in text else text
