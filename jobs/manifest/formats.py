@@ -13,6 +13,7 @@ from jobs.manifest.delimited import Delimited
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
 from jobs.manifest.pair_list import PairList, is_pair_list
+from jobs.manifest.parquet import MAGIC, Parquet
 from jobs.manifest.reading import Reading
 from jobs.manifest.recoded import utf16_of
 from jobs.manifest.table import RecordSource
@@ -34,6 +35,7 @@ _SUFFIXES: dict[str, Format] = {
 
 #: First bytes → the format, whatever the file is called, or what to say of it.
 _BINARY: dict[bytes, Format | str] = {
+    MAGIC: Parquet,
     b"%PDF": "is a PDF, not a manifest",
     b"\x89PNG": "is a picture, not a manifest",
     b"\xff\xd8\xff": "is a picture, not a manifest",
