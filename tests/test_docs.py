@@ -27,6 +27,7 @@ WORDS = [
     "pair",
     "job",
     "manifest",
+    "product",
     "batch",
     "fate",
     "alias",

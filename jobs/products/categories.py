@@ -1,0 +1,120 @@
+"""What a shop calls its kinds of garment → the slot; what is not known is listed and never guessed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from jobs.manifest.aliases import plain, slot_of
+from jobs.records import Slot
+
+#: Slot → usual words beside those of a manifest's `category`, without blanks, `-` and `_` (see `plain`).
+_WORDS = {
+    Slot.UPPER_CLOTHES: """
+        tshirt tshirts tee tees shirt shirts shirts&tops tops&tees topsandtees blouse blouses shirts&blouses poloshirt
+        poloshirts polo polos sweater sweaters sweaters&cardigans pullover pullovers cardigan cardigans knitwear
+        hoodie hoodies sweatshirt sweatshirts hoodies&sweatshirts jacket jackets coat coats coats&jackets
+        jackets&coats blazer blazers vest vests waistcoat waistcoats tanktop tanktops camisole camisoles tunic
+        tunics croptop croptops parka parkas
+        t恤 t恤衫 衬衫 衬衣 上装 卫衣 毛衣 针织衫 毛针织衫 外套 夹克 大衣 风衣 羽绒服 棉衣 棉服 马甲 马夹 背心
+        吊带 吊带衫 polo衫 雪纺衫 蕾丝衫 毛呢外套 短外套 皮衣 开衫 西装外套""",
+    Slot.LOWER_CLOTHES: """
+        jean jeans trouser chino chinos shorts skirts legging leggings jogger joggers sweatpants culottes
+        capris cargopants skort skorts denimpants pants&shorts
+        牛仔裤 休闲裤 短裤 长裤 西裤 运动裤 打底裤 阔腿裤 半裙 短裙 裤装 工装裤""",
+    Slot.DRESS: """
+        gown gowns jumpsuit jumpsuits romper rompers jumpsuits&rompers playsuit playsuits onepieces overall overalls
+        dungarees fullbody weddingdress weddingdresses eveningdress eveningdresses mididress mididresses maxidress
+        maxidresses minidress minidresses
+        旗袍 连体裤 连衣裤 连身裙""",
+}  # fmt: skip
+#: Numbers of categories, by whose they are. A number means nothing in any other column.
+_NUMBERS = {
+    "google": {
+        Slot.UPPER_CLOTHES: "212 1831 5598",
+        Slot.LOWER_CLOTHES: "204 207 1581 5344",
+        Slot.DRESS: "2271 5182 5250 7132 5441 5329 5330",
+    },
+    "taobao": {
+        Slot.UPPER_CLOTHES: "50000671 162104 162116 162103 50000697 50008898 50008899 50008900 50008901 50011277 50013194 "
+        "50013196",
+        Slot.LOWER_CLOTHES: "1622 1623 162201 162205",
+        Slot.DRESS: "50010850",
+    },
+}
+_KNOWN = {word: slot for slot, words in _WORDS.items() for word in words.split()} | {
+    f"{whose}:{number}": slot
+    for whose, slots in _NUMBERS.items()
+    for slot, numbers in slots.items()
+    for number in numbers.split()
+}
+#: What stands before a number of a category.
+_NUMBERED = re.compile(rf"^(?:{'|'.join(_NUMBERS)}):(?=\d+$)")
+#: What a map says of categories that nobody shall be dressed in.
+NONE = "none"
+#: Between the levels of a category; the last one names the kind.
+_LEVELS = re.compile(r"\s*[>/|\u203a\u00bb]\s*")
+#: Categories whose slot is remembered, and characters of one that is looked at.
+_REMEMBERED = 10_000
+_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Categories that mean no slot."""
+
+    #: As the shop writes them; "" for a product without any.
+    text: str
+    why: str
+    #: Whether somebody should map it.
+    fault: bool = True
+
+
+class Categories:
+    """Knows the slot of a shop's categories: its own map first, then the usual words and numbers."""
+
+    def __init__(self, own: Mapping[str, str] | None = None, default: str = "") -> None:
+        """Takes a shop's map: category → slot or NONE; a whole path, its last level, or a path ending in `> *`.
+
+        `default` is the category of products that have none.
+        """
+        self._default = ((default,),) if default else ()
+        self._own = {_path(name): slot for name, slot in (own or {}).items()}
+        self._remembered: dict[str, str | None] = {}
+
+    def slot(self, categories: Iterable[tuple[str, ...]]) -> Slot | Unknown:
+        """The slot of the first that means one."""
+        shown = ""
+        for alternatives in tuple(categories) or self._default:
+            found = {slot for text in alternatives if (slot := self._slot(text))}
+            shown = shown or ", ".join(_NUMBERED.sub("", text) for text in alternatives)[:_CHARS]
+            if len(found) > 1:
+                return Unknown(text=shown, why="its categories mean several kinds of garment")
+            if found:
+                (slot,) = found
+                return (
+                    Slot(slot)
+                    if slot != NONE
+                    else Unknown(text=shown, why="the map says not to dress it", fault=False)
+                )
+        return Unknown(text=shown, why="its category is not mapped" if shown else "it has no category")
+
+    def _slot(self, text: str) -> str | None:
+        if text not in self._remembered:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[text] = self._looked_up(text[:_CHARS])
+        return self._remembered[text]
+
+    def _looked_up(self, text: str) -> str | None:
+        path = _path(text)
+        levels = path.split(">")
+        above = (">".join((*levels[:depth], "*")) for depth in range(len(levels) - 1, 0, -1))
+        for name in (path, *above, levels[-1], _NUMBERED.sub("", text)):
+            if name in self._own:
+                return self._own[name]
+        return _KNOWN.get(text) or _KNOWN.get(levels[-1]) or slot_of(levels[-1])
+
+
+def _path(text: str) -> str:
+    """A category's levels as they are compared."""
+    return ">".join(plain(level) for level in _LEVELS.split(text.strip()))
