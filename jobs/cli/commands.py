@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "run": "run",
     "enqueue": "enqueue",
     "plan": "plan",
+    "pairs": "pairs",
     "status": "status",
     "results": "results",
     "retry": "retry",
