@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks.benches import bodies, bound, defaults, enqueue, overhead, rate, slots
+from benchmarks.benches import bodies, bound, defaults, enqueue, feed, overhead, rate, slots
 from benchmarks.benches.options import Options
 
 BENCHES = {
@@ -15,6 +15,7 @@ BENCHES = {
     "defaults": defaults.run,
     "enqueue": enqueue.run,
     "bodies": bodies.run,
+    "feed": feed.run,
 }
 
 
