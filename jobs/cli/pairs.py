@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from jobs.cli.deadline import read_deadline
+from jobs.cli.intake import extracted
 from jobs.cli.options import JsonOpt
 from jobs.cli.pairs_report import Refused, Report
+from jobs.config.load import read_settings
 from jobs.errors import ManifestError, UsageError
 from jobs.products.categories import Categories
 from jobs.products.choosing import Choice, rule_of_option, rules_of
@@ -80,7 +82,13 @@ def pairs(
         pictures=_pictures(ready, Paths(people.resolve().parent, out.parent)),
         count=per_garment,
     )
-    reading = Reading(layout=mapped.layout, picture_column=rule.column, encoding=encoding, names=names)
+    reading = Reading(
+        layout=mapped.layout,
+        picture_column=rule.column,
+        encoding=encoding,
+        names=names,
+        extracted=extracted(read_settings()),
+    )
     sources = [open_source(path, reading) for path in products]
     counts = Counts()
     report = Report(manifest=output, sources=sources, counts=counts, people=ready, refused=refused)

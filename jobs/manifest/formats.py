@@ -85,7 +85,7 @@ def format_of(path: str, content: Content, reading: Reading) -> Format:
 def _workbook(content: Content, reading: Reading) -> RecordSource:
     from jobs.manifest.workbook.source import WorkbookSource  # noqa: PLC0415 its library is loaded by who needs it
 
-    return WorkbookSource(content.file, content.name, reading)
+    return WorkbookSource(content, reading)
 
 
 def unpacked(path: str) -> Path:

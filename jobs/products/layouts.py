@@ -147,6 +147,12 @@ def known_names() -> frozenset[str]:
     )
 
 
+def picture_names(layout: Layout | None) -> frozenset[str]:
+    """Every name under which a layout has pictures; None: any layout."""
+    layouts = (layout,) if layout else (*LAYOUTS, PLAIN)
+    return frozenset(name for each in layouts for name in each.pictures)
+
+
 def layout_of(names: Sequence[str]) -> Layout | None:
     """The layout that has these names of columns; None when none has."""
     there = {spelt(name) for name in names}

@@ -129,7 +129,9 @@ def _day(node: Node | None) -> date | None:
 
 def _table(path: Path) -> Node:
     """A table's rows in the form that YAML has; a cell may hold several values with | between them."""
-    table = open_table(open_content(str(path)), known=frozenset(_KEYS))
+    table = open_table(
+        open_content(str(path)), known=frozenset(_KEYS), pictures=frozenset({"picture", "pictures"})
+    )
     rows: list[Node] = []
     names: list[str] = []
     for line, cells, flaw in table.records():

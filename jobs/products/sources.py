@@ -13,10 +13,10 @@ from jobs.manifest.content import open_content
 from jobs.manifest.table import RecordSource
 from jobs.products.feed import Feed
 from jobs.products.folder import ANY_NAME, Folder
-from jobs.products.layouts import Columns, Form, Layout, known_names, layout_of, spelt, unique
+from jobs.products.layouts import Columns, Form, Layout, known_names, layout_of, picture_names, spelt, unique
 from jobs.products.records import LeftOut, Product
 from jobs.products.shopify import Line, Shopify
-from jobs.products.tables import LOOKED_AT, MOST_COLUMNS, open_table
+from jobs.products.tables import EXTRACTED, LOOKED_AT, MOST_COLUMNS, open_table
 from jobs.products.taobao import with_pictures
 from jobs.products.woocommerce import WooCommerce
 from jobs.records import shown
@@ -66,6 +66,8 @@ class Reading:
     encoding: str = ""
     #: The pattern of pictures' names in a folder.
     names: str = ANY_NAME
+    #: Where pictures that stand in a workbook go as files.
+    extracted: Path = EXTRACTED
 
 
 def open_source(path: str, reading: Reading) -> Source:
@@ -86,7 +88,15 @@ def open_source(path: str, reading: Reading) -> Source:
     if content.head().lstrip(b" \t\r\n").startswith(_XML):
         return Source(path=path, kind="feed (XML)", folder=folder, reader=Feed(content))
     names = known_names() if reading.layout is None else frozenset(_all_names(reading.layout))
-    table = Lines(open_table(content, known=names, encoding=reading.encoding), reading)
+    source = open_table(
+        content,
+        known=names,
+        pictures=picture_names(reading.layout) | {reading.picture_column},
+        encoding=reading.encoding,
+        extracted=reading.extracted,
+        spelt=spelt,
+    )
+    table = Lines(source, reading)
     return Source(path=path, kind=table.layout.name, folder=folder, reader=table)
 
 

@@ -1,6 +1,11 @@
 """Shop systems' own exports are known by their columns and read as products."""
 
+import io
+from pathlib import Path
+
 import pytest
+import xlsxwriter
+from PIL import Image
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import COLUMNS
@@ -201,7 +206,7 @@ def test_an_encoding_that_is_said_is_taken_or_refused_by_name(read):
     for encoding, why in (
         ("klingon", "no encoding"),
         ("zlib_codec", "no encoding"),
-        ("ascii", "is not ascii text"),
+        ("ascii", "is no ascii text"),
     ):
         with pytest.raises(ManifestError, match=why):
             read(text.encode("cp1252"), encoding=encoding)
@@ -227,7 +232,7 @@ def test_broken_lines_are_left_out_by_themselves(read):
         ("", "is empty"),
         (b"PK\x03\x04rest", "workbook"),
         (b"sku,\0\0\0image\n" * 100, "binary"),
-        (b"\xff\xfe" + "sku,image,category\n".encode("utf-16-le") + b"\0", "is not utf-16 text to its end"),
+        (b"\xff\xfe" + "sku,image,category\n".encode("utf-16-le") + b"\0", "is no utf-16-le text"),
     ],
 )
 def test_what_is_no_list_of_products_is_refused_in_words(read, content, why):
@@ -247,3 +252,23 @@ def test_columns_of_one_name_keep_both_their_cells(read):
     assert dict(product.fields) == {
         "sku": "A", "image": "a.jpg", "category": "top", "note": "1", "note (2)": "2",
     }  # fmt: skip
+
+
+def test_a_workbook_of_products_has_its_pictures_in_the_cells(read, tmp_path):
+    made = io.BytesIO()
+    Image.new("RGB", (64, 96), "navy").save(made, "JPEG")
+    book = xlsxwriter.Workbook(tmp_path / "made.xlsx")
+    sheet = book.add_worksheet("Autumn")
+    sheet.write_row("A1", ["Autumn catalog"])
+    sheet.write_row("A3", ["SKU", "Image", "Category"])
+    sheet.write_number("A4", 123, book.add_format({"num_format": "00000"}))
+    sheet.embed_image("B4", "a.jpg", {"image_data": io.BytesIO(made.getvalue())})
+    sheet.write("C4", "Dress")
+    sheet.write_row("A5", ["B-2", f"{CDN}/b.jpg", "Top"])
+    book.close()
+    there = tmp_path / "extracted"
+    first, second = read((tmp_path / "made.xlsx").read_bytes(), "shop.xlsx", extracted=there)
+    assert (first.place, first.sku, first.categories) == ("4", "00123", (("Dress",),))
+    assert Path(first.pictures[0]).read_bytes() == made.getvalue()
+    assert Path(first.pictures[0]).is_relative_to(there)
+    assert seen([second]) == [("5", "B-2", f"{CDN}/b.jpg")]

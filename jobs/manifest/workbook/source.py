@@ -1,9 +1,9 @@
 """A workbook as a source of records: the names first, then a record a row, numbered as the workbook numbers them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO
 
 from jobs.errors import ManifestError
+from jobs.manifest.content import Content
 from jobs.manifest.reading import Reading
 from jobs.manifest.table import Record
 from jobs.manifest.workbook.cells import letters, sheet_reference
@@ -20,25 +20,25 @@ class WorkbookSource:
     #: Who works with workbooks opens the tables of a batch in one too.
     dialect = Dialect(bom=True)
 
-    def __init__(self, file: IO[bytes], name: str, reading: Reading) -> None:
+    def __init__(self, content: Content, reading: Reading) -> None:
         """Finds the sheet and its names.
 
         Args:
-            file: the open workbook.
-            name: what messages call it.
+            content: the open workbook; its file stays open for as long as this is there.
             reading: how it is to be read.
 
         Raises:
             ManifestError: no workbook, or none of its sheets has a known name.
         """
+        self._content = content
         self._reading = reading
         try:
-            sheets = sheets_of(file, reading.pictures, reading.sheet)
+            sheets = sheets_of(content.file, reading.pictures, reading.sheet)
             self._sheet, self._header = _found(sheets, reading.is_known)
         except WorkbookError as error:
-            raise ManifestError(f"{name}: {error}") from error
+            raise ManifestError(f"{content.name}: {error}") from error
         #: What messages about the names call it.
-        self.name = f"{name}:{self._sheet.name}"
+        self.name = f"{content.name}:{self._sheet.name}"
         hidden = self._hidden()
         #: What the merchandiser should know, a sentence each.
         self.remarks: tuple[str, ...] = (self._of_hidden(hidden),) if hidden else ()

@@ -2,12 +2,13 @@
 
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import xlsxwriter
 
+from jobs.manifest.content import Content
 from jobs.manifest.reading import Reading
 from jobs.manifest.workbook.source import WorkbookSource
 from tests.manifest.workbook.parts import workbook_parts
@@ -26,15 +27,14 @@ def book(tmp_path: Path) -> Callable[..., object]:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[Callable[..., WorkbookSource]]:
-    """Opens a workbook of the folder; it stays open as long as the test."""
-    with ExitStack() as files:
+def source(tmp_path: Path) -> Callable[..., WorkbookSource]:
+    """Opens a workbook of the folder."""
 
-        def opened(name: str = "catalog.xlsx", **how: object) -> WorkbookSource:
-            reading = Reading(pictures=tmp_path / "data", **how)
-            return WorkbookSource(files.enter_context((tmp_path / name).open("rb")), name, reading)
+    def opened(name: str = "catalog.xlsx", **how: object) -> WorkbookSource:
+        reading = Reading(pictures=tmp_path / "data", **how)
+        return WorkbookSource(Content((tmp_path / name).open("rb"), name), reading)
 
-        yield opened
+    return opened
 
 
 @pytest.fixture

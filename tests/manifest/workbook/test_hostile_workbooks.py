@@ -36,10 +36,11 @@ def test_a_far_cell_does_not_end_the_process(tmp_path):
     script = (
         "import resource, sys\n"
         "from pathlib import Path\n"
+        "from jobs.manifest.content import Content\n"
         "from jobs.manifest.reading import Reading\n"
         "from jobs.manifest.workbook.source import WorkbookSource\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
-        "WorkbookSource(open(sys.argv[1], 'rb'), 'catalog.xlsx', Reading(pictures=Path('data')))\n"
+        "WorkbookSource(Content(open(sys.argv[1], 'rb'), 'catalog.xlsx'), Reading(pictures=Path('data')))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "catalog.xlsx"], capture_output=True, text=True, check=False
