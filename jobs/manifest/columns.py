@@ -152,7 +152,8 @@ def refuse_useless(made: Plan, first: str, typos: Sequence[str]) -> None:
         )
     if made.person is None:
         raise ColumnError(
-            f"{first} has no column for the person; name it {', '.join(COLUMNS['person'])}{near}"
+            f"{first} has no column for the person; name it {', '.join(COLUMNS['person'])}{near}; a list of products"
+            " without people becomes a manifest by vton pairs"
         )
     if not made.garments and made.garment is None:
         raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
