@@ -19,7 +19,7 @@ from tests.faults.verdict import judge
 UNKNOWABLE = NAMES[NAMES.index("intent_written") : NAMES.index("replied")]
 COLLECTING = NAMES[NAMES.index("polling") :]
 #: Places that a small batch does not pass four times.
-NTH = {"exporting": 2, "results_appended": 2, "results_replaced": 1}
+NTH = {"exporting": 2, "results_appended": 1, "results_replaced": 1}
 
 
 def at_failpoint(

@@ -16,7 +16,7 @@ from tests.faults.verdict import judge
 
 #: How long the vendor is away, s; an idle connection is dropped within it.
 AWAY_S = 5
-JOBS = 120
+JOBS = 300
 NAME = "vendor.test"
 
 

@@ -10,7 +10,7 @@ from tests.faults.outcome import Outcome, SkippedError, scenario
 from tests.faults.processes import Worker
 from tests.faults.rig import ROOT, Rig, Setup
 from tests.faults.verdict import judge
-from tests.faults.versions import left_in_queues
+from tests.faults.versions import left_in_queues, waiting
 
 #: The commit of 0.1.0: it knows no `clock` in the ledger, no predicted times, no drawer for other versions' messages.
 FIRST_RELEASE = "667a42e"
@@ -79,6 +79,7 @@ def _upgraded(folder: Path) -> Outcome:
             worker.signal(signal.SIGTERM, group=False)
         codes = [worker.wait() for worker in old]
         took = rig.finish(first, second, third)
+        rig.until(lambda: not waiting(rig), "the queues are empty", within_s=30)
         rig.processes.stop()
         left = left_in_queues(rig)
         broken = [f"left in the queues: {left}"] if left else []

@@ -93,7 +93,7 @@ def _messages(folder: Path) -> Outcome:
             pause(1)
             rig.processes.poll()
         took = rig.finish(batch)
-        rig.until(lambda: not _waiting(rig), "the queues are empty", within_s=30)
+        rig.until(lambda: not waiting(rig), "the queues are empty", within_s=30)
         rig.processes.stop()
         left = left_in_queues(rig)
         starts = {worker.name: worker.starts for worker in rig.processes.workers if worker.starts > 1}
@@ -107,7 +107,8 @@ def _messages(folder: Path) -> Outcome:
         )
 
 
-def _waiting(rig: Rig) -> int:
+def waiting(rig: Rig) -> int:
+    """Messages in the queues."""
     with rig.redis.client(0) as client:
         return sum(client.llen(f"{PREFIX}:{queue}") for queue in (SUBMIT, COLLECT))
 

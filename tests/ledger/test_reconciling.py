@@ -25,6 +25,21 @@ def test_a_holder_that_died_before_the_intent_sent_nothing(heart: Heart) -> None
     assert heart.ledger.client.llen(heart.ledger.key("wakeups")) > 0
 
 
+@pytest.mark.parametrize(("late_ms", "posting_ms"), [(5_000, 0), (90_000, 23_000)])
+def test_found_late_a_holder_may_still_be_sending_and_its_slot_stays_taken_for_that_time_too(
+    heart: Heart, late_ms: int, posting_ms: int
+) -> None:
+    """The clock has jumped: a POST that began a moment ago seems to be over since long."""
+    heart.admit("a", ["x"])
+    heart.submitting()
+    now = heart.ledger.run(steps.take_due(1)).now_ms
+    heart.score("posting", rid("x"), now - late_ms)
+    heart.ledger.client.hset(heart.ledger.key("job", rid("x")), "begun_ms", now - late_ms - 23_000)
+    assert reconcile(heart).unknown == (rid("x"),)
+    after = heart.ledger.run(steps.take_due(1)).now_ms
+    assert now + 15_000 + posting_ms <= heart.members("leases")[rid("x")] <= after + 15_000 + posting_ms
+
+
 def test_a_holder_that_died_after_the_intent_may_have_bought(heart: Heart) -> None:
     heart.admit("a", ["x"], seal=True)
     heart.submitting()

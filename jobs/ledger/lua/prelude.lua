@@ -165,14 +165,14 @@ local function refund(rid)
   redis.call('HINCRBY', key('spent'), paid[2], -1)
 end
 
--- Nobody knows whether a task runs: its slot stays taken for as long as one would take.
-local function release_later(rid)
+-- Nobody knows whether a task runs: its slot stays taken for as long as one would take, once its POST is over, `posting` ms from now.
+local function release_later(rid, posting)
   end_probe(rid)
   redis.call('ZREM', key('posting'), rid)
   local learnt = redis.call('HMGET', key('gate'), 'lat_mean', 'lat_var')
   local wait = 15000
   if learnt[1] then wait = math.exp(learnt[1] + math.sqrt(math.max(0, tonumber(learnt[2])))) end
-  redis.call('ZADD', key('leases'), 'XX', math.floor(now + math.min(wait, 300000)), rid)
+  redis.call('ZADD', key('leases'), 'XX', math.floor(now + (posting or 0) + math.min(wait, 300000)), rid)
 end
 
 local function enqueue(rid, batch, at_front)
@@ -357,8 +357,8 @@ local function adopt(rid, task)
 end
 
 -- It may have been bought; a callback that came meanwhile settles it at once. True when it became `unknown`.
-local function to_unknown(rid)
-  release_later(rid)
+local function to_unknown(rid, posting)
+  release_later(rid, posting)
   if adopt(rid, redis.call('HGET', key('job', rid), 'hint_task')) then return false end
   redis.call('ZADD', key('unknown'), now, rid)
   move(rid, 'unknown')

@@ -8,8 +8,10 @@ local most = ARGV[1]
 local redriven, unknown, resubmitted = {}, {}, {}
 
 -- Holders that died: without intent nothing was sent, with it nobody knows.
-for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'LIMIT', 0, most)) do
-  local found = redis.call('HMGET', key('job', rid), 'state', 'hint_task')
+local over = redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+for i = 1, #over, 2 do
+  local rid, deadline = over[i], tonumber(over[i + 1])
+  local found = redis.call('HMGET', key('job', rid), 'state', 'hint_task', 'begun_ms')
   local state = found[1]
   if state == 'queued' then
     release(rid)
@@ -23,7 +25,9 @@ for _, rid in ipairs(redis.call('ZRANGEBYSCORE', key('posting'), '-inf', now, 'L
   elseif state == 'submitting' then
     redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = true, owner = 'ops',
       message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
-    if to_unknown(rid) then unknown[#unknown + 1] = rid end
+    -- Found so late, either nobody has looked for long, or the clock has jumped and the POST is still under way.
+    local posting = now - deadline > 10000 and math.max(0, deadline - (tonumber(found[3]) or deadline)) or 0
+    if to_unknown(rid, posting) then unknown[#unknown + 1] = rid end
   else
     if not state then redis.call('ZADD', key('broken'), now, rid) end
     release(rid)
