@@ -121,6 +121,19 @@ def test_a_task_that_nobody_asks_about_keeps_its_slot(heart: Heart) -> None:
     assert heart.granted(in_flight=1).request_id == rid("y")
 
 
+def test_a_post_keeps_its_slot_until_the_reconciler_says_that_it_is_over(heart: Heart) -> None:
+    """Its lease may only seem to be over: Redis' clock has jumped."""
+    heart.admit("a", ["x", "y"])
+    heart.submitting(in_flight=1)
+    heart.score("leases", rid("x"), 1)
+    assert heart.ask(in_flight=1).reason == "slots"
+    heart.score("posting", rid("x"), 1)
+    assert heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1)).unknown == (rid("x"),)
+    assert heart.ask(in_flight=1).reason == "slots", "its task may be running"
+    heart.score("leases", rid("x"), 1)
+    assert heart.granted(in_flight=1).request_id == rid("y")
+
+
 def test_a_permit_whose_lease_ran_out_is_not_used(heart: Heart) -> None:
     heart.admit("a", ["x", "y"])
     late = heart.granted(in_flight=1)

@@ -37,11 +37,12 @@ if g[4] then
   probe = 1
 end
 
--- A slot whose holder died is free. A task that nobody has asked about meanwhile still runs: rather an idle slot than one
--- task too many, and without a collect process nothing is to be bought anyway.
+-- A slot whose holder died is free. A task that nobody has asked about meanwhile still runs, and a POST is over when the reconciler
+-- says so: rather an idle slot than one task too many, and without a collect process nothing is to be bought anyway.
 for _, held in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now)) do
   local runs = redis.call('HMGET', key('job', held), 'state', 'ended_ms')
-  if runs[1] == 'submitted' and not runs[2] and redis.call('ZSCORE', key('due'), held) then
+  if (runs[1] == 'submitted' and not runs[2] and redis.call('ZSCORE', key('due'), held))
+      or (runs[1] == 'submitting' and redis.call('ZSCORE', key('posting'), held)) then
     redis.call('ZADD', key('leases'), now + lease, held)
   else
     redis.call('ZREM', key('leases'), held)
