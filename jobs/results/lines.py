@@ -24,7 +24,7 @@ from jobs.records import (
     Timings,
     Url,
 )
-from jobs.results.columns import extra_names
+from jobs.results.manifest_columns import extra_names
 
 #: Longest part of an image's name that comes from the SKU, in bytes.
 LONGEST_STEM = 80

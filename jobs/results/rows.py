@@ -6,9 +6,9 @@ from functools import cached_property
 from jobs.ledger import Ledger, OutboxEntry
 from jobs.ledger.records import RowRecord
 from jobs.records import BatchId, Dialect, Job, ResultLine
-from jobs.results.columns import extra_names, table_cells
 from jobs.results.lease import Lease
 from jobs.results.lines import result_line
+from jobs.results.manifest_columns import extra_names, table_cells
 from jobs.results.pictures import BatchPictures
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from jobs.manifest.aliases import column_of
 from jobs.records import BatchStatus, Dialect, ResultLine
-from jobs.results.columns import PICTURE_COLUMNS
 from jobs.results.files import Renew, replacing
 from jobs.results.lines import iso
+from jobs.results.manifest_columns import PICTURE_COLUMNS
 
 #: Columns behind the manifest's own; the prefix (jobs.manifest.aliases) keeps them apart from any of those.
 STATUS_COLUMNS = (

@@ -20,8 +20,8 @@ from jobs.manifest.aliases import COLUMNS
 from jobs.pictures.check import PictureError
 from jobs.producing.planning import Planner, admission
 from jobs.records import BatchId, JobState, LocalFile, Url
-from jobs.results.columns import table_cells
 from jobs.results.lines import result_line
+from jobs.results.manifest_columns import table_cells
 from jobs.results.tables import safe_cell, write_tables
 
 FILES = ("plain.jpg", "=x.jpg", "-g.jpg", "@h.jpg", "+p.jpg", "\uff1dwide.jpg", "a b.jpg", "衣.jpg")
