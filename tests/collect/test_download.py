@@ -19,7 +19,7 @@ from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, StoreFullError, place
 from jobs.records import Picture
 from tests.raw_server import RawServer, raw
-from worker.collect.download import Broken, DiskFull, Downloader, Gone, Refused, Transient
+from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotAllowed, Transient
 from worker.hidream.session import make_ssl_context
 
 TLS = make_ssl_context()
@@ -192,7 +192,7 @@ def test_a_bare_name_with_an_extension_is_taken_as_it_is(fetch):
 )
 def test_what_is_no_address_and_no_id_is_refused(fetch, address):
     with RawServer(raw(200, JPEG)) as server:
-        assert isinstance(fetch(server, address), Refused)
+        assert isinstance(fetch(server, address), NotAllowed)
     assert server.heard == []
 
 
@@ -211,7 +211,7 @@ def test_a_host_in_trouble_is_transient(fetch, status):
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_refused_and_not_followed(fetch, status):
     with RawServer(raw(status, Location="http://169.254.169.254/latest")) as server:
-        assert isinstance(fetch(server, "/a"), Refused)
+        assert isinstance(fetch(server, "/a"), NotAllowed)
     assert len(server.heard) == 1
 
 
@@ -329,8 +329,8 @@ def test_a_flood_is_left_early(fetch, tmp_path, head):
 
     with RawServer(flood) as server:
         outcome = fetch(server, "/a", pictures={"max_download_bytes": 3_000_000})
-    assert isinstance(outcome, Refused)
-    assert outcome.mendable is (b"Encoding" not in head), "a setting would allow more bytes"
+    assert isinstance(outcome, NotAllowed)
+    assert outcome.fixable is (b"Encoding" not in head), "a setting would allow more bytes"
     assert sum(sent) < 40_000_000
     assert files(tmp_path) == []
 
@@ -371,7 +371,7 @@ def test_a_cancelled_download_leaves_nothing(tmp_path):
 def test_a_host_that_is_not_on_the_list_is_not_even_resolved(fetch):
     with RawServer(raw(200, JPEG)) as server:
         outcome = fetch(server, f"http://localhost:{server.port}/a")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, NotAllowed)
     assert "image_hosts" in outcome.reason
     assert server.connections == 0
 
@@ -380,7 +380,7 @@ def test_an_allowed_name_that_leads_inside_is_refused(fetch):
     with RawServer(raw(200, JPEG)) as server:
         inside = f"http://localhost:{server.port}/image/"
         outcome = fetch(server, f"{inside}p_1.jpg", image_prefix=inside)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, NotAllowed)
     assert "not public" in outcome.reason
     assert server.connections == 0
 
@@ -392,7 +392,7 @@ def test_an_allowed_number_that_leads_inside_is_not_called(fetch, host):
     with RawServer(raw(200, JPEG)) as server:
         inside = f"http://{host}:{server.port}/image/"
         outcome = fetch(server, f"{inside}p_1.jpg", image_prefix=inside, base_url="http://shop.example")
-    assert isinstance(outcome, Refused | Transient)
+    assert isinstance(outcome, NotAllowed | Transient)
     assert server.connections == 0
 
 
@@ -431,7 +431,7 @@ def fetched_from_a_name(loop, folder):
 
 def test_a_name_with_one_address_inside_is_resolved_once_and_not_called_at_all(tmp_path):
     outcome, loop = fetched_from_a_name(MixedLoop(), tmp_path)
-    assert outcome == Refused(reason="img.example leads to 127.0.0.1, which is not public", mendable=True)
+    assert outcome == NotAllowed(reason="img.example leads to 127.0.0.1, which is not public", fixable=True)
     assert loop.called == []
     assert loop.asked == ["img.example"]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.config.settings import TaskSettings
 from jobs.records import PAID_LOSSES, Owner
-from worker.collect.verdict import (
+from worker.collect.giving_up import (
     COLLECT_PATIENCE_MS,
     DOUBT_MS,
     ENOUGH_ERRORS,

@@ -186,11 +186,11 @@ PROGRESSES = [(None, None), (0, None), (0.01, None), (0.5, 2_000), (0.25, 4_000)
 
 
 @pytest.mark.parametrize(("progress", "predicted_ms"), PROGRESSES)
-def test_progress_foretells_the_end(progress: float | None, predicted_ms: float | None) -> None:
+def test_progress_predicts_the_end(progress: float | None, predicted_ms: float | None) -> None:
     assert predict_ms(progress, 1_000) == predicted_ms
 
 
-def test_progress_that_has_proven_to_foretell_saves_polls_and_idle_time() -> None:
+def test_progress_that_has_proven_to_predict_saves_polls_and_idle_time() -> None:
     proven = learnt(12_000, 0.35, off=0.01, predicted=20)
 
     def until(end_ms: float) -> tuple[int, float]:
@@ -209,7 +209,7 @@ def test_progress_that_has_proven_to_foretell_saves_polls_and_idle_time() -> Non
 @pytest.mark.parametrize(
     "latency", [learnt(12_000, 0.35, off=0.01, predicted=7), learnt(12_000, 0.35, off=0.2, predicted=50)]
 )
-def test_progress_is_not_believed_unless_it_has_foretold_better_than_the_latency_does(
+def test_progress_is_not_believed_unless_it_has_predicted_better_than_the_latency_does(
     latency: Latency,
 ) -> None:
     assert SCHEDULE.next_ms(latency, 9_000, predicted_ms=30_000) == SCHEDULE.next_ms(latency, 9_000)

@@ -35,10 +35,10 @@ from tests.raw_server import Answer, Heard, RawServer, Wire, raw, says
 from worker.collect import watcher
 from worker.collect.collection import DISK_FULL, Collection
 from worker.collect.download import Downloader
+from worker.collect.giving_up import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
 from worker.collect.pipelined import PipelinedRunner
 from worker.collect.reconciler import Reconciler
 from worker.collect.turns import Turns
-from worker.collect.verdict import ENOUGH_FETCHES, ENOUGH_UNANSWERED, INCOMPLETE_MS, MANY_UNANSWERED
 from worker.collect.watcher import Watcher
 from worker.hidream.client import HiDreamClient
 from worker.hidream.session import make_ssl_context

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -13,8 +13,8 @@ from jobs.gate.account import count_lost, doubt, pause
 from jobs.ledger import AsyncRunner, steps
 from jobs.ledger.records import Heard
 from jobs.records import Failure, Job, Picture
-from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotFetched, Refused, Transient
-from worker.collect.verdict import PERSON_PATIENCE_MS, FailedFetch, Lost, refetch_ms
+from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotAllowed, NotFetched, Transient
+from worker.collect.giving_up import PERSON_PATIENCE_MS, FailedFetch, Lost, refetch_ms
 from worker.metrics import Metrics
 
 log = structlog.get_logger()
@@ -23,6 +23,14 @@ log = structlog.get_logger()
 DISK_FULL = "disk full"
 #: When pictures are fetched again that wait for room or for a person, ms.
 LATER_MS = 10_000
+#: Why a picture was not fetched, as the log says it.
+LOGGED: Mapping[type[NotFetched], str] = {
+    Gone: "gone",
+    Transient: "transient",
+    NotAllowed: "refused",
+    Broken: "broken",
+    DiskFull: "diskfull",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +87,21 @@ class Collection:
 
     async def _again_later(self, job: Job, missing: Sequence[NotFetched], now_ms: int, heard: Heard) -> None:
         worst = missing[0]
-        log.warning("image.failed", what=type(worst).__name__.lower(), reason=worst.reason)
+        log.warning("image.failed", what=LOGGED[type(worst)], reason=worst.reason)
         match worst:
             case DiskFull():
                 # No picture may be bought that cannot be kept; this one is asked for until there is room.
                 log.error("disk.full", reason=worst.reason)
                 await self.ledger.run(pause(DISK_FULL))
                 await self.ledger.run(steps.postpone(job.request_id, now_ms + LATER_MS, task_id=job.task_id))
-            case Refused(mendable=True):
-                await self._refused(job, worst, now_ms)
-            case Gone() | Transient() | Broken() | Refused():
+            case NotAllowed(fixable=True):
+                await self._wait_for_setting(job, worst, now_ms)
+            case Gone() | Transient() | Broken() | NotAllowed():
                 await self._failed(job, worst, now_ms, heard)
             case never:
                 assert_never(never)
 
-    async def _refused(self, job: Job, refused: Refused, now_ms: int) -> None:
+    async def _wait_for_setting(self, job: Job, refused: NotAllowed, now_ms: int) -> None:
         """A setting (hidream.image_hosts) decides: nothing more is bought, and this one waits to be fetched."""
         since_ms = job.refused_ms or now_ms
         if now_ms - since_ms > PERSON_PATIENCE_MS:
@@ -108,7 +116,7 @@ class Collection:
         )
 
     async def _failed(
-        self, job: Job, failed: Gone | Transient | Broken | Refused, now_ms: int, heard: Heard
+        self, job: Job, failed: Gone | Transient | Broken | NotAllowed, now_ms: int, heard: Heard
     ) -> None:
         """The result is asked for once more, which brings a fresh address; nothing is generated again."""
         facts = FailedFetch(
@@ -123,7 +131,7 @@ class Collection:
             log.error("breaker.opened", reason="vendor", why=why)
         wait_ms = refetch_ms(facts)
         if wait_ms is None:
-            kind = "picture_refused" if isinstance(failed, Refused) else "picture_lost"
+            kind = "picture_refused" if isinstance(failed, NotAllowed) else "picture_lost"
             why = f"its picture could not be fetched: {failed.reason}"
             await self.lose(job, Lost(kind=kind, why=why, outage=facts.outage))
             return

@@ -48,11 +48,11 @@ class Transient(_WithReason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused(_WithReason):
+class NotAllowed(_WithReason):
     """We do not fetch this: a host, a redirect or a size that is not allowed."""
 
     #: A setting would allow it.
-    mendable: bool = False
+    fixable: bool = False
 
 
 class Broken(_WithReason):
@@ -63,7 +63,7 @@ class DiskFull(_WithReason):
     """The picture store takes no more: stop buying until a person has looked."""
 
 
-NotFetched = Gone | Transient | Refused | Broken | DiskFull
+NotFetched = Gone | Transient | NotAllowed | Broken | DiskFull
 Fetched = Picture | NotFetched
 
 
@@ -103,7 +103,7 @@ class Downloader:
         Args:
             address: an http(s) address, or a bare id that is joined with `image_prefix`, as .jpg, then .png.
         """
-        outcome: Fetched = Refused(reason="neither an address nor a picture's id")
+        outcome: Fetched = NotAllowed(reason="neither an address nor a picture's id")
         for url in self._candidates(address):
             outcome = await self._fetch(url)
             if not isinstance(outcome, Gone):
@@ -127,9 +127,9 @@ class Downloader:
         try:
             url = httpx.URL(address)
         except (httpx.InvalidURL, ValueError):
-            return Refused(reason="not an address")
+            return NotAllowed(reason="not an address")
         if objection := self._hosts.objection(url):
-            return Refused(reason=objection, mendable=True)
+            return NotAllowed(reason=objection, fixable=True)
         try:
             with self._store.spool() as spool:
                 end = await self._stream(url, spool)
@@ -154,7 +154,7 @@ class Downloader:
                 return _objection(response, self._max_bytes) or await self._pour(response, spool)
         except aiohttp.ClientConnectorError as error:
             forbidden = isinstance(error.os_error, ForbiddenAddressError)
-            return Refused(reason=str(error.os_error), mendable=True) if forbidden else _transient(error)
+            return NotAllowed(reason=str(error.os_error), fixable=True) if forbidden else _transient(error)
         except aiohttp.ClientError as error:
             return _transient(error)
         except TimeoutError:
@@ -206,9 +206,9 @@ async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
         raise
 
 
-def _too_long(max_bytes: int) -> Refused:
+def _too_long(max_bytes: int) -> NotAllowed:
     """A setting (pictures.max_download_bytes) would allow it."""
-    return Refused(reason=f"more than {max_bytes:,} bytes", mendable=True)
+    return NotAllowed(reason=f"more than {max_bytes:,} bytes", fixable=True)
 
 
 def _as_it_is(url: httpx.URL) -> URL:
@@ -229,10 +229,10 @@ def _objection(response: aiohttp.ClientResponse, max_bytes: int) -> NotFetched |
     if status == HTTPStatus.OK:
         if says_more(response.headers, max_bytes):
             return _too_long(max_bytes)
-        return Refused(reason="a compressed reply") if is_compressed(response.headers) else None
+        return NotAllowed(reason="a compressed reply") if is_compressed(response.headers) else None
     said = f"HTTP {status}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Refused(reason=f"{said}: redirects are not followed")
+        return NotAllowed(reason=f"{said}: redirects are not followed")
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
         return Gone(reason=said)
     return Transient(reason=said)

@@ -15,6 +15,15 @@ from jobs.ledger.records import Heard
 from jobs.ledger.steps import Due
 from jobs.records import Job, JobState, RequestId, TaskId
 from worker.collect.collection import Collection
+from worker.collect.giving_up import (
+    INCOMPLETE_MS,
+    INCOMPLETE_POLL_MS,
+    Lost,
+    NoAnswer,
+    after_no_answer,
+    after_own_error,
+    outlasted,
+)
 from worker.collect.schedule import (
     Collect,
     GiveUp,
@@ -23,15 +32,6 @@ from worker.collect.schedule import (
     after_task,
     predict_ms,
     unanswered_ms,
-)
-from worker.collect.verdict import (
-    INCOMPLETE_MS,
-    INCOMPLETE_POLL_MS,
-    Lost,
-    NoAnswer,
-    after_no_answer,
-    after_own_error,
-    outlasted,
 )
 from worker.hidream.outcomes import Ended, Pending, PollFailed, PollOutcome, SubFailure, SubFailureKind
 from worker.hidream.wire import words
