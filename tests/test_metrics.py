@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from worker.metrics import Metrics, serve_metrics
+from worker.submit.submission import OUTCOMES
 
 PAGE = Path(__file__).parent.parent / "docs" / "logs.md"
 
@@ -15,6 +16,12 @@ def test_every_outcome_stands_at_zero_before_it_happens():
     metrics = Metrics()
     assert metrics.registry.get_sample_value("vton_submits_total", {"outcome": "unknown"}) == 0
     assert metrics.registry.get_sample_value("vton_tasks_total", {"status": "rejected"}) == 0
+
+
+def test_every_outcome_of_a_submit_is_a_label_from_the_start():
+    (family,) = (one for one in Metrics().registry.collect() if one.name == "vton_submits")
+    labels = [one.labels["outcome"] for one in family.samples if one.name == "vton_submits_total"]
+    assert labels == list(OUTCOMES.values())
 
 
 def test_two_sets_of_metrics_do_not_share_their_numbers():

@@ -19,7 +19,7 @@ _FAST_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 _TASK_S: Final = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
 
 #: Label values that stand at zero from the start: a rate over a late series misses its first event.
-_SUBMITS: Final = ("accepted", "refused", "busy", "not_sent", "unknown")
+_SUBMITS: Final = ("accepted", "refused", "busy", "paused", "not_sent", "unknown")
 _TASKS: Final = ("succeeded", "failed", "rejected", "lost")
 _POLLS: Final = ("waiting", "final", "failed")
 _CALLBACKS: Final = ("received", "refused", "unavailable")
