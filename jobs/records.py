@@ -8,7 +8,7 @@ differ, and jobs.ledger.codec reads and writes all of them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 from msgspec import Struct
 
@@ -143,6 +143,12 @@ class Owner(StrEnum):
     MERCH = "merch"
     OPS = "ops"
     VENDOR = "vendor"
+
+
+#: Why nothing can be bought, as the breaker says it. The first ones only a person can put right: `hidream.pause_codes` may
+#: name them, `vton run` ends with them, and `vton doctor` has advice for each (`TODO`); `vendor` may pass by itself.
+PersonsReason = Literal["token", "credits", "module"]
+PauseReason = Literal[PersonsReason, "vendor"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import structlog
 
@@ -18,13 +19,13 @@ from jobs.config.exit_codes import ExitCode
 from jobs.errors import NotFoundError, RedisDownError
 from jobs.ledger import Ledger
 from jobs.ledger.records import GateState
-from jobs.records import BatchId, BatchStatus
+from jobs.records import BatchId, BatchStatus, PersonsReason
 from jobs.redis.client import connect
 
 log = structlog.get_logger()
 
 #: Reasons of a breaker that only a person can fix; anything else passes, or is waited out.
-PERSONS = frozenset({"token", "credits", "module"})
+PERSONS = frozenset(get_args(PersonsReason))
 #: Pauses that were made because a person has to look, by how they begin.
 LOOK_FIRST = ("no results", "a picture was refused", "ledger:")
 #: How often a reason to wait is logged again while it lasts, s.

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from jobs.config.redis_address import address_fault
+from jobs.records import PersonsReason
 
 #: Settings that may be given by a file, which the variable with `_FILE` behind its name names.
 SECRET_SETTINGS = (("callbacks", "secret"), ("redis", "url"))
@@ -39,7 +40,9 @@ DOWNLOADS = (8, 32)
 #: Seconds that a slow POST may take, its place in the rate reserved, and that a slow download takes.
 _SLOW_POST_S = 30
 _SLOW_DOWNLOAD_S = 5
-#: Polls that one picture needs at most, see worker.collect.schedule.
+#: Polls that one picture needs on the mean, with some room: 4 to 12 at the usual spreads of latency, 15 at one of 0.6.
+#: It is no maximum: a slow picture is asked for more often. POLL_COST in worker.collect.schedule decides it, and a test of
+#: that module holds it.
 _POLLS_EACH = 15
 
 
@@ -82,7 +85,7 @@ class HiDreamSettings(Section):
     download_timeout_s: Seconds = 120
     refresh_before_s: Seconds = 600
     final_codes: dict[int, str] = {1051: "picture_invalid"}
-    pause_codes: dict[int, Literal["credits", "module", "token"]] = {2007: "credits", 2031: "module"}
+    pause_codes: dict[int, PersonsReason] = {2007: "credits", 2031: "module"}
     busy_codes: tuple[int, ...] = (2004,)
     safe_statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = ()
 

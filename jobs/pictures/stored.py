@@ -58,6 +58,8 @@ class Hashes:
             what = f"has {found:,} of {size:,} bytes" if found != size else "was changed"
             return Gap(kind="picture_damaged", what=what)
         except FileNotFoundError:
+            # A local picture that is gone when it is to be sent is of the same kind, but merch's (worker.submit.bodies).
+            # Results of earlier versions have both by this name, and `vton recover` reads them.
             return Gap(kind="picture_missing", what="is not there")
         except OSError as error:
             return Gap(kind="picture_damaged", what=f"cannot be read ({error.strerror})")

@@ -5,12 +5,15 @@ import shutil
 import ssl
 import subprocess
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
-from jobs.cli.doctor.account import SHORTEST_KEY
+from jobs.cli.doctor.account import SHORTEST_KEY, TODO
 from jobs.cli.doctor.folders import TIGHT_BYTES, check_folder
+from jobs.cli.watch import PERSONS
 from jobs.errors import ConfigError
+from jobs.records import PauseReason
 from tests.raw_server import RawServer, accepted
 from tests.runs.shop import SECRET, TOKEN
 from worker.callbacks.address import CallbackAddresses
@@ -211,6 +214,10 @@ SHUT = {
         "hidream below",
     ),
 }
+
+
+def test_every_reason_that_only_a_person_can_put_right_has_its_advice_and_ends_a_run():
+    assert set(TODO) == PERSONS == set(get_args(PauseReason)) - {"vendor"}
 
 
 @pytest.mark.parametrize("shut", SHUT.values(), ids=SHUT)

@@ -1,4 +1,4 @@
-"""Policy: when to ask, whether to try again. Pure functions, so every answer is in a table or a property."""
+"""When to ask, whether to try again. Pure functions, so every answer is in a table or a property."""
 
 import math
 from statistics import NormalDist, fmean, pstdev
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.config.settings import TaskSettings
+from jobs.config.settings import _POLLS_EACH, TaskSettings
 from jobs.records import Failure, JobState, Latency, Owner
 from worker.collect.schedule import (
     AGAIN_MS,
@@ -100,6 +100,27 @@ def test_a_night_of_tasks_costs_few_polls_and_little_idle_time(median_ms: float,
     told = [polls_until(learnt(median_ms, spread), end) for end in ends]
     assert fmean(polls for polls, _ in told) <= 25
     assert fmean(late_ms for _, late_ms in told) <= 0.05 * median_ms
+
+
+@pytest.mark.parametrize(
+    ("median_ms", "spread"),
+    [
+        (1_000, 0.3),
+        (2_000, 0.3),
+        (12_000, 0.04),
+        (12_000, 0.2),
+        (12_000, 0.6),
+        (110_000, 0.4),
+        (600_000, 0.3),
+    ],
+)
+def test_a_picture_needs_no_more_polls_on_the_mean_than_the_rate_of_polls_is_derived_from(
+    median_ms: float, spread: float
+) -> None:
+    ends = (
+        median_ms * math.exp(NormalDist().inv_cdf((number + 0.5) / 400) * spread) for number in range(400)
+    )
+    assert fmean(polls_until(learnt(median_ms, spread), end)[0] for end in ends) <= _POLLS_EACH
 
 
 def test_nothing_is_asked_before_a_result_is_plausible() -> None:

@@ -1,4 +1,4 @@
-"""Policy: when to ask, whether to try again. Pure: no clock, no network, no log."""
+"""When a task is asked for, and whether a failed one is tried again. Pure: no clock, no network, no log."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ LEAST_SPREAD = 0.04
 #: The first poll comes when about one task in twelve is over.
 FIRST_Z = -1.4
 #: What one poll may cost in idle slot time, as a share of the median latency. About 12 polls a task; with 8 the slots
-#: would be idle 1 % longer, and no limit on polls is known.
+#: would be idle 1 % longer, and no limit on polls is known. `_POLLS_EACH` in jobs.config.settings follows from it: from
+#: that the rate of polls is derived which a collect process may reach.
 POLL_COST = 0.002
 #: Until the latency is learnt a poll is cheaper than an idle slot: the first one comes so early, ms; each next one after
 #: this share of the time waited, or after so many ms.

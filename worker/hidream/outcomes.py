@@ -3,9 +3,9 @@
 ```
 SubmitOutcome                                     PollOutcome
 ├── Accepted  bought, a task runs                 ├── Pending     ask again later
-├── Refused   nothing bought, this job is over    ├── Ended       every sub-task is final
+├── Refused   nothing bought, this job has failed    ├── Ended       every sub-task is final
 ├── Busy      nothing bought, come back later     └── PollFailed  no usable answer, ask again later
-├── Paused    nothing bought, the account is over
+├── Paused    nothing bought, no job of the account is taken: the breaker opens
 ├── NotSent   nothing bought, try again
 └── Unknown   it may have been bought
 ```
@@ -13,12 +13,8 @@ SubmitOutcome                                     PollOutcome
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
-from jobs.records import Failure, TaskId
-
-#: Why nothing can be bought: the first three only a person can put right, `vendor` may pass by itself.
-PauseReason = Literal["token", "credits", "module", "vendor"]
+from jobs.records import Failure, PauseReason, TaskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,11 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from jobs.config.settings import HiDreamSettings
-from jobs.records import Failure, Owner, TaskId
+from jobs.records import Failure, Owner, PauseReason, TaskId
 from worker.hidream.outcomes import (
     Accepted,
     Busy,
     Paused,
-    PauseReason,
     PollFailed,
     PollOutcome,
     Refused,

@@ -68,7 +68,7 @@ def task_outcome(envelope: Envelope, *, expected: int = 1, secret: str = "") -> 
 def job_failure(failures: Sequence[SubFailure]) -> Failure:
     """Tells why a task that ended without any picture failed, by the gravest of its sub-tasks.
 
-    `retryable` says that a new task may help; how many are tried is the policy's to say.
+    `retryable` says that a new task may help; how many are tried is said by `after_task` in worker.collect.schedule.
     """
     if not failures:
         return Failure(

@@ -23,7 +23,7 @@ class PictureUnusableError(VtonError):
 
 
 class PictureMissingError(PictureUnusableError):
-    """The file is not there any more."""
+    """The file is not there any more. Of the same kind: a bought picture that the store has lost, jobs.pictures.stored."""
 
     def __init__(self, path: str) -> None:
         super().__init__(_failure("picture_missing", f"{path}: no such file", retryable=True))
@@ -33,7 +33,7 @@ class PictureChangedError(PictureUnusableError):
     """The file is not the one that was planned; as another picture it is another job."""
 
     def __init__(self, path: str) -> None:
-        message = f"{path}: changed since it was planned; enqueue the manifest again"
+        message = f"{path}: changed since it was planned; run the same manifest again"
         super().__init__(_failure("picture_changed", message, retryable=False))
 
 

@@ -1,6 +1,7 @@
 """The account: its token, its limits, its way to call us back."""
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,12 @@ from jobs.records import Owner
 LEVELS: Final = (1, 3, 5, 7, 10)
 #: Characters that a callback key needs; a test holds it to what the receiver demands.
 SHORTEST_KEY: Final = 16
+#: What a person does about a breaker that only a person closes.
+TODO: Final[Mapping[str, str]] = {
+    "token": "a new token (HIDREAM_TOKEN), then vton resume",
+    "credits": "buy credits, then vton resume",
+    "module": "look at hidream.submit_path and the account's module, then vton resume",
+}
 _SECRET: Final = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
 
 
@@ -47,11 +54,8 @@ def check_gate(opened: Session) -> Check:
             todo = "nothing: it is tried again by itself; if it lasts ask HiDream; at once: vton resume"
             return wrong(name, said, todo, owner=Owner.VENDOR)
         case breaker:
-            todo = {
-                "token": "a new token (HIDREAM_TOKEN), then vton resume",
-                "credits": "buy credits, then vton resume",
-            }.get(breaker, "look at hidream.submit_path and the account's module, then vton resume")
-            return wrong(name, said, todo)
+            # A newer version may know more of them.
+            return wrong(name, said, TODO.get(breaker, "look at the reason, then vton resume"))
 
 
 def check_limits(limits: LimitSettings) -> Check:
