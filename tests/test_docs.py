@@ -51,6 +51,7 @@ WORDS = [
     "wakeups",
     "budget",
     "ordered, charged for sure, perhaps charged, refunded",
+    "pause",
     "breaker",
     "task",
     "sub-task",
