@@ -1,9 +1,13 @@
 """The documents that people meet first say what is so: links, commands, options, exit codes, settings, words."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 import typer
 import yaml
@@ -11,9 +15,10 @@ import yaml
 from jobs.cli.commands import COMMANDS as COMMAND_NAMES
 from jobs.cli.commands import cli, load
 from jobs.config.exit_codes import ExitCode
-from jobs.config.settings import Settings
+from jobs.config.settings import HiDreamSettings, Settings
 from jobs.failpoints import NAMES
-from jobs.records import JobState
+from jobs.records import JobState, ResultLine
+from jobs.results.tables import REASON_COLUMNS, STATUS_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -158,6 +163,72 @@ def test_every_command_has_a_section():
 def test_every_exit_code_is_told_in_order():
     told = [int(row[0]) for row in cells(section("docs/operations.md", "Exit codes"))]
     assert told == sorted(ExitCode)
+
+
+#: What makes a failure, its kind by that name or in front.
+MAKERS = {"Failure", "RowError", "Lost", "Gap", "_failure", "_refusal"}
+
+
+def kinds_in(module: str) -> set[str]:
+    """The kinds of failure that a module of Python names."""
+    tree = ast.parse(module)
+    words, kinds, makes = dict[str, ast.expr](), list[ast.expr](), False
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if name in MAKERS:
+                makes = True
+                kinds += [*args[:1], *(one.value for one in keywords if one.arg == "kind")]
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                kinds += [value for name, value in zip(names, values, strict=True) if _is_kind(name)]
+            case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
+                words[name] = value
+                kinds += [value] * _is_kind(target)
+    found = {words.get(each.id, each) if isinstance(each, ast.Name) else each for each in kinds}
+    found |= {part for each in found if isinstance(each, ast.IfExp) for part in (each.body, each.orelse)}
+    return {
+        each.value
+        for each in found
+        if makes and isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
+
+
+def _is_kind(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "kind"
+
+
+def test_every_kind_of_failure_is_told_and_no_other():
+    rows = cells(section("docs/operations.md", "Kinds of failure"))
+    told = {row[0].strip("`") for row in rows} - {"vton_error"}
+    modules = [*ROOT.glob("jobs/**/*.py"), *ROOT.glob("worker/**/*.py")]
+    found = set().union(*(kinds_in(path.read_text("utf-8")) for path in modules))
+    found |= set(HiDreamSettings().final_codes.values())
+    for path in ROOT.glob("jobs/**/*.lua"):
+        for said in re.findall(r"\bkind = ([^,\n]+)", path.read_text("utf-8")):
+            found |= set(re.findall(r"'(\w+)'", said))
+    assert told == found
+
+
+def fields_of(record: type[msgspec.Struct], before: str = "") -> Iterator[str]:
+    """The keys of a result line, those of what it holds with a dot before them."""
+    for field in msgspec.structs.fields(record):
+        name = before + field.encode_name
+        many = [one for one in get_args(field.type) if one is not type(None)]
+        held = next((one for one in (field.type, *many) if isinstance(one, type(msgspec.Struct))), None)
+        if held is None:
+            yield name
+        else:
+            yield from fields_of(held, f"{name}[]." if isinstance(field.default, tuple) else f"{name}.")
+
+
+def test_every_field_of_a_result_and_every_column_of_the_tables_is_told_in_order():
+    told = [row[0].strip("`") for row in cells(section("docs/operations.md", "What a result holds"))]
+    assert told == [*fields_of(ResultLine), *STATUS_COLUMNS]
+
+
+def test_the_columns_of_failed_csv_are_marked():
+    rows = cells(section("docs/operations.md", "What a result holds"))
+    columns = {row[0].strip("`"): row[2] for row in rows if row[0].startswith("`vton_")}
+    assert {name for name, in_failed in columns.items() if in_failed == "yes"} == set(REASON_COLUMNS)
 
 
 def _defaults() -> list[tuple[str, str, object]]:
