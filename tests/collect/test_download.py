@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,8 @@ from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, StoreFullError, place
 from jobs.records import Picture
 from tests.raw_server import RawServer, raw
-from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotAllowed, Transient
+from worker.collect.collection import LOGGED
+from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotAllowed, NotFetched, Transient
 from worker.hidream.session import make_ssl_context
 
 TLS = make_ssl_context()
@@ -112,6 +114,11 @@ def test_every_address_leaves_byte_for_byte(fetch, targets):
     with RawServer(raw(404)) as server:
         fetch(server, "/first", *asked, "/last")
     assert [heard.target for heard in server.heard] == ["/first", *asked, "/last"]
+
+
+def test_the_log_has_a_word_for_everything_that_keeps_a_picture_away():
+    assert set(LOGGED) == set(get_args(NotFetched))
+    assert LOGGED[NotAllowed] == "refused", "as earlier versions said it"
 
 
 def test_what_lies_behind_a_picture_is_not_the_next_one(fetch):
@@ -495,6 +502,7 @@ def test_a_store_that_cannot_be_written_is_told(fetch, tmp_path):
 LITTLE_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
+from typing import get_args
 from jobs.config.settings import HiDreamSettings, PictureSettings
 from worker.hidream.session import make_ssl_context
 from worker.collect.download import Downloader
