@@ -289,6 +289,44 @@ def test_stopping_wakes_the_gate_before_the_threads_are_waited_for_and_then_clos
     assert made[0].closed
 
 
+def test_a_submit_under_way_is_finished_though_the_stop_goes_wrong(
+    worker: Callable[..., dramatiq.Worker], queue: Queue
+) -> None:
+    told: list[str] = []
+
+    class Posting(Desk):
+        """Its POST is under way when the process stops; Redis refuses to wake whoever waits at the gate."""
+
+        async def run(self) -> None:
+            await super().run()
+            raise ValueError("NOREPLICAS Not enough good replicas to write.")
+
+        async def submit_all(self) -> None:
+            posting.set()
+            try:
+                while not answered.is_set():
+                    await asyncio.sleep(0.01)
+                told.append("closed" if self.closed else "answered")
+            except asyncio.CancelledError:
+                told.append("cancelled")
+
+    posting, answered = threading.Event(), threading.Event()
+    submits = SubmitLoop(Posting)
+    with signals() as caught, structlog.testing.capture_logs():
+        running = worker(submits, submit=submits.submit_all)
+        queue.wake(1)
+        assert posting.wait(PATIENT_S)
+        stopping = threading.Thread(target=running.stop, kwargs={"timeout": PATIENT_S * 1000})
+        stopping.start()
+        wait_until(caught.is_set)
+        # What comes at once, were the loop to end now.
+        stopping.join(1)
+        answered.set()
+        stopping.join(PATIENT_S)
+    assert not stopping.is_alive()
+    assert told == ["answered"]
+
+
 # -- services ------------------------------------------------------------------------------------------------
 
 
