@@ -261,4 +261,6 @@ class SubmitLoop(LoopServices):
     async def _serve(self) -> None:
         await super()._serve()
         if self._services:
+            # Not before the last actor's thread has ended, even after an error: what it has under way may be bought.
+            await self._ending.wait()
             await self._service.aclose()
