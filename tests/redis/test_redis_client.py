@@ -177,6 +177,16 @@ def test_a_missing_right_is_told(ledger: Ledger, redis_settings: RedisSettings) 
         ledger.client.execute_command("ACL", "DELUSER", "looker")
 
 
+def test_a_server_whose_replicas_are_away_is_waited_for(ledger: Ledger) -> None:
+    # Beside Sentinel it refuses writes until one is back: whoever holds an answer keeps trying.
+    ledger.client.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(RedisDownError, match="takes no writes: NOREPLICAS"):
+            ledger.seal(BatchId("b"))
+    finally:
+        ledger.client.config_set("min-replicas-to-write", 0)
+
+
 def test_an_error_of_ours_stays_one(ledger: Ledger) -> None:
     with pytest.raises(ResponseError), translated():
         ledger.client.eval("return no_such_word()", 0)
