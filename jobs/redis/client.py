@@ -138,7 +138,7 @@ def translated() -> Iterator[None]:
     except (OutOfMemoryError, ReadOnlyError) as error:
         raise RedisDownError(f"redis takes no writes: {error}") from error
     except ResponseError as error:
-        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF")):
+        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF", "NOREPLICAS")):
             raise RedisDownError(f"redis takes no writes: {error}") from error
         if "WRONGTYPE" in str(error):
             raise SpoiltLedgerError(
