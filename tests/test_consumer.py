@@ -85,9 +85,14 @@ def test_a_worker_that_blocks_ends_at_once(worker, client):
 
 
 @pytest.fixture
-def forbidden(client, redis_settings, queue, taken):
-    """The worker as a user of Redis that may not wake connections."""
-    denied = ["~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+keys"]
+def denied() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def forbidden(client, redis_settings, queue, taken, denied):
+    """The worker as a user of Redis that may not wake connections, nor what else is denied."""
+    denied = ["~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+keys", *denied]
     client.execute_command("ACL", "SETUSER", "shopkeeper", "on", ">shopkeeper", *denied)
     path = redis_settings.url.get_secret_value().removeprefix("unix://")
     url = SecretStr(f"unix://shopkeeper:shopkeeper@{path}")
@@ -107,3 +112,12 @@ def test_a_worker_that_may_not_wake_its_consumers_ends_soon_all_the_same(forbidd
     forbidden.stop()
     assert time.monotonic() - told < IDLE_S / 2
     assert not any(each.is_alive() for each in forbidden.consumers.values())
+
+
+@pytest.mark.parametrize("denied", [["-blmove"], ["-client"]])
+def test_a_worker_that_may_not_block_asks_and_says_nothing_of_it(forbidden, queue, taken, caplog):
+    for number in range(3):
+        queue.wake(1)
+        wait_for(lambda number=number: len(taken) > number)
+    forbidden.stop()
+    assert [each.message for each in caplog.records if each.levelname == "CRITICAL"] == []
