@@ -304,7 +304,7 @@ def test_a_submit_under_way_is_finished_though_the_stop_goes_wrong(
         async def submit_all(self) -> None:
             posting.set()
             try:
-                while not answered.is_set():
+                while not answered.is_set():  # noqa: ASYNC110 set by another thread
                     await asyncio.sleep(0.01)
                 told.append("closed" if self.closed else "answered")
             except asyncio.CancelledError:
