@@ -113,11 +113,11 @@ def test_the_lease_is_renewed_by_time_however_slow_the_pictures_of_a_few_rows_ar
     now, lasts = [0.0], []
     function = getattr(module, name)
 
-    def slow(*args):
+    def slow(*args, **named):
         lasts.append(books.ledger.client.pttl(lease_key(books, batch)))
         books.ledger.client.pexpire(lease_key(books, batch), 1_000)
         now[0] += 29.0
-        return function(*args)
+        return function(*args, **named)
 
     monkeypatch.setattr(module, name, slow)
     assert exporter_of(books, lambda: now[0]).export(batch) is not None
