@@ -304,8 +304,7 @@ def test_a_submit_under_way_is_finished_though_the_stop_goes_wrong(
         async def submit_all(self) -> None:
             posting.set()
             try:
-                while not answered.is_set():  # noqa: ASYNC110 set by another thread
-                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(answered.wait, PATIENT_S)
                 told.append("closed" if self.closed else "answered")
             except asyncio.CancelledError:
                 told.append("cancelled")
