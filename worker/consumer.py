@@ -48,7 +48,10 @@ class WokenConsumer(_RedisConsumer):  # type: ignore[misc]  # dramatiq is untype
                 self._connection = client.client_id()
                 self._idle_s = self._idle_s or _idle_s(client, self._connection)
                 client.blmove(queue, queue, self._idle_s, "LEFT", "LEFT")
-        except redis.ConnectionError as error:
+        except redis.ResponseError:
+            # Its user may not do it, or it takes no writes for now: it is asked, as Dramatiq does, only not as often.
+            time.sleep(UNWOKEN_S)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
             raise ConnectionClosed(error) from None
         finally:
             self._connection = None
