@@ -194,10 +194,11 @@ class App:
             TellsBounds(self.settings),
             EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
             ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
+            # Before its subclass: Dramatiq takes the other order for the same middleware twice.
+            LoopServices(COLLECT, self.watcher, self.reconciler),
             submits,
             WakesConsumers(),
             BringsIn(lambda: self.answers.bring_in(self.ledger)),
-            LoopServices(COLLECT, self.watcher, self.reconciler),
         ]
         broker = TolerantBroker(
             client=client,
