@@ -28,6 +28,7 @@ from jobs.records import BadRow, Picture
 from jobs.results.lines import image_path
 from tests.hostile import manifests, pictures, workbooks
 from tests.hostile.case import CASES, Case, Door
+from worker.collect.collection import LOGGED
 from worker.collect.download import Downloader
 from worker.hidream.session import make_ssl_context
 
@@ -107,7 +108,7 @@ async def download(address: str, host: str, folder: Path) -> str:
     left = _files(folder)
     if isinstance(found, Picture):
         return f"kept {found.width}x{found.height}" if len(left) == 1 else f"kept, and {left}"
-    return f"{type(found).__name__.lower()}: {found.reason}" + (f", but left {left}" if left else "")
+    return f"{LOGGED[type(found)]}: {found.reason}" + (f", but left {left}" if left else "")
 
 
 def _files(folder: Path) -> list[Path]:
