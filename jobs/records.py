@@ -146,7 +146,7 @@ class Owner(StrEnum):
 
 
 #: Why nothing can be bought, as the breaker says it. The first ones only a person can put right: `hidream.pause_codes` may
-#: name them, `vton run` ends with them, and `vton doctor` has advice for each (`TODO`); `vendor` may pass by itself.
+#: name them, `vton run` ends with them, and `vton doctor` has advice for each (`ADVICE`); `vendor` may pass by itself.
 PersonsReason = Literal["token", "credits", "module"]
 PauseReason = Literal[PersonsReason, "vendor"]
 

@@ -3,7 +3,7 @@
 import sys
 
 from jobs.cli import control
-from jobs.cli.intake import intake
+from jobs.cli.intake import intake, reading_of
 from jobs.cli.ledger_identity import remember_ledger
 from jobs.cli.options import (
     AcceptOpt,
@@ -39,14 +39,11 @@ def enqueue(
     with intake(
         settings,
         manifest,
+        reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root),
         batch=batch,
         again=again,
         strict=strict,
         accept_new_ledger=accept_new_ledger,
-        sheet=sheet,
-        visible_only=visible_only,
-        encoding=encoding,
-        root=root,
     ) as taken:
         opened, batch_id = taken.session, taken.batch_id
         produced = taken.producer.feed(taken.manifest, batch_id)

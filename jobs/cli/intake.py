@@ -40,21 +40,17 @@ class Intake:
 def intake(
     settings: Settings,
     path: str,
+    reading: Reading,
     *,
     batch: str | None,
     again: str,
     strict: bool,
     accept_new_ledger: bool,
     output: str = "",
-    sheet: str | None = None,
-    visible_only: bool = False,
-    encoding: str = "",
-    root: Path | None = None,
     stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Intake]:
     """Opens the manifest and the session that it will go into; nothing is recorded yet.
 
-    `sheet`, `visible_only`, `encoding`, `root`: how the manifest is read, see jobs.manifest.reading.
     `output`: where the batch's files belong, see jobs.producing.producer; `stop` is called before each row that is
     looked at and raises what shall end the looking.
 
@@ -65,9 +61,7 @@ def intake(
         ConfigError: Redis is not there or would throw away what is written, or the known ledger is gone, or the batch's
             folder holds results of another one.
     """
-    manifest = open_manifest(
-        path, reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root)
-    )
+    manifest = open_manifest(path, reading)
     name = shown(Path(path).name)
     suspected_typos = _SuspectedTypos(manifest, name)
     with open_session(settings, buying=True) as opened:

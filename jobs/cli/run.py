@@ -10,7 +10,7 @@ import typer
 
 from jobs.cli.batch_run import BatchRun, RunEnd, longest_end_s
 from jobs.cli.deadline import read_deadline
-from jobs.cli.intake import intake
+from jobs.cli.intake import intake, reading_of
 from jobs.cli.options import (
     AcceptOpt,
     AgainOpt,
@@ -73,15 +73,12 @@ def run(
         intake(
             settings,
             manifest,
+            reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root),
             batch=batch,
             again=again,
             strict=strict,
             accept_new_ledger=accept_new_ledger,
             output=output_place(settings.output_dir),
-            sheet=sheet,
-            visible_only=visible_only,
-            encoding=encoding,
-            root=root,
             stop=stop.check,
         ) as taken,
     ):

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from jobs.cli.doctor.account import SHORTEST_KEY, TODO
+from jobs.cli.doctor.account import ADVICE, SHORTEST_KEY
 from jobs.cli.doctor.folders import TIGHT_BYTES, check_folder
 from jobs.cli.watch import PERSONS
 from jobs.errors import ConfigError
@@ -217,7 +217,7 @@ SHUT = {
 
 
 def test_every_reason_that_only_a_person_can_put_right_has_its_advice_and_ends_a_run():
-    assert set(TODO) == PERSONS == set(get_args(PauseReason)) - {"vendor"}
+    assert set(ADVICE) == PERSONS == set(get_args(PauseReason)) - {"vendor"}
 
 
 @pytest.mark.parametrize("shut", SHUT.values(), ids=SHUT)

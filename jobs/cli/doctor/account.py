@@ -17,7 +17,7 @@ LEVELS: Final = (1, 3, 5, 7, 10)
 #: Characters that a callback key needs; a test holds it to what the receiver demands.
 SHORTEST_KEY: Final = 16
 #: What a person does about a breaker that only a person closes.
-TODO: Final[Mapping[str, str]] = {
+ADVICE: Final[Mapping[str, str]] = {
     "token": "a new token (HIDREAM_TOKEN), then vton resume",
     "credits": "buy credits, then vton resume",
     "module": "look at hidream.submit_path and the account's module, then vton resume",
@@ -55,7 +55,7 @@ def check_gate(opened: Session) -> Check:
             return wrong(name, said, todo, owner=Owner.VENDOR)
         case breaker:
             # A newer version may know more of them.
-            return wrong(name, said, TODO.get(breaker, "look at the reason, then vton resume"))
+            return wrong(name, said, ADVICE.get(breaker, "look at the reason, then vton resume"))
 
 
 def check_limits(limits: LimitSettings) -> Check:

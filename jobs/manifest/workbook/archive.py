@@ -1,5 +1,6 @@
 """The parts of a zip archive, unpacked as a stream; what claims absurd sizes is refused before it is unpacked."""
 
+import errno
 import io
 import os
 import struct
@@ -41,7 +42,12 @@ class Archive:
         try:
             with zipfile.ZipFile(io.BufferedReader(Pages(file))) as archive:
                 entries = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except OSError as error:
+            # A place that no file has is the directory's lie; anything else is the disk's trouble.
+            if error.errno not in {None, errno.EINVAL}:
+                raise
+            raise WorkbookError(_BROKEN) from error
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise WorkbookError(_BROKEN) from error
         self._entries = {_key(entry.filename): entry for entry in entries}
         if len(self._entries) != len(entries):

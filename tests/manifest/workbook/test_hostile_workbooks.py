@@ -1,5 +1,7 @@
 """Workbooks made to break the reader, or that are none: refused by name, within a second and a few megabytes."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +10,8 @@ import tracemalloc
 import pytest
 
 from jobs.errors import ManifestError
+from jobs.manifest.content import Content
+from jobs.manifest.workbook.archive import Archive
 from tests.hostile.workbooks import HOSTILE, PLAIN, zipped
 from tests.manifest.workbook.parts import HEAD, P, U, relations, row_xml, sheet_xml, workbook_parts
 
@@ -66,3 +70,15 @@ def test_names_of_parts_with_backslashes_and_other_capitals_are_found(tmp_path, 
     parts = {part.replace("xl/", "XL/"): content for part, content in workbook_parts(PLAIN).items()}
     (tmp_path / "catalog.xlsx").write_bytes(zipped(parts))
     assert source().where(2) == "Sheet1!2"
+
+
+def test_a_disk_that_fails_is_not_called_a_broken_workbook(tmp_path, archive, monkeypatch):
+    archive("<worksheet><sheetData/></worksheet>")
+
+    def fails(*_args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    opened = Content((tmp_path / "catalog.xlsx").open("rb"), "catalog.xlsx")
+    monkeypatch.setattr(os, "pread", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        Archive(opened.file)
