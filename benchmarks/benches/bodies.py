@@ -1,15 +1,9 @@
 """What it costs to build and send a submit whose pictures are 2 MB files."""
 
-import json
-import shutil
-import tempfile
-from pathlib import Path
-
+from benchmarks.benches.once import measured_once
 from benchmarks.benches.options import Options
 from benchmarks.benches.print import Rows, show
-from benchmarks.frame.contenders import product_python
-from benchmarks.frame.processes import BenchError, environment, tail
-from benchmarks.frame.processes import run as run_command
+from benchmarks.frame.processes import BenchError
 from benchmarks.frame.stats import Value, medians
 
 COLUMNS = [
@@ -30,7 +24,9 @@ def run(options: Options) -> None:
         for way, name in WAYS.items():
             if options.wants(name):
                 try:
-                    every[name].append(_once(way, submits))
+                    every[name].append(
+                        measured_once("benchmarks.benches.bodies_once", way, str(submits), timeout_s=300)
+                    )
                 except BenchError as error:
                     print(f"  {name}: {error}", flush=True)
     rows: Rows = {name: medians(repeats) for name, repeats in every.items() if repeats}
@@ -48,18 +44,3 @@ def run(options: Options) -> None:
         repeats=every,
         options=options,
     )
-
-
-def _once(way: str, submits: int) -> dict[str, Value]:
-    folder = Path(tempfile.mkdtemp(prefix="vton-bench-"))
-    log = folder / "log"
-    command = [product_python(), "-m", "benchmarks.benches.bodies_once", way, str(submits), str(folder)]
-    try:
-        ran = run_command(command, env=environment({}), cwd=folder, log=log, timeout_s=300)
-        lines = log.read_text().splitlines()
-        if not lines:
-            raise BenchError(tail(log))
-        numbers: dict[str, Value] = json.loads(lines[-1])
-        return numbers | {"peak_mb": ran.peak_mb}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,16 +1,10 @@
 """What it costs to read a Google Merchant feed in XML, beside a bare streaming parse by the same library."""
 
-import json
-import shutil
-import tempfile
-from pathlib import Path
-
 from benchmarks.benches.feed_once import ITEM_BYTES
+from benchmarks.benches.once import measured_once
 from benchmarks.benches.options import Options
 from benchmarks.benches.print import Rows, show
-from benchmarks.frame.contenders import product_python
-from benchmarks.frame.processes import BenchError, environment, tail
-from benchmarks.frame.processes import run as run_command
+from benchmarks.frame.processes import BenchError
 from benchmarks.frame.stats import Value, medians
 
 COLUMNS = [
@@ -34,7 +28,9 @@ def run(options: Options) -> None:
         for way, name in WAYS.items():
             if options.wants(name):
                 try:
-                    every[name].append(_once(way, megabytes))
+                    every[name].append(
+                        measured_once("benchmarks.benches.feed_once", way, str(megabytes), timeout_s=600)
+                    )
                 except BenchError as error:
                     print(f"  {name}: {error}", flush=True)
     rows: Rows = {name: medians(repeats) for name, repeats in every.items() if repeats}
@@ -52,18 +48,3 @@ def run(options: Options) -> None:
         repeats=every,
         options=options,
     )
-
-
-def _once(way: str, megabytes: int) -> dict[str, Value]:
-    folder = Path(tempfile.mkdtemp(prefix="vton-bench-"))
-    log = folder / "log"
-    command = [product_python(), "-m", "benchmarks.benches.feed_once", way, str(megabytes), str(folder)]
-    try:
-        ran = run_command(command, env=environment({}), cwd=folder, log=log, timeout_s=600)
-        lines = log.read_text().splitlines()
-        if not lines:
-            raise BenchError(tail(log))
-        numbers: dict[str, Value] = json.loads(lines[-1])
-        return numbers | {"peak_mb": ran.peak_mb}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

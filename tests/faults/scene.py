@@ -53,6 +53,22 @@ class Setup:
     #: Workers are started with the rig.
     started: bool = True
 
+    def settings(self) -> dict[str, str]:
+        """The product's settings that every scene has alike."""
+        return {
+            "VTON_HIDREAM__IMAGE_HOSTS": '["127.0.0.1"]',
+            "VTON_HIDREAM__SUBMIT_TIMEOUT_S": str(self.submit_timeout_s),
+            "VTON_HIDREAM__POLL_TIMEOUT_S": "3",
+            "VTON_HIDREAM__DOWNLOAD_TIMEOUT_S": "5",
+            "VTON_LIMITS__IN_FLIGHT": str(self.in_flight),
+            "VTON_LIMITS__IMAGES_PER_MINUTE": str(self.per_minute),
+            "VTON_TASKS__LATENCY_S": str(max(0.05, self.latency_s)),
+            "VTON_WORKERS__SUBMIT_THREADS": str(self.threads),
+            "VTON_WORKERS__RECONCILE_S": "1",
+            "VTON_WORKERS__EXPORT_S": "0.5",
+            "VTON_LOGS__FORMAT": "json",
+        }
+
 
 class Scene:
     """Where something is played; a rig and a machine are two of them."""
