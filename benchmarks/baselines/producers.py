@@ -79,6 +79,18 @@ def with_floor(rows: Iterable[Row]) -> None:
         pipe.execute()
 
 
+def with_bare(rows: Iterable[Row]) -> None:
+    """A hash a row, pipelined, and nothing else."""
+    from redis import Redis
+
+    redis = Redis.from_url(Site.from_environment().redis)
+    for chunk in _chunks(rows):
+        pipe = redis.pipeline(transaction=False)
+        for row in chunk:
+            pipe.hset(f"job:{uuid.uuid4()}", mapping={**row, "state": "queued"})
+        pipe.execute()
+
+
 def _chunks(rows: Iterable[Row], size: int = CHUNK) -> Iterator[list[Row]]:
     every = iter(rows)
     while chunk := list(islice(every, size)):
@@ -91,6 +103,7 @@ TOOLS = {
     "rq": with_rq,
     "arq": with_arq,
     "floor": with_floor,
+    "bare": with_bare,
 }
 
 

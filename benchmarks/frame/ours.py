@@ -1,5 +1,10 @@
 """Ours as contenders: the documented processes and settings, nothing else."""
 
+import json
+import threading
+import urllib.request
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import ClassVar
 
@@ -119,6 +124,83 @@ class OursWithCallbacks(Ours):
 
     name = "ours, callbacks"
     callbacks = True
+
+
+class OursScraped(Ours):
+    """The same with metrics on, and the one page of the host asked for every five seconds."""
+
+    name = "ours, scraped every 5 s"
+
+    def start(self) -> None:
+        self._all_port, self._over = free_port(), threading.Event()
+        super().start()
+        self.launch("metrics", [*self.vton(), "metrics", "--serve"], self.env())
+        self._thread = threading.Thread(target=self._scrape, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+        super().stop()
+
+    def env(self) -> dict[str, str]:
+        return super().env() | {"VTON_METRICS__PORT": "9600", "VTON_METRICS__ALL_PORT": str(self._all_port)}
+
+    def _scrape(self) -> None:
+        while not self._over.wait(5):
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{self._all_port}/metrics", timeout=5) as page,
+            ):
+                page.read()
+
+
+class OursWatched(OursScraped):
+    """Scraped likewise, and three people look at the dashboard."""
+
+    name = "ours, 3 viewers and scraped every 5 s"
+    viewers = 3
+    _token = "letters-of-a-benchmark"
+
+    def start(self) -> None:
+        self._port, self._heard = free_port(), [0] * self.viewers
+        super().start()
+        self.launch("dashboard", [*self.vton(), "serve", "--dashboard"], self.env())
+        self._watching = [
+            threading.Thread(target=self._watch, args=(number,), daemon=True)
+            for number in range(self.viewers)
+        ]
+        for each in self._watching:
+            each.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        for each in self._watching:
+            each.join()
+        super().stop()
+        if not all(self._heard):
+            raise RuntimeError(f"not every viewer has heard of anything: {self._heard}")
+
+    def env(self) -> dict[str, str]:
+        own = {"VTON_DASHBOARD__PORT": str(self._port), "VTON_DASHBOARD__TOKEN": self._token}
+        return super().env() | own
+
+    def _watch(self, number: int) -> None:
+        """Looks as a browser does, until it is over; before the server is there it tries again."""
+        while not self._over.is_set():
+            with suppress(OSError, HTTPException):
+                connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
+                same = {"sec-fetch-site": "same-origin", "x-vton-review": "enter"}
+                connection.request("POST", "/enter", json.dumps({"token": self._token}), same)
+                entered = connection.getresponse()
+                entered.read()
+                cookie = (entered.getheader("set-cookie") or "").partition(";")[0]
+                connection.request("GET", "/events", headers={"cookie": cookie})
+                stream = connection.getresponse()
+                while not self._over.is_set() and stream.readline():
+                    self._heard[number] += 1
+                connection.close()
+            self._over.wait(0.2)
 
 
 class OursRun(Ours):

@@ -20,6 +20,9 @@ from benchmarks.frame.processes import ROOT, BenchError, environment, start, sto
 if TYPE_CHECKING:
     import subprocess
 
+#: What a service may take to start on a busy machine, s.
+PATIENCE_S = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -83,7 +86,7 @@ def redis_server(folder: Path, aof: str) -> Iterator[Server]:
 
 
 def _await_redis(client: "Redis", process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
         try:
             client.ping()
@@ -138,7 +141,7 @@ def simulator(folder: Path, account: Account) -> Iterator[Simulator]:
     ]
     process = start([*command, *account.words()], env=environment({}), cwd=ROOT, log=log)
     try:
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE_S
         while b"\n" not in (said := log.read_bytes()):
             if time.monotonic() > until or process.poll() is not None:
                 raise BenchError(f"the simulator does not start: {tail(log)}")
