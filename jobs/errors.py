@@ -7,6 +7,7 @@ VtonError                      exit 1   an error of ours
 ├── ConfigError                exit 7   a setting, the token or the credits: ops
 ├── EndedEarlyError            exit 10, 130   the deadline or a signal, before there were files to speak of
 ├── RedisDownError             exit 1   Redis does not answer: ops
+│   └── UnconfirmedError       exit 1   replicas have not confirmed a write: ops
 ├── LedgerLostError            exit 7   the ledger is not the one this data folder knows, or an older state of it: ops
 ├── ForeignResultsError        exit 7   a batch folder holds results of another ledger: ops
 └── UnwrittenError             exit 7   a batch's files cannot be written: ops
@@ -30,9 +31,13 @@ class ManifestError(UsageError):
 
 
 class NotFoundError(VtonError):
-    """No such batch or file."""
+    """No such batch or file. `batch`: the name that no batch has; empty for anything else."""
 
     exit_code = 4
+
+    def __init__(self, why: str, batch: str = "") -> None:
+        super().__init__(why)
+        self.batch = batch
 
 
 class ConfigError(VtonError):
@@ -55,6 +60,10 @@ class EndedEarlyError(VtonError):
 
 class RedisDownError(VtonError):
     """Redis does not answer."""
+
+
+class UnconfirmedError(RedisDownError):
+    """Nobody knows whether as many replicas as `redis.replicas` asks for hold what was written."""
 
 
 class LedgerLostError(ConfigError):

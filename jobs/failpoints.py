@@ -28,6 +28,20 @@ NAMES = (
     "results_replaced",  # results.jsonl was made anew, the checkpoint is the former one's
 )
 
+#: Those of `vton prune`, in its order.
+PRUNING = (
+    "prune_begun",  # the batch is no batch any more, its rows are there
+    "prune_rows",  # some of its rows are gone
+    "prune_rest",  # all of its rows are gone, the rest is there
+    "prune_files",  # the ledger has forgotten, a file is about to be removed
+)
+#: Those of `vton move-ledger`.
+MOVING = (
+    "move_paused",  # the old ledger's gate is paused, nothing is written
+    "move_written",  # the new one is written, and none yet
+    "move_closed",  # the old one is closed, the new one is none yet
+)
+
 _armed, _, _nth = os.environ.get(ARMED_BY, "").partition(":")
 _passed = count(1)
 

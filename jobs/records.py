@@ -1,11 +1,12 @@
-"""The records that travel the road: source, pair, row, job, picture, failure.
+"""The records, from the manifest to the results: source, pair, row, job, picture, failure.
 
 All are frozen and keyword-only. Times are milliseconds since the epoch on Redis' clock (`_ms`) or seconds (`_s`).
-Those that are stored say so by being a `Struct`: their field lists are the names in JSON and in Redis, `rename` says which
-differ, and jobs.ledger.codec reads and writes all of them.
+Those that are stored are a `Struct`: their field lists are the names in JSON and in Redis, `rename` says which differ, and
+jobs.ledger.codec reads and writes all of them. So are those of which a large manifest makes a million: one is made in a
+fifth of the time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NewType
@@ -47,6 +48,8 @@ class LocalFile(Struct, frozen=True, kw_only=True, array_like=True):
     path: str
     #: Hex digest of the content at planning time; the content is the identity, the path is not.
     sha256: str
+    #: The size of the JPEG that is made of it and sent instead, pixels, `<width>x<height>`; empty: it is sent as it is.
+    jpeg: str = ""
 
     @property
     def shown(self) -> str:
@@ -74,7 +77,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     def slots(self) -> list[tuple[Slot, Source]]:
         """The filled slots in HiDream's order."""
         every = zip(_SLOTS, (self.person, self.upper_clothes, self.lower_clothes, self.dress), strict=True)
-        return [(slot, source) for slot, source in every if source is not None]
+        return [each for each in every if each[1] is not None]  # type: ignore[misc]  # no tuple is made twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,7 @@ class Dialect:
     bom: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One valid line of a manifest, its sources as written (not yet looked at on disk)."""
 
     #: 1-based, counting data rows (bad ones too).
@@ -97,9 +99,11 @@ class Row:
     #: May be empty.
     sku: str
     #: Slot name → URL or path as written; only filled slots.
-    inputs: Mapping[str, str]
+    inputs: dict[str, str]
     #: The manifest's own columns in their order, as written, those of `inputs` and `sku` among them.
-    fields: Mapping[str, str]
+    fields: dict[str, str]
+    #: The file it stands in, of a batch of several.
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,12 @@ class BadRow:
     why: str
     sku: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    #: The file it stands in, of a batch of several.
+    file: str = ""
+    #: The picture that `why` begins with; empty when it begins with none.
+    value: str = ""
+    #: Slot name → URL or path, where they are known: the row itself is well, one of them is not.
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobState(StrEnum):
@@ -171,6 +181,9 @@ PAID_LOSSES = frozenset(
     {"picture_lost", "picture_refused", "task_lost", "task_timeout", "status_unknown", "set_aside"}
 )
 
+#: The kind of failure of a pair that was bought, or may have been, before the ledger was pruned; admit.lua writes it.
+BOUGHT_BEFORE = "bought_before"
+
 
 class Picture(Struct, frozen=True, kw_only=True):
     """A result picture on disk, proven whole."""
@@ -186,11 +199,42 @@ class Picture(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class FormerOrder(Struct, frozen=True, kw_only=True):
+    """An order of a job that went on without it: it is still on HiDream's bill, or may be."""
+
+    #: When its POST began; None: not known.
+    posted_ms: int | None = None
+    #: Which batch it counts for.
+    batch: BatchId
+    #: None: HiDream has named none.
+    task_id: TaskId | None = None
+
+
+#: What a person has found out about a POST without a clear answer.
+SettledAs = Literal["bought", "not_bought", "leave"]
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What a person says became of one POST of a job."""
+
+    outcome: SettledAs
+    #: HiDream's task, of what was bought.
+    task_id: TaskId | None = None
+    #: When that POST began; None: not known.
+    posted_ms: int | None = None
+    #: Which batch it counts for; None: not known.
+    batch: BatchId | None = None
+    #: Who says it, and when.
+    by: str
+    at_ms: int
+
+
 #: Fields of a job that have other names in its hash.
 _JOB_NAMES = {
     "sub_task_ids": "subs",
     "picture_urls": "urls",
     "past_task_ids": "past",
+    "former_orders": "orders",
     "posted_ms": "begun_ms",
     "version": "v",
 }
@@ -241,6 +285,10 @@ class Job(Struct, frozen=True, kw_only=True, rename=_JOB_NAMES):
     errors: int = 0
     #: Earlier tasks of this job, the oldest first: an id that HiDream gave is never forgotten.
     past_task_ids: tuple[str, ...] = ()
+    #: Orders that it went on without, the oldest first.
+    former_orders: tuple[FormerOrder, ...] = ()
+    #: What persons have found out about its POSTs, the oldest first.
+    settled: tuple[Settlement, ...] = ()
     queued_ms: int | None = None
     #: When its POST began.
     posted_ms: int | None = None
@@ -260,6 +308,13 @@ class Job(Struct, frozen=True, kw_only=True, rename=_JOB_NAMES):
         """Its task was bought and may still have its picture; `paid_loss` in prelude.lua says the same."""
         lost = self.failure is not None and self.failure.kind in PAID_LOSSES
         return lost and self.state is JobState.FAILED and self.task_id is not None
+
+    @property
+    def bought_before(self) -> bool:
+        """It was bought, or may have been, and pruned since."""
+        return (
+            self.state is JobState.FAILED and self.failure is not None and self.failure.kind == BOUGHT_BEFORE
+        )
 
 
 #: Names in the gate's hash; `learnt()` in prelude.lua answers with all fields in their order.
@@ -297,7 +352,7 @@ class BatchStatus:
     batch_id: BatchId
     #: The producer has admitted the last row.
     sealed: bool
-    #: Rows admitted, bad ones among them.
+    #: Rows admitted, bad ones among them, and later versions of rows.
     rows: int
     #: Row status (a JobState, or `invalid`) → rows.
     counts: Mapping[str, int]
@@ -308,6 +363,8 @@ class BatchStatus:
     created_ms: int
     #: When the last row ended; None while the batch runs.
     completed_ms: int | None
+    #: Of the rows, those that are later versions of others.
+    retakes: int = 0
     #: Submits that count against its budget: those charged for sure and those perhaps charged.
     ordered: int = 0
     #: Of these, those whose task HiDream has named.
@@ -316,6 +373,16 @@ class BatchStatus:
     perhaps_charged: int = 0
     #: Submits that were counted and given back: nothing was bought by them for sure.
     refunded: int = 0
+
+    @property
+    def money(self) -> dict[str, int]:
+        """Its submits by the words for money."""
+        return {
+            "ordered": self.ordered,
+            "charged_for_sure": self.charged_for_sure,
+            "perhaps_charged": self.perhaps_charged,
+            "refunded": self.refunded,
+        }
 
     @property
     def open(self) -> int:
@@ -338,6 +405,8 @@ class Image(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     bytes: int
+    #: Of AI origin, as HiDream has delivered it; see jobs.marks.found.
+    marks: tuple[str, ...] = ()
 
 
 class RowError(Struct, frozen=True, kw_only=True, rename={"kind": "class"}):
@@ -370,6 +439,124 @@ class Inputs(Struct, frozen=True, kw_only=True):
     dress: str | None = None
 
 
+#: What a person says of a picture; `clear` takes an earlier word back.
+Judgement = Literal["approve", "reject", "clear"]
+
+#: Why a person rejects a picture, in the order of the keys 1 to 9; the names stand in review.csv and never change.
+REJECT_REASONS = (
+    "colour",
+    "pattern_or_logo",
+    "construction",
+    "length_or_sleeve",
+    "face",
+    "hands",
+    "background",
+    "framing",
+    "other",
+)
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What one person has said of one picture; it holds for this content, whichever rows have it."""
+
+    #: The row at which it was given, and its job; other rows may have the same picture.
+    row: int
+    request_id: str = ""
+    picture_sha256: str
+    verdict: Judgement
+    #: Of REJECT_REASONS; empty unless it is rejected.
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    #: Who has said it, as they call themselves.
+    reviewer: str
+    #: ISO 8601 in UTC, with milliseconds.
+    at: str
+
+
+def standing(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Which of the verdicts on one picture counts: the last; None when that took the earlier ones back."""
+    last = max(verdicts, key=lambda one: (one.at, one.verdict, one.reviewer), default=None)
+    return None if last is None or last.verdict == "clear" else last
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """A Settlement as results have it; times are ISO 8601 in UTC."""
+
+    outcome: SettledAs
+    task_id: TaskId | None = None
+    posted_at: str | None = None
+    by: str
+    at: str
+
+
+def counting(pictures: Sequence[Sequence[str]], said: Callable[[str], Verdict | None]) -> int:
+    """Which version of a row counts, by its place: the one approved last, else the newest that nobody has rejected.
+
+    Are all rejected, the newest with a picture counts.
+
+    Args:
+        pictures: the SHA-256 of each version's pictures, the oldest version first; none as long as it has no picture.
+        said: the verdict that stands on a picture.
+    """
+
+    def rank(place: int) -> tuple[int, str, int]:
+        words = [said(sha256) for sha256 in pictures[place]]
+        if any(word is not None and word.verdict == "reject" for word in words) or not words:
+            return (1 if words else 0), "", place
+        if all(word is not None for word in words):
+            return 3, max(word.at for word in words if word is not None), place
+        return 2, "", place
+
+    best = max(range(len(pictures)), key=rank)
+    return best if pictures[best] else 0
+
+
+class Flag(Struct, frozen=True, kw_only=True):
+    """What a computer has seen in a picture that a person should look at; docs/flags.md has them all."""
+
+    #: One of the ids of jobs.flags.rules.
+    id: str
+    #: What was measured, and the limit that it is beyond.
+    value: float
+    limit: float
+    #: The same in words.
+    evidence: str
+
+
+class FlagValues(Struct, frozen=True, kw_only=True):
+    """What flags follow from, each in the unit of its limit; None when it could not be measured."""
+
+    unchanged: float | None = None
+    is_garment: float | None = None
+    same_as_row: float | None = None
+    blank: float | None = None
+    dark: float | None = None
+    grey: float | None = None
+    blurred: float | None = None
+    small: float | None = None
+    aspect: float | None = None
+    colour: float | None = None
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a row's picture in its history; what a ResultLine says of the one that counts."""
+
+    #: 1, 2 …; the first is the pair's own job.
+    version: int
+    request_id: str
+    status: str
+    task_id: TaskId | None = None
+    sub_task_ids: tuple[str, ...] = ()
+    past_task_ids: tuple[str, ...] = ()
+    attempts: int = 0
+    images: tuple[Image, ...] = ()
+    error: RowError | None = None
+    timings: Timings = Timings()
+    source: str | None = None
+    #: What people have said of its pictures, the oldest first.
+    review: tuple[Verdict, ...] = ()
+
+
 class ResultLine(Struct, frozen=True, kw_only=True):
     """A result line: every line has the same keys in this order, and each key one JSON type or null."""
 
@@ -394,3 +581,17 @@ class ResultLine(Struct, frozen=True, kw_only=True):
     inputs: Inputs = Inputs()
     #: The manifest's columns that pass through.
     extra: dict[str, str | None] = {}
+    #: What people have said of its pictures, those it had before among them; the oldest first.
+    review: tuple[Verdict, ...] = ()
+    #: The flags of its first picture.
+    flags: tuple[Flag, ...] = ()
+    #: What was measured of it.
+    measures: FlagValues = FlagValues()
+    #: What persons have found out about its job's POSTs without a clear answer, the oldest first.
+    settled: tuple[Settled, ...] = ()
+    #: Which version of the row's picture this is.
+    version: int = 1
+    #: All of them, the oldest first; empty while there is one only.
+    versions: tuple[Version, ...] = ()
+    #: The manifest that the row stands in.
+    file: str = ""

@@ -19,7 +19,7 @@ from jobs.ledger import Ledger
 from jobs.local.redis_server import find_server
 from jobs.producing.queue import Queue
 from jobs.redis.client import connect
-from tests.heart import Heart
+from tests.driver import Driver
 
 # The same examples every time; a busy machine is no reason to fail.
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
@@ -80,9 +80,9 @@ def queue(redis_settings: RedisSettings) -> Iterator[Queue]:
 
 
 @pytest.fixture
-def heart(ledger: Ledger) -> Heart:
+def driver(ledger: Ledger) -> Driver:
     """The ledger, with short ways to bring jobs where a test wants them."""
-    return Heart(ledger)
+    return Driver(ledger)
 
 
 def stray_keys(client: redis.Redis, prefix: str) -> Iterator[str]:

@@ -61,7 +61,7 @@ def wait_for(holds) -> None:
 def test_a_message_for_a_worker_that_blocks_is_taken_long_before_it_would_look_by_itself(
     worker, client, queue, taken
 ):
-    wait_for(lambda: blocked(client) == 2)
+    wait_for(lambda: blocked(client) == 1)
     sent = time.monotonic()
     queue.wake(3)
     wait_for(lambda: len(taken) == 3)
@@ -70,7 +70,7 @@ def test_a_message_for_a_worker_that_blocks_is_taken_long_before_it_would_look_b
 
 
 def test_an_idle_worker_asks_redis_for_little(worker, client, queue):
-    wait_for(lambda: blocked(client) == 2)
+    wait_for(lambda: blocked(client) == 1)
     client.config_resetstat()
     threading.Event().wait(1)
     calls = client.info("commandstats")
@@ -78,7 +78,7 @@ def test_an_idle_worker_asks_redis_for_little(worker, client, queue):
 
 
 def test_a_worker_that_blocks_ends_at_once(worker, client):
-    wait_for(lambda: blocked(client) == 2)
+    wait_for(lambda: blocked(client) == 1)
     told = time.monotonic()
     worker.stop()
     assert time.monotonic() - told < IDLE_S / 2
@@ -104,10 +104,10 @@ def forbidden(client, redis_settings, queue, taken, denied):
 
 
 def test_a_worker_that_may_not_wake_its_consumers_ends_soon_all_the_same(forbidden, client, queue, taken):
-    wait_for(lambda: blocked(client) == 2)
+    wait_for(lambda: blocked(client) == 1)
     queue.wake(1)
     wait_for(lambda: len(taken) == 1)
-    wait_for(lambda: blocked(client) == 2)
+    wait_for(lambda: blocked(client) == 1)
     told = time.monotonic()
     forbidden.stop()
     assert time.monotonic() - told < IDLE_S / 2

@@ -18,7 +18,10 @@ addresses = st.one_of(
     st.sampled_from(["sha256:" + "0" * 64, "url:3:abc", "a\nupper_clothes=url:1:b", "epoch=1:2", "=", "\n"]),
 )
 sources: st.SearchStrategy[Source] = st.one_of(
-    st.builds(Url, url=addresses), st.builds(LocalFile, path=st.just("/p/a.jpg"), sha256=digests)
+    st.builds(Url, url=addresses),
+    st.builds(
+        LocalFile, path=st.just("/p/a.jpg"), sha256=digests, jpeg=st.sampled_from(["", "64x64", "64x65"])
+    ),
 )
 maybe = st.one_of(st.none(), sources)
 pairs = st.builds(Pair, person=sources, upper_clothes=maybe, lower_clothes=maybe, dress=maybe)
@@ -43,6 +46,14 @@ KNOWN = {
         ),
         "",
         "f16c1f7a-7ae5-5f81-9e23-fe930cdf80c2",
+    ),
+    "a JPEG made of a picture": (
+        Pair(
+            person=LocalFile(path="/a/anna.heic", sha256="a" * 64, jpeg="3024x4032"),
+            dress=LocalFile(path="/a/dress.jpg", sha256="b" * 64),
+        ),
+        "",
+        "a598d777-27d3-5635-8cfa-ad2db3b0f03b",
     ),
     "letters of another script": (
         Pair(

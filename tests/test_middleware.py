@@ -18,6 +18,7 @@ from jobs.producing.queue import COLLECT, SUBMIT, Queue
 from jobs.redis.client import connect
 from worker.actors import declare
 from worker.middleware import BringsIn, EndsInTime, LoopServices, MessageContext, SubmitLoop, TellsBounds
+from worker.shows_life import AliveFiles, ShowsLife
 
 PATIENT_S = 60
 
@@ -291,6 +292,37 @@ def test_stopping_wakes_the_gate_before_the_threads_are_waited_for_and_then_clos
     assert made[0].closed
 
 
+def test_whoever_asks_a_submission_that_was_stopped_while_it_was_made_is_not_left_waiting(
+    worker: Callable[..., dramatiq.Worker], queue: Queue
+) -> None:
+    making, asked, left = threading.Event(), threading.Event(), threading.Event()
+
+    class AtTheGate(Desk):
+        async def submit_all(self) -> None:
+            asked.set()
+            await asyncio.wait_for(self.stopping.wait(), PATIENT_S)
+            left.set()
+
+    def make() -> Desk:
+        making.set()
+        assert stopping.wait(PATIENT_S)
+        return AtTheGate()
+
+    class Stopped(SubmitLoop):
+        def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+            super().before_worker_shutdown(broker, worker)
+            stopping.set()
+
+    stopping = threading.Event()
+    submits = Stopped(make)
+    with structlog.testing.capture_logs():
+        running = worker(submits, submit=submits.submit_all)
+        queue.wake(1)
+        assert making.wait(PATIENT_S)
+        running.stop(timeout=PATIENT_S * 1000)
+    assert left.is_set() or not asked.is_set()
+
+
 def test_a_submit_under_way_is_finished_though_the_stop_goes_wrong(
     worker: Callable[..., dramatiq.Worker], queue: Queue
 ) -> None:
@@ -353,6 +385,52 @@ def test_a_process_of_another_queue_has_no_services(worker: Callable[..., dramat
     worker(services, queues={SUBMIT}).stop(timeout=PATIENT_S * 1000)
     assert services._thread is None
     assert services._services == []
+
+
+def test_a_loop_answers_unless_it_is_blocked(worker: Callable[..., dramatiq.Worker]) -> None:
+    service, blocked, released = Service(), threading.Event(), threading.Event()
+    services = LoopServices(COLLECT, lambda: service)
+
+    def block() -> None:
+        blocked.set()
+        released.wait(PATIENT_S)
+
+    worker(services, queues={COLLECT})
+    assert service.running.wait(PATIENT_S)
+    assert services.answers(PATIENT_S)
+    services._on_loop(block)
+    assert blocked.wait(PATIENT_S)
+    assert not services.answers(0.1)
+    released.set()
+    assert services.answers(PATIENT_S)
+
+
+def test_a_loop_that_its_process_does_not_have_is_not_missed(worker: Callable[..., dramatiq.Worker]) -> None:
+    services = LoopServices(COLLECT, Service)
+    worker(services, queues={SUBMIT})
+    assert services.answers(0)
+
+
+def test_a_process_lives_while_its_loops_answer_and_its_threads_live(
+    worker: Callable[..., dramatiq.Worker],
+) -> None:
+    class Loop:
+        well = True
+
+        def answers(self, within_s: float) -> bool:
+            return self.well
+
+    loop, other = Loop(), Loop()
+    shows = ShowsLife(AliveFiles(None), loop, other)
+    running = worker(shows)
+    assert shows.lives(running)
+    other.well = False
+    assert not shows.lives(running)
+    other.well = True
+    running.workers.append(threading.Thread())
+    assert not shows.lives(running), "a thread that has ended"
+    running.workers.pop()
+    assert shows.lives(running)
 
 
 def test_a_service_that_dies_ends_its_process_and_the_other_service(

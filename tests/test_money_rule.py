@@ -10,8 +10,8 @@ import pytest
 from jobs.config.settings import LimitSettings, TaskSettings
 from jobs.ledger import steps
 from jobs.ledger.accepted_answers import AcceptedAnswers
-from jobs.records import PAID_LOSSES, JobState
-from tests.heart import Heart, failure, rid
+from jobs.records import PAID_LOSSES, JobState, SettledAs
+from tests.driver import Driver, failure, rid
 from tests.on_loop import call, gate_of
 from worker.collect.schedule import Collect, PollSchedule, TryAgain, after_task
 from worker.hidream.outcomes import (
@@ -72,9 +72,9 @@ class Vendor:
         """It has no connection."""
 
 
-def submit(heart: Heart, folder: Path, outcome: SubmitOutcome) -> None:
+def submit(driver: Driver, folder: Path, outcome: SubmitOutcome) -> None:
     """One turn of the real submission, its client answering so."""
-    gate = gate_of(heart.ledger, LimitSettings(in_flight=9, images_per_minute=1e9), submit_timeout_s=5)
+    gate = gate_of(driver.ledger, LimitSettings(in_flight=9, images_per_minute=1e9), submit_timeout_s=5)
     submission = Submission(
         gate=gate.itself,
         client=Vendor(outcome),
@@ -87,44 +87,44 @@ def submit(heart: Heart, folder: Path, outcome: SubmitOutcome) -> None:
     call(submission.submit_next())
 
 
-def time_passes(heart: Heart) -> None:
+def time_passes(driver: Driver) -> None:
     """Whatever waits for a time has waited long enough; no person does anything."""
     for kind in ("posting", "retry", "unknown", "leases"):
-        heart.score(kind, rid("x"), 0)
-    heart.gate(closed_until=0, probe_at=0)
-    heart.ledger.run(steps.reconcile(policy="hold", quiet_s=0))
+        driver.score(kind, rid("x"), 0)
+    driver.gate(closed_until=0, probe_at=0)
+    driver.ledger.run(steps.reconcile(policy="hold", quiet_s=0))
 
 
-def granted_again(heart: Heart) -> bool:
+def granted_again(driver: Driver) -> bool:
     """Whether the gate ever hands the job out once more, by itself, over days."""
     for _ in range(5):
-        time_passes(heart)
-        answer = heart.ask()
+        time_passes(driver)
+        answer = driver.ask()
         if answer.kind == "granted":
             assert answer.request_id == rid("x")
             return True
     return False
 
 
-def granted_to_the_next_run(heart: Heart) -> bool:
+def granted_to_the_next_run(driver: Driver) -> bool:
     """Whether another batch that wants the pair has it sent again."""
-    heart.admit("b", ["x"])
-    return granted_again(heart)
+    driver.admit("b", ["x"])
+    return granted_again(driver)
 
 
-def hold_to(heart: Heart, verdict: Verdict) -> None:
-    assert granted_again(heart) is (verdict.again is Again.MACHINE)
+def hold_to(driver: Driver, verdict: Verdict) -> None:
+    assert granted_again(driver) is (verdict.again is Again.MACHINE)
     if verdict.again is not Again.MACHINE:
-        retryable = heart.job(rid("x")).failure
+        retryable = driver.job(rid("x")).failure
         worth_it = verdict.again is Again.NEXT_RUN and retryable is not None and retryable.retryable
-        assert granted_to_the_next_run(heart) is worth_it
+        assert granted_to_the_next_run(driver) is worth_it
 
 
 @pytest.fixture
-def x(heart: Heart) -> Heart:
+def x(driver: Driver) -> Driver:
     """A ledger with one job."""
-    heart.admit("a", ["x"], seal=True)
-    return heart
+    driver.admit("a", ["x"], seal=True)
+    return driver
 
 
 # -- the table ----------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_the_documented_table_is_the_codes() -> None:
     "outcome", [sample for samples in SUBMIT_SAMPLES.values() for sample in samples], ids=repr
 )
 def test_after_a_submit_the_gate_hands_a_job_out_again_only_as_the_table_says(
-    x: Heart, tmp_path: Path, outcome: SubmitOutcome
+    x: Driver, tmp_path: Path, outcome: SubmitOutcome
 ) -> None:
     submit(x, tmp_path, outcome)
     hold_to(x, SUBMITS[type(outcome)])
@@ -182,7 +182,7 @@ def test_after_a_submit_the_gate_hands_a_job_out_again_only_as_the_table_says(
 
 @pytest.mark.parametrize("death", Death)
 def test_after_a_workers_death_the_gate_hands_its_job_out_again_only_as_the_table_says(
-    x: Heart, death: Death
+    x: Driver, death: Death
 ) -> None:
     if death is Death.BEFORE_INTENT:
         x.granted()
@@ -192,7 +192,7 @@ def test_after_a_workers_death_the_gate_hands_its_job_out_again_only_as_the_tabl
 
 
 @pytest.mark.parametrize("kind", sorted(PAID_LOSSES))
-def test_a_paid_loss_is_asked_for_and_never_bought_by_a_machine(x: Heart, kind: str) -> None:
+def test_a_paid_loss_is_asked_for_and_never_bought_by_a_machine(x: Driver, kind: str) -> None:
     job = x.submitted(task="t-1")
     assert x.ledger.run(steps.fail(job.request_id, failure(kind=kind), task_id=job.task_id))
     hold_to(x, LOSSES[kind])
@@ -200,7 +200,19 @@ def test_a_paid_loss_is_asked_for_and_never_bought_by_a_machine(x: Heart, kind: 
     assert x.job(rid("x")).task_id == "t-1"
 
 
-def test_a_task_under_way_or_without_an_answer_is_never_bought_again(x: Heart) -> None:
+@pytest.mark.parametrize(("outcome", "again"), [("bought", False), ("leave", False), ("not_bought", True)])
+def test_what_a_person_settles_is_sent_again_only_on_the_word_that_it_was_not_bought(
+    x: Driver, outcome: SettledAs, *, again: bool
+) -> None:
+    x.unknown()
+    task = "t-1" if outcome == "bought" else ""
+    assert x.ledger.run(steps.settle(rid("x"), "a", outcome, by="ann", task_id=task)).kind == "settled"
+    assert granted_again(x) is again
+    if not again:
+        assert not granted_to_the_next_run(x)
+
+
+def test_a_task_under_way_or_without_an_answer_is_never_bought_again(x: Driver) -> None:
     job = x.submitted(task="t-1")
     for answered in (True, False):
         x.ledger.run(steps.defer(job.request_id, 1, answered=answered, task_id=job.task_id))
@@ -208,7 +220,7 @@ def test_a_task_under_way_or_without_an_answer_is_never_bought_again(x: Heart) -
     assert POLLS[Pending].again is POLLS[PollFailed].again
 
 
-def test_a_task_with_a_picture_is_never_bought_again(x: Heart) -> None:
+def test_a_task_with_a_picture_is_never_bought_again(x: Driver) -> None:
     x.succeeded()
     hold_to(x, POLLS[Ended])
 

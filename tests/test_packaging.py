@@ -201,7 +201,7 @@ def test_the_check_script_runs_the_one_recipe() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    "demo test lint fmt types layers audit unit bench faults soak sbom pins clean help".split(),  # noqa: SIM905 it reads as one says it
+    "demo test lint fmt types layers audit unit slow docs bench faults hosts soak sbom pins clean help".split(),  # noqa: SIM905 it reads as one says it
 )
 def test_make_knows_its_targets(target: str) -> None:
     if shutil.which("make") is None:

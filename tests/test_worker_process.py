@@ -14,14 +14,31 @@ from jobs.producing.queue import Queue
 PATIENCE_S = 90
 
 
-@pytest.fixture(params=["submit", "collect"])
-def process(request, redis_settings: RedisSettings, queue: Queue, tmp_path):
-    env = os.environ | {
+#: Makes all that a submit worker has, and says what it does without.
+SUBMITTING = """
+import asyncio, sys
+from worker.app import App, read_credentials, read_settings
+
+async def main():
+    await App(read_settings(), read_credentials()).submission().aclose()
+
+asyncio.run(main())
+print(sorted({"PIL.Image", "httpx", "jinja2", "jobs.manifest"} & sys.modules.keys()))
+"""
+
+
+@pytest.fixture
+def env(redis_settings: RedisSettings, tmp_path) -> dict[str, str]:
+    return os.environ | {
         "VTON_REDIS__URL": redis_settings.url.get_secret_value(),
         "VTON_REDIS__PREFIX": redis_settings.prefix,
         "VTON_DATA_DIR": str(tmp_path),
         "HIDREAM_TOKEN": "sk-nobody-asks-for-it",
     }
+
+
+@pytest.fixture(params=["submit", "collect"])
+def process(request, env, queue: Queue, tmp_path):
     argv = [sys.executable, "-m", "worker", request.param, "2"]
     with subprocess.Popen(argv, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as made:
         yield made
@@ -38,3 +55,9 @@ def test_a_worker_that_is_told_twice_to_end_ends_once_and_in_order(process):
     _, said = process.communicate(timeout=PATIENCE_S)
     events = [json.loads(line)["event"] for line in said.splitlines()]
     assert (process.returncode, events.count("worker.stopped")) == (0, 1)
+
+
+def test_a_submit_worker_is_without_what_opens_pictures_and_reads_manifests(env, tmp_path):
+    argv = [sys.executable, "-c", SUBMITTING]
+    ended = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

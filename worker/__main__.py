@@ -1,7 +1,7 @@
 """A worker process of `vton run`: `python -m worker QUEUE THREADS`. Whoever has no supervisor starts `dramatiq worker.app`.
 
 Dramatiq's own command has a master, a second Python that only starts a dead worker again, as our supervisor does, and its
-worker looks once a second whether it was told to end.
+worker looks once a second whether it was asked to end.
 """
 
 import gc
@@ -16,12 +16,15 @@ _LOOK_MS = 250
 
 
 def main(queue: str, threads: int) -> None:
-    """Works until it is told to end; told twice, it ends but once."""
+    """Works until it is asked to end; asked twice, it ends but once."""
     # Threads inherit it: no signal interrupts any of them, whatever it is doing, and none is missed while modules load.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     gc.disable()
+    with left_out("opentelemetry"):
+        # For its own metrics.
+        import redis  # noqa: F401, PLC0415
     with left_out("rich"):
-        # structlog and httpx would load it for a terminal.
+        # structlog would load them for a terminal.
         from dramatiq import Worker  # noqa: PLC0415
 
         from worker.app import broker  # noqa: PLC0415

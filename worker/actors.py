@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import structlog
@@ -14,8 +14,10 @@ from dramatiq.brokers.redis import RedisBroker
 from jobs.errors import LedgerLostError
 from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
 from jobs.records import BatchId
-from jobs.results.exporter import Exporter
 from worker.consumer import WokenConsumer
+
+if TYPE_CHECKING:
+    from jobs.results.exporter import Exporter
 
 log = structlog.get_logger()
 
@@ -30,6 +32,13 @@ class TolerantBroker(RedisBroker):  # type: ignore[misc]  # dramatiq is untyped 
     def consumer_class(self) -> type[WokenConsumer]:
         """Dramatiq's own hook."""
         return WokenConsumer
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Without a queue of delayed messages beside it: nobody sends any, and its consumer would ask Redis for ever."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
 
     def get_actor(self, actor_name: str) -> Any:
         """The actor of this name, or the one that drops what nobody knows: the reconciler sends what is missing."""
@@ -53,7 +62,7 @@ def _end_process(why: str) -> None:
 
 
 def declare(
-    broker: dramatiq.Broker, submit_all: Callable[[], None], exporter: Callable[[], Exporter]
+    broker: dramatiq.Broker, submit_all: Callable[[], None], exporter: Callable[[], "Exporter"]
 ) -> None:
     """Declares the actors on a broker; their parts are built at the first message, in the process that needs them."""
 

@@ -1,31 +1,36 @@
 """The composition root of the workers: `dramatiq worker.app -Q submit` and `-Q collect` load this module.
 
 It is the one module whose import does something: Dramatiq wants a broker with actors when it has loaded it. Settings are
-read once, every part is built once, each gets its slice.
+read once, every part is built once, each gets its slice. What only one kind of worker needs is loaded where that is built:
+the other kind starts sooner and is smaller.
 """
 
 import asyncio
+import json
 import os
 import ssl
 import sys
 import time
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dramatiq
 import structlog
 
 from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import SUBMIT_THREADS, Credentials, LimitSettings, Settings
+from jobs.deferred import left_out
 from jobs.errors import ConfigError, VtonError
-from jobs.gate import Gate
+from jobs.health.heartbeats import Heartbeats
 from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
-from jobs.ledger.high_water import HighWaterMark
+from jobs.ledger.confirmed import AsyncConfirmedRunner, Way, recorder
 from jobs.local import redis_folder
 from jobs.logging.setup import configure, redact
 from jobs.pictures.store import PictureStore
 from jobs.producing.queue import COLLECT, Queue
-from jobs.records import RequestId
+from jobs.records import BatchId, RequestId
 from jobs.redis.client import (
     BROKER_CLIENTS,
     QUEUE_CLIENTS,
@@ -33,16 +38,10 @@ from jobs.redis.client import (
     connect,
     connect_async,
 )
-from jobs.results.exporter import Exporter
+from jobs.tracing import Traces, traces_of
 from worker.actors import TolerantBroker, declare
 from worker.callbacks.address import CallbackAddresses
-from worker.collect.collection import Collection
-from worker.collect.download import Downloader
 from worker.collect.pipelined import PipelinedRunner
-from worker.collect.reconciler import Reconciler
-from worker.collect.schedule import PollSchedule
-from worker.collect.turns import Turns
-from worker.collect.watcher import Watcher
 from worker.consumer import WakesConsumers
 from worker.hidream.client import HiDreamClient
 from worker.hidream.session import MAX_CONNECTIONS, make_ssl_context
@@ -54,19 +53,28 @@ from worker.middleware import (
     EndsInTime,
     LoopServices,
     MessageContext,
+    SendsHeartbeats,
+    SendsTraces,
     ServesMetrics,
     SubmitLoop,
     TellsBounds,
 )
-from worker.submit.bodies import Bodies
-from worker.submit.submission import Submission
+from worker.shows_life import AliveFiles, ShowsLife
+
+if TYPE_CHECKING:
+    from jobs.notices.sender import Notices
+    from jobs.results.exporter import Exporter
+    from worker.collect.notices import NoticeLoop
+    from worker.collect.reconciler import Reconciler
+    from worker.collect.watcher import Watcher
+    from worker.submit.submission import Submission
 
 log = structlog.get_logger()
 
 #: Commands out of a million that make Dramatiq look for dead workers' messages (≈ every 15 s on an idle queue).
 MAINTENANCE_CHANCE = 50_000
 
-#: How long a worker that was told to end may take to record the answer of its last POST, s.
+#: How long a worker that was asked to end may take to record the answer of its last POST, s.
 RECORD_S = 5.0
 
 
@@ -77,6 +85,8 @@ class App:
         self.settings = settings
         self.metrics = Metrics()
         self._credentials = credentials
+        #: What the exporter tells the reconciler: batch → up to which entry of its outbox its files are written.
+        self._exported: dict[BatchId, str] = {}
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -92,28 +102,50 @@ class App:
         client = connect(redis, db=redis.queue_db, connections=QUEUE_CLIENTS, patience_s=redis.patience_s)
         return Queue(client, redis.prefix)
 
-    def submission(self) -> Submission:
+    def submission(self) -> "Submission":
         """Submits jobs; made inside its event loop, by submit processes only."""
+        from jobs.gate import Gate  # noqa: PLC0415 see above, as below
+        from jobs.ledger.high_water import HighWaterMark  # noqa: PLC0415
+        from jobs.pictures.converted import ConvertedPictures  # noqa: PLC0415
+        from worker.collect.schedule import PollSchedule  # noqa: PLC0415
+        from worker.submit.bodies import Bodies  # noqa: PLC0415
+        from worker.submit.confirmation import ConfirmedAnswers  # noqa: PLC0415
+        from worker.submit.submission import Submission  # noqa: PLC0415
+
         settings, redis, hidream = self.settings, self.settings.redis, self.settings.hidream
         # Each submit actor may hold one; a worker may have been started with more threads than the settings say.
         most = max(SUBMIT_THREADS[1], settings.submit_threads) + 1
         client = connect_async(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
+        intents = AsyncConfirmedRunner(client, redis.prefix, Way(redis.replicas)) if redis.replicas else None
         gate = Gate(
             self.ledger,
             PipelinedRunner(client, redis.prefix),
             settings.limits,
             submit_timeout_s=2 * hidream.submit_timeout_s,
             mark=HighWaterMark(settings.data_dir, redis.prefix),
+            intents=intents,
         )
         return Submission(
             gate=gate,
             client=HiDreamClient(hidream, self.tokens, self.ssl_context, connections=0),
-            bodies=Bodies(max_picture_bytes=settings.pictures.max_bytes),
+            bodies=Bodies(
+                converted=ConvertedPictures(
+                    settings.data_dir.absolute() / "converted", max_bytes=settings.pictures.max_bytes
+                ),
+                max_picture_bytes=settings.pictures.max_bytes,
+            ),
             schedule=PollSchedule(tasks=settings.tasks),
             metrics=self.metrics,
             answers=self.answers,
             notify_url=self.notify_url,
+            confirmed=ConfirmedAnswers(runner=intents, answers=self.answers) if intents else None,
+            traces=self.traces,
         )
+
+    @cached_property
+    def traces(self) -> Traces:
+        """Where this process' spans go."""
+        return traces_of(self.settings.tracing)
 
     @cached_property
     def answers(self) -> AcceptedAnswers:
@@ -121,10 +153,36 @@ class App:
         return AcceptedAnswers(self.settings.data_dir.absolute())
 
     @cached_property
-    def exporter(self) -> Exporter:
+    def exporter(self) -> "Exporter":
         """Writes the files of batches."""
+        from jobs.results.exporter import Exporter  # noqa: PLC0415
+
         store = PictureStore(self.settings.data_dir.absolute())
-        return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store.root)
+        settings = self.settings
+        return Exporter(
+            self.ledger,
+            output_dir=settings.output_dir,
+            picture_store=store.root,
+            output_mode=int(settings.output_mode, 8),
+            flags=settings.flags,
+            price=settings.limits.price,
+            completed=self._say_completed,
+            exported=self._exported,
+            ended=self.traces.exported if self.traces.on else None,
+        )
+
+    @cached_property
+    def notices(self) -> "Notices":
+        """Says what somebody should hear of."""
+        from jobs.notices.sender import Notices  # noqa: PLC0415
+
+        return Notices(self.ledger, self.settings.notify)
+
+    def _say_completed(self, folder: Path) -> None:
+        from jobs.notices.batches import batch_over  # noqa: PLC0415
+
+        if self.notices.on:
+            self.notices.send(batch_over(json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
@@ -151,34 +209,69 @@ class App:
         """The callback address of a job; None when nobody listens."""
         return self._addresses.address(request_id, time.time()) if self._addresses else None
 
-    def watcher(self) -> Watcher:
+    def watcher(self) -> "Watcher":
         """The watcher; made inside its event loop, since its connections belong to that."""
+        with left_out("rich"), left_out("click"):
+            # httpx would load them for a terminal.
+            from worker.collect.download import Downloader  # noqa: PLC0415
+        from jobs.report import Thumbnails  # noqa: PLC0415
+        from worker.collect.collection import Collection  # noqa: PLC0415
+        from worker.collect.picture_process import PictureProcess  # noqa: PLC0415
+        from worker.collect.shown import ShownPictures  # noqa: PLC0415
+        from worker.collect.turns import Turns  # noqa: PLC0415
+        from worker.collect.watcher import Watcher  # noqa: PLC0415
+
         swept = PictureStore(self.settings.data_dir.absolute()).sweep()
         if swept:
             log.info("worker.started", what="swept", files=swept)
         redis, hidream = self.settings.redis, self.settings.hidream
         client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
         ledger = PipelinedRunner(client, redis.prefix)
+        pictures = self.settings.pictures
+        store = PictureStore(self.settings.data_dir.absolute(), min_free_bytes=pictures.min_free_bytes)
         downloader = Downloader(
             hidream=hidream,
-            pictures=self.settings.pictures,
-            store=PictureStore(
-                self.settings.data_dir.absolute(), min_free_bytes=self.settings.pictures.min_free_bytes
-            ),
+            pictures=pictures,
+            store=store,
             ssl_context=self.ssl_context,
             connections=max(MAX_CONNECTIONS, self.settings.downloads),
         )
         room = asyncio.Semaphore(self.settings.downloads)
-        collection = Collection(ledger=ledger, downloader=downloader, metrics=self.metrics, room=room)
+        shown = ShownPictures(
+            thumbnails=Thumbnails(store.root.parent / "thumbnails"),
+            downloader=downloader,
+            process=PictureProcess(store.root.parent, flags=self.settings.flags.enabled),
+            hosts=pictures.thumbnail_hosts,
+        )
+        shown.thumbnails.sweep()
+        collection = Collection(
+            ledger=ledger,
+            downloader=downloader,
+            metrics=self.metrics,
+            room=room,
+            shown=shown,
+            traces=self.traces,
+        )
         poller = HiDreamClient(
             hidream, self.tokens, self.ssl_context, _poll_connections(self.settings.limits)
         )
-        turns = Turns(ledger, poller, collection, self.settings, self.metrics)
+        turns = Turns(ledger, poller, collection, self.settings, self.metrics, traces=self.traces)
         return Watcher(ledger, turns, self.settings.limits.in_flight)
 
-    def reconciler(self) -> Reconciler:
+    def reconciler(self) -> "Reconciler":
         """The reconciler; idle unless it holds the lease."""
-        return Reconciler(self.ledger, self.queue, self.settings)
+        from worker.collect.reconciler import Reconciler  # noqa: PLC0415
+
+        return Reconciler(self.ledger, self.queue, self.settings, exported=self._exported)
+
+    def notice_loop(self) -> "NoticeLoop":
+        """Looks for what deserves a notice; idle when there is no way for one."""
+        from jobs.notices.looking import Looking  # noqa: PLC0415
+        from worker.collect.notices import NoticeLoop  # noqa: PLC0415
+
+        settings = self.settings
+        looking = Looking(self.ledger, settings, self.notices) if self.notices.on else None
+        return NoticeLoop(looking, settings.notify.look_s)
 
     def broker(self) -> dramatiq.Broker:
         """A broker with the actors. No Retries, no time limits: the ledger decides what is tried again."""
@@ -189,16 +282,24 @@ class App:
             redis, db=redis.queue_db, connections=BROKER_CLIENTS, patience_s=redis.patience_s, decode=False
         )
         submits = SubmitLoop(self.submission)
+        collects = LoopServices(COLLECT, self.watcher, self.reconciler, self.notice_loop)
+        files = AliveFiles(self.settings.workers.alive_file)
         middleware = [
             MessageContext(),
             TellsBounds(self.settings),
             EndsInTime(self.settings.hidream.submit_timeout_s + RECORD_S),
-            ServesMetrics(lambda: serve_on_free_port(self.metrics, self.settings.metrics)),
+            ServesMetrics(
+                lambda role: serve_on_free_port(self.metrics, self.settings.metrics, role, redis.prefix)
+            ),
+            # After the loops by Dramatiq's order at the end, which is the other way round.
+            SendsTraces(self.traces),
             # Before its subclass: Dramatiq takes the other order for the same middleware twice.
-            LoopServices(COLLECT, self.watcher, self.reconciler),
+            collects,
             submits,
             WakesConsumers(),
-            BringsIn(lambda: self.answers.bring_in(self.ledger)),
+            SendsHeartbeats(lambda role: Heartbeats(redis, role, acts=self.metrics.acts, heard=files.ready)),
+            ShowsLife(files, collects, submits),
+            BringsIn(lambda: self.answers.bring_in(recorder(self.ledger, redis.replicas))),
         ]
         broker = TolerantBroker(
             client=client,

@@ -1,19 +1,15 @@
 """What a process counts for Prometheus; no label names a job, so that series stay few."""
 
-from dataclasses import dataclass
-from threading import Thread
+import os
 from typing import Final
-from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from jobs.config.settings import MetricsSettings
+from jobs.monitoring.serving import INFO, PORTS, MetricsServer, serve
 
 log = structlog.get_logger()
-
-#: Ports that are tried, from the first one on.
-PORTS: Final = 32
 
 _FAST_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _TASK_S: Final = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
@@ -52,6 +48,25 @@ class Metrics:
             "vton_gate_wait_seconds", "From asking the gate to its permit.", (*_FAST_S, 300.0, 1800.0)
         )
 
+        self._process = Gauge(
+            INFO, "1 for each living process.", ["role", "pid", "version", "prefix"], registry=self.registry
+        )
+
+    def acts(self) -> float:
+        """Useful acts so far: whatever came of submits, polls, tasks and callbacks."""
+        counters = (self.submits, self.tasks, self.polls, self.callbacks)
+        samples = (
+            sample for counter in counters for metric in counter.collect() for sample in metric.samples
+        )
+        return sum(sample.value for sample in samples if sample.name.endswith("_total"))
+
+    def tell_process(self, role: str, prefix: str) -> None:
+        """Says which process it is."""
+        # Loaded for it alone: it reads packages' mails and archives.
+        from importlib.metadata import version  # noqa: PLC0415
+
+        self._process.labels(role, str(os.getpid()), version("vton-batch"), prefix).set(1)
+
     def _counter(self, name: str, what: str, label: str, values: tuple[str, ...]) -> Counter:
         counter = Counter(name, what, [label], registry=self.registry)
         for value in values:
@@ -62,29 +77,19 @@ class Metrics:
         return Histogram(name, what, buckets=buckets, registry=self.registry)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsServer:
-    """A running exposition; `close` ends it."""
+def serve_on_free_port(
+    metrics: Metrics, settings: MetricsSettings, role: str, prefix: str
+) -> MetricsServer | None:
+    """Exposes the metrics on the first free port from `metrics.port` on; None when they are off or none is free.
 
-    #: The port it listens on.
-    port: int
-    server: WSGIServer
-    thread: Thread
-
-    def close(self) -> None:
-        """Stops listening and waits for the thread."""
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-def serve_on_free_port(metrics: Metrics, settings: MetricsSettings) -> MetricsServer | None:
-    """Exposes the metrics on the first free port from `metrics.port` on; None when they are off or none is free."""
+    `role`: what the process does, several with a blank between; `prefix`: of its ledger's keys.
+    """
     if not settings.port:
         return None
+    metrics.tell_process(role, prefix)
     for port in range(settings.port, min(settings.port + PORTS, 65_536)):
         try:
-            served = serve_metrics(metrics, port, host=settings.host)
+            served = serve(metrics.registry, port, host=settings.host)
         except OSError as error:
             why = error.strerror
         else:
@@ -92,13 +97,3 @@ def serve_on_free_port(metrics: Metrics, settings: MetricsSettings) -> MetricsSe
             return served
     log.warning("metrics.unserved", host=settings.host, first=settings.port, why=why)
     return None
-
-
-def serve_metrics(metrics: Metrics, port: int, *, host: str = "127.0.0.1") -> MetricsServer:
-    """Exposes the metrics over HTTP in a thread; port 0 takes a free one.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    server, thread = start_http_server(port, addr=host, registry=metrics.registry)
-    return MetricsServer(port=server.server_port, server=server, thread=thread)

@@ -18,7 +18,10 @@ from dramatiq import Middleware
 
 from jobs.config.settings import Settings
 from jobs.errors import RedisDownError
+from jobs.health.heartbeats import Heartbeats
+from jobs.ledger.records import Role
 from jobs.producing.queue import COLLECT, SUBMIT
+from jobs.tracing import Traces
 
 log = structlog.get_logger()
 
@@ -75,13 +78,48 @@ def _tell_bound(setting: str, value: float, needed: float) -> None:
 class ServesMetrics(Middleware):  # type: ignore[misc]
     """Tells Prometheus of this process from its boot on."""
 
-    def __init__(self, serve: Callable[[], object]) -> None:
+    def __init__(self, serve: Callable[[str], object]) -> None:
+        """`serve`: takes the queues that the process works at, with blanks between."""
         self._serve = serve
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Begins to listen."""
+        del broker
+        self._serve(" ".join(sorted(worker.consumer_whitelist or {SUBMIT, COLLECT})))
+
+
+class SendsHeartbeats(Middleware):  # type: ignore[misc]
+    """Says every few seconds that this process lives, from its boot until nothing of it is under way any more."""
+
+    def __init__(self, make: Callable[[Role], Heartbeats]) -> None:
+        self._make = make
+        self._heartbeats: Heartbeats | None = None
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Begins, as what this process is by its queues."""
+        del broker
+        queues = set(worker.consumer_whitelist or ())
+        role: Role = "submit" if queues == {SUBMIT} else "collect" if queues == {COLLECT} else "worker"
+        self._heartbeats = self._make(role)
+        self._heartbeats.start()
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Ends it in order."""
         del broker, worker
-        self._serve()
+        if self._heartbeats is not None:
+            self._heartbeats.stop()
+
+
+class SendsTraces(Middleware):  # type: ignore[misc]
+    """Sends the last spans when nothing of the process is under way any more."""
+
+    def __init__(self, traces: Traces) -> None:
+        self._traces = traces
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Waits for a bounded time."""
+        del broker, worker
+        self._traces.close()
 
 
 class BringsIn(Middleware):  # type: ignore[misc]
@@ -106,7 +144,7 @@ class BringsIn(Middleware):  # type: ignore[misc]
 
 
 class EndsInTime(Middleware):  # type: ignore[misc]
-    """A worker that was told to end does so in order, once, and in time, whatever its threads are waiting for.
+    """A worker that was asked to end does so in order, once, and in time, whatever its threads are waiting for.
 
     Dramatiq cuts a worker off at the second signal; one for the whole group comes twice, directly and from its master. At
     SIGHUP the master would begin anew under another interpreter than its own: here it ends, as at SIGTERM.
@@ -192,6 +230,17 @@ class LoopServices(Middleware):  # type: ignore[misc]
             self._on_loop(self._ending.set)
             self._thread.join(timeout=30)
 
+    def answers(self, within_s: float) -> bool:
+        """Whether the loop takes its turn within that time; true where this process has none."""
+        if self._thread is None:
+            return True
+        if not self._loop.done() or self._loop.exception() is not None:
+            return False
+        answered = threading.Event()
+        with contextlib.suppress(RuntimeError):
+            self._loop.result().call_soon_threadsafe(answered.set)
+        return answered.wait(within_s)
+
     def _on_loop(self, act: Callable[[], None]) -> None:
         # It may have died, and its own signal brought us here.
         if self._loop.exception() is None:
@@ -210,9 +259,10 @@ class LoopServices(Middleware):  # type: ignore[misc]
         try:
             self._services = [make() for make in self._make]
             self._loop.set_result(asyncio.get_running_loop())
-            # Else stopped while they were made.
-            if not self._stopping.is_set():
-                await asyncio.gather(*(service.run() for service in self._services))
+            if self._stopping.is_set():
+                # While they were made: whoever asks one of them must hear of it too.
+                self._stop_services()
+            await asyncio.gather(*(service.run() for service in self._services))
             await self._ending.wait()
         except Exception as error:
             # A loop that is gone would leave a process that looks alive: it ends, and its supervisor starts it again.

@@ -8,10 +8,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs.cli import control
 from jobs.cli.advice import command, is_simulated
-from jobs.cli.control import probe_at_once
 from jobs.cli.progress import Progress
+from jobs.cli.run_metrics import host_metrics
 from jobs.cli.session import Session, make_output_dir
 from jobs.cli.simulation import alone, start_simulator
 from jobs.cli.stopping import Stop
@@ -20,8 +19,12 @@ from jobs.cli.workers import start_workers, worker_environment
 from jobs.config.exit_codes import ExitCode
 from jobs.config.settings import Settings
 from jobs.errors import EndedEarlyError, RedisDownError, UsageError
+from jobs.health.heartbeats import Heartbeats
 from jobs.local.supervisor import Supervisor
 from jobs.manifest import Manifest
+from jobs.manifest.several import Manifests
+from jobs.producing import control
+from jobs.producing.control import probe_at_once
 from jobs.producing.producer import Producer
 from jobs.records import BatchId, BatchStatus
 from jobs.results.lease import LEASE_MS
@@ -46,7 +49,12 @@ class BatchRun:
     """One `vton run`; use `run()` once."""
 
     def __init__(
-        self, session: Session, manifest: Manifest, producer: Producer, batch_id: BatchId, stop: Stop
+        self,
+        session: Session,
+        manifest: Manifest | Manifests,
+        producer: Producer,
+        batch_id: BatchId,
+        stop: Stop,
     ) -> None:
         self._session = session
         self._settings = session.settings
@@ -77,18 +85,22 @@ class BatchRun:
         # The simulator is the world outside: it ends after the last worker, or the POSTs under way would be cut.
         with (
             alone(self._settings.data_dir) if simulate else nullcontext(),
+            host_metrics(self._session),
             Supervisor(log_dir, stop_s=5) as world,
             Supervisor(log_dir, stop_s=stop_s) as supervisor,
         ):
             environment = worker_environment(self._session)
             if simulate:
                 environment |= start_simulator(world, self._settings, faults, environment)
+            heartbeats = Heartbeats(
+                self._session.redis, "run", batch=self._batch_id, left_ms=self._stop.left_ms
+            )
             probe_at_once(self._session.ledger)
             self._stop.hold()
             start_workers(supervisor, self._settings, environment)
             feeder = threading.Thread(target=self._feed, name="producer", daemon=True)
             feeder.start()
-            with Progress(self._batch_id, simulated=simulate) as progress:
+            with heartbeats, Progress(self._batch_id, simulated=simulate) as progress:
                 code, why = self._until_ended((world, supervisor), progress)
             if code is ExitCode.OK:
                 # Every row has ended: nothing that the workers still do changes the files.
@@ -112,6 +124,7 @@ class BatchRun:
 
     def _end(self, code: ExitCode, why: str) -> RunEnd:
         """Writes the files as they must be when nobody works on the batch any more."""
+        self._watch.forget_deadline()
         if not self._stop():
             return self._written(self._session, code, why)
         # It ends with the chunk it is at; one that hangs is left behind.
@@ -142,6 +155,10 @@ class BatchRun:
         return RunEnd(status=status, code=code, why=why)
 
     def _export(self, session: Session) -> None:
+        # Loaded when there are files to write.
+        from jobs.flags.batch import PATIENCE_S  # noqa: PLC0415
+
+        session = replace(session, flags_s=PATIENCE_S)
         deadline = time.monotonic() + LEASE_MS / 1000 + 5
         while session.exporter.export(self._batch_id, tables=True) is None:
             # A worker that was killed while it wrote leaves its lease behind for a moment.

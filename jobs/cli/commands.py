@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from jobs.deferred import defer_async_redis, left_out
 
-#: Command → its function; the module has its name, but for that of `config`, whose name would hide the option.
+#: Command → its function; the module has its name (`_module`), but for that of `config`, whose name would hide the option.
 COMMANDS: Final = {
     "run": "run",
     "enqueue": "enqueue",
@@ -21,12 +22,24 @@ COMMANDS: Final = {
     "pairs": "pairs",
     "status": "status",
     "results": "results",
+    "diff": "diff",
+    "review": "review",
+    "retake": "retake",
+    "deliver": "deliver",
     "retry": "retry",
+    "bill": "bill",
+    "settle": "settle",
     "cancel": "cancel",
     "recover": "recover",
+    "prune": "prune",
+    "backup": "backup",
+    "restore": "restore",
+    "move-ledger": "move_ledger",
     "pause": "pause",
     "resume": "resume",
     "doctor": "doctor",
+    "notify": "notify",
+    "metrics": "metrics",
     "simulate": "simulate",
     "serve": "serve",
     "config": "show_config",
@@ -63,21 +76,31 @@ class _Commands(TyperGroup):
 def load(name: str) -> Any:
     """A command with its options."""
     app = typer.Typer(add_completion=False)
+    # It would look through every installed package for plugins, in our processes too.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Modules are no garbage: to look for some while they are loaded takes a tenth of the time.
     gc.disable()
     defer_async_redis()
     with left_out("rich"):
         # It would draw tracebacks with it; ours are plain.
         import_module("structlog")
-    function = getattr(import_module(f"jobs.cli.{name}"), COMMANDS[name])
+    with left_out("opentelemetry"):
+        # redis would load it for its own metrics where it is installed.
+        function = getattr(import_module(_module(name)), COMMANDS[name])
     gc.freeze()
+    # A chunk of rows is thousands of records and no circle: to look for some after every 700 takes a tenth of a plan's time.
+    gc.set_threshold(20_000)
     gc.enable()
     app.command(name=name, context_settings=_PASSED_ON if name == "simulate" else None)(function)
     return typer.main.get_command(app)
 
 
+def _module(name: str) -> str:
+    return f"jobs.cli.{name.replace('-', '_')}"
+
+
 def _help(name: str) -> str:
-    spec = find_spec(f"jobs.cli.{name}")
+    spec = find_spec(_module(name))
     try:
         source = Path((spec and spec.origin) or "").read_text(encoding="utf-8")
         body = ast.parse(source).body

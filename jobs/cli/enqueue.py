@@ -2,23 +2,27 @@
 
 import sys
 
-from jobs.cli import control
-from jobs.cli.intake import intake, reading_of
+from jobs.cli.given import Given
+from jobs.cli.intake import intake
 from jobs.cli.ledger_identity import remember_ledger
 from jobs.cli.options import (
     AcceptOpt,
     AgainOpt,
     BatchOpt,
+    CheckOpt,
     ConfigOpt,
     EncodingOpt,
     ManifestArg,
+    OnlyOpt,
     RootOpt,
     SheetOpt,
     StrictOpt,
     VisibleOpt,
 )
 from jobs.cli.session import command_settings
-from jobs.cli.units import counted
+from jobs.health.heartbeats import Heartbeats
+from jobs.producing import control
+from jobs.units import counted
 
 
 def enqueue(
@@ -33,20 +37,29 @@ def enqueue(
     visible_only: VisibleOpt = False,
     encoding: EncodingOpt = "",
     root: RootOpt = None,
+    check_urls: CheckOpt = False,
+    only: OnlyOpt = None,
 ) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
     settings = command_settings(config)
-    with intake(
-        settings,
-        manifest,
-        reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root),
+    given = Given(
+        manifest=manifest,
         batch=batch,
         again=again,
+        sheet=sheet,
+        visible_only=visible_only,
+        encoding=encoding,
+        root=root,
+        check_urls=check_urls,
+        only=only,
+        config=config,
         strict=strict,
         accept_new_ledger=accept_new_ledger,
-    ) as taken:
+    )
+    with intake(settings, given) as taken:
         opened, batch_id = taken.session, taken.batch_id
-        produced = taken.producer.feed(taken.manifest, batch_id)
+        with Heartbeats(opened.redis, "producer", batch=batch_id):
+            produced = taken.producer.feed(taken.manifest, batch_id)
         retried = control.retry_failed(opened.ledger, opened.queue, batch_id) if produced.resumed else 0
         remember_ledger(opened)
     sys.stdout.write(
@@ -57,3 +70,5 @@ def enqueue(
         + (" (resumed)" if produced.resumed else "")
         + "\n"
     )
+    for line in taken.producer.problems.lines():
+        sys.stderr.write(f"  {line}\n")

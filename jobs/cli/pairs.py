@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.deadline import read_deadline
-from jobs.cli.intake import extracted
+from jobs.cli.given import extracted
 from jobs.cli.options import JsonOpt
 from jobs.cli.pairs_report import Refused, Report
 from jobs.config.load import read_settings
@@ -27,19 +27,32 @@ ProductsArg = Annotated[
     list[str], typer.Argument(help="Exports, feeds, tables, or folders of pictures; - reads stdin.")
 ]
 PeopleOpt = Annotated[Path, typer.Option("--people", help="Who may be dressed: YAML or CSV.")]
-ManifestOpt = Annotated[Path, typer.Option("--output", "-o", help="The manifest to write, a .csv.")]
+ManifestOpt = Annotated[
+    Path, typer.Option("--output", "-o", help="The manifest to write, a .csv; replaced as a whole.")
+]
 CountOpt = Annotated[int, typer.Option("--per-garment", min=1, help="People for each garment.")]
 PictureOpt = Annotated[
-    str, typer.Option("--picture", help="The garment's picture: first, last, a number, or a column.")
+    str,
+    typer.Option(
+        "--picture", help="Which of a product's pictures: first, last, a number from 1, or a column."
+    ),
 ]
 MapOpt = Annotated[Path | None, typer.Option("--map", help="The shop's own columns and categories, YAML.")]
 WhereOpt = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="ATTRIBUTE=COLUMN", help="A person must fit the product's column."),
+    typer.Option(
+        "--where",
+        metavar="ATTRIBUTE=COLUMN",
+        help="The person's attribute must have a value of the product's column; may be repeated.",
+    ),
 ]
 CategoryOpt = Annotated[str, typer.Option("--category", help="Of products that have none, e.g. tops.")]
-RootOpt = Annotated[str, typer.Option("--root", help="Folder or address that relative pictures begin at.")]
-NamesOpt = Annotated[str, typer.Option("--names", help="How a folder's pictures are named.")]
+RootOpt = Annotated[
+    str, typer.Option("--root", help="Folder or address that the products' relative pictures begin at.")
+]
+NamesOpt = Annotated[
+    str, typer.Option("--names", help="How a folder's pictures are named, e.g. `{sku}_{view}`.")
+]
 EncodingOpt = Annotated[str, typer.Option("--encoding", help="Of the tables, when they are read wrongly.")]
 DeadlineOpt = Annotated[
     str, typer.Option("--deadline", help="Until when people must consent: HH:MM, or e.g. 8h.")

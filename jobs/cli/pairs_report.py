@@ -8,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from jobs.cli.output import print_json
-from jobs.cli.units import counted
+from jobs.cli.suggestions import nearest_kind
 from jobs.products.pairing import Counts, Reason
 from jobs.products.people import Person
 from jobs.products.records import GARMENT_SLOTS
 from jobs.products.sources import Source
 from jobs.products.written import Body
 from jobs.records import shown
+from jobs.units import counted
 
 #: Unknown categories that are listed; all of them with --json.
 _LISTED = 30
@@ -130,7 +131,11 @@ def _unknown(counts: Counts) -> Iterator[str]:
         return
     yield "categories of unknown kind; write them under categories: in a file for --map, see docs/products.md"
     for category, count in counts.unknown.most_common(_LISTED):
-        yield f"  {count:>7} {category[:80] or '(none)'}"
+        if not category:
+            yield f"  {count:>7} (none); --category tops gives all of these one"
+            continue
+        kind = nearest_kind(category)
+        yield f"  {count:>7} {category[:80]}" + (f"; did you mean {kind}?" if kind else "")
     if len(counts.unknown) > _LISTED:
         yield f"          and {len(counts.unknown) - _LISTED} more (--json lists them)"
 

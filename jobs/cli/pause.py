@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import control
 from jobs.cli.options import ConfigOpt, SimulateOpt
 from jobs.cli.session import command_settings, open_session
+from jobs.producing import control
 
 
 def pause(

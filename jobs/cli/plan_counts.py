@@ -5,17 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
+from jobs.config.price import costs
 from jobs.config.settings import Settings
 from jobs.ledger import Ledger, RowFate
 from jobs.manifest import Manifest
-from jobs.manifest.addresses import other_kind
-from jobs.producing.planning import Planned, Planner, admission, in_order
-from jobs.producing.producer import CHUNK
-from jobs.records import BadRow, BatchId, RequestId, Url
+from jobs.manifest.several import Manifests
+from jobs.problems import Problems
+from jobs.producing.fates import fates_of
+from jobs.producing.noticing import Addressed, Noticing
+from jobs.producing.planning import Planned, Planner
+from jobs.producing.producer import CHUNK, line_of
+from jobs.records import BadRow, BatchId
 
-#: Bad rows that are shown; all of them are in the results of a run.
+#: Bad rows that --json has whole; all of them are in plan.csv.
 SHOWN = 20
 #: Fates of rows whose pair goes to HiDream.
 TO_SEND = frozenset({RowFate.NEW, RowFate.AGAIN, RowFate.WAITING})
@@ -32,6 +35,8 @@ class Plan:
     asked: int = 0
     #: Rows whose pair is bought already.
     reused: int = 0
+    #: Rows whose pair was bought, or may have been, and pruned since: they get no picture, unless a person buys it anew.
+    bought_before: int = 0
     #: Rows whose pair another row of the manifest has.
     duplicate: int = 0
     #: Rows whose job waits or is under way already, from this batch or another.
@@ -49,6 +54,8 @@ class Plan:
     first_end_s: float | None = None
     #: Suffix → addresses of the manifest that end in it and may be no picture that HiDream takes.
     other_kinds: dict[str, int] = field(default_factory=dict)
+    #: What is to buy or waits costs so much; the money's other words begin with the first order. None: no price is known.
+    cost: dict[str, str | None] | None = None
     bad: list[BadRow] = field(default_factory=list)
     #: Columns that look misspelt, a sentence each.
     suspected_typos: tuple[str, ...] = ()
@@ -57,43 +64,59 @@ class Plan:
 
 
 def plan_of(
-    manifest: Manifest,
+    manifest: Manifest | Manifests,
     batch_id: BatchId,
     planner: Planner,
     ledger: Ledger,
     settings: Settings,
     *,
+    problems: Problems | None = None,
+    addressed: Addressed | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Plan:
     """Counts a manifest against the ledger.
 
-    `batch_id`: the batch that it would be. `clock`: seconds since the epoch.
+    Args:
+        manifest: its rows are read once.
+        batch_id: the batch that it would be.
+        planner: makes jobs of rows.
+        ledger: knows what is bought already.
+        settings: the account's limits.
+        problems: takes what is wrong or odd.
+        addressed: is given the addresses of every row that is to be sent.
+        clock: seconds since the epoch.
     """
     plan = Plan()
-    pace_s, begins_s = _seconds(1, ledger, settings), clock()
-    seen: set[RequestId] = set()
-    rows = map(planner.plan, manifest.rows())
-    while chunk := in_order(islice(rows, CHUNK)):
-        fates = ledger.fates(batch_id, [admission(planned) for planned in chunk], seen)
-        _follow_ends(plan, chunk, fates, pace_s, begins_s)
-        _count(plan, chunk, fates)
-        seen |= {
-            planned.request_id
-            for planned, fate in zip(chunk, fates, strict=True)
-            if isinstance(planned, Planned) and fate is not RowFate.INVALID
-        }
+    problems = Problems("", line_of) if problems is None else problems
+    pace_s = seconds_for(1, ledger, settings)
+    noticing = Noticing(problems, pace_s=pace_s, begins_s=clock(), addressed=addressed)
+    rows = planner.plans(manifest.rows())
+    for chunk, fates in fates_of(rows, ledger, batch_id, size=CHUNK):
+        ahead = plan.new + plan.waiting
+        for planned, fate in zip(chunk, fates, strict=True):
+            if isinstance(planned, Planned) and fate in TO_SEND:
+                ahead += 1
+                noticing.take(planned, ahead)
+        _count(plan, chunk, fates, noticing)
+        noticing.hand_on()
+    plan.too_late, plan.first_end_s = noticing.too_late, noticing.first_end_s
+    plan.other_kinds = dict(noticing.other_kinds)
     plan.suspected_typos = manifest.suspected_typos
-    plan.seconds = _seconds(plan.new + plan.waiting, ledger, settings)
+    plan.seconds = seconds_for(plan.new + plan.waiting, ledger, settings)
+    plan.cost = costs(settings.limits.price, to_order=plan.new + plan.waiting)
     plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)
     return plan
 
 
-def _count(plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate]) -> None:
+def _count(
+    plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate], noticing: Noticing
+) -> None:
     plan.rows += len(fates)
     counts = Counter(fates)
     plan.new += counts[RowFate.NEW] + counts[RowFate.AGAIN]
     plan.asked += counts[RowFate.ASKED]
     plan.reused += counts[RowFate.REUSED]
+    plan.bought_before += counts[RowFate.BOUGHT_BEFORE]
     plan.duplicate += counts[RowFate.DUPLICATE]
     plan.waiting += counts[RowFate.WAITING]
     plan.ended += counts[RowFate.ENDED]
@@ -105,36 +128,21 @@ def _count(plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFat
     ]
     known = sorted((row for row in refused if row is not None), key=lambda row: row.number)
     plan.bad += known[: SHOWN - len(plan.bad)]
-
-
-def _follow_ends(
-    plan: Plan, chunk: Sequence[Planned | BadRow], fates: Sequence[RowFate], pace_s: float, begins_s: float
-) -> None:
-    """Finds the addresses that end before they are sent, and counts the odd ones."""
-    ahead = plan.new + plan.waiting
-    for planned, fate in zip(chunk, fates, strict=True):
-        if not isinstance(planned, Planned) or fate not in TO_SEND:
-            continue
-        ahead += 1
-        if planned.ends_s is not None and planned.ends_s < begins_s + ahead * pace_s:
-            plan.too_late += 1
-            plan.first_end_s = min(planned.ends_s, plan.first_end_s or planned.ends_s)
-        for _, source in planned.pair.slots():
-            if isinstance(source, Url) and (kind := other_kind(source.url)):
-                plan.other_kinds[kind] = plan.other_kinds.get(kind, 0) + 1
+    for row in known:
+        noticing.refuse(row)
 
 
 def _budget(jobs: int, batch_id: BatchId, ledger: Ledger, settings: Settings) -> int | None:
     limits = settings.limits
     left = [jobs]
-    if limits.max_images_per_batch:
-        left.append(max(0, limits.max_images_per_batch - ledger.spent_by(batch_id)))
-    if limits.max_images_per_day:
-        left.append(max(0, limits.max_images_per_day - ledger.spent_today()))
+    if limits.batch_budget:
+        left.append(max(0, limits.batch_budget - ledger.spent_by(batch_id)))
+    if limits.day_budget:
+        left.append(max(0, limits.day_budget - ledger.spent_today()))
     return min(left) if min(left) < jobs else None
 
 
-def _seconds(jobs: int, ledger: Ledger, settings: Settings) -> float:
+def seconds_for(jobs: int, ledger: Ledger, settings: Settings) -> float:
     """The longer of what the rate and what the parallel tasks take."""
     latency = ledger.latency()
     task_s = (

@@ -3,15 +3,15 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from jobs.cli.account import shut_words
 from jobs.cli.under_way import UnderWay
-from jobs.cli.units import duration
+from jobs.health.account import shut_words
 from jobs.ledger.records import GateState
 from jobs.records import BatchId, BatchStatus
+from jobs.units import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -19,28 +19,23 @@ if TYPE_CHECKING:
 #: Seconds between two lines, and of the window the rate is taken from.
 LINE_S = 5.0
 WINDOW_S = 60.0
+#: Without any end for so long beyond what was expected, what is waited for is said.
+LATE_S = 10.0
 
 
-class Progress:
-    """Shows a batch's numbers; a context manager."""
+class OnTerminal:
+    """A context manager with a bar on standard error where that is a terminal, and no bar elsewhere."""
 
-    def __init__(
-        self, batch_id: BatchId, *, simulated: bool = False, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """`simulated`: advice is for a simulated shop; `clock`: seconds, for the rate and the times between lines."""
-        self._batch_id = batch_id
-        self._simulated = simulated
-        self._clock = clock
+    def __init__(self, name: str, total: int | None) -> None:
+        """`total`: None: not known yet."""
+        self._name = name
+        self._total = total
         self._bar: Bar | None = None
-        self._last_line = -LINE_S
-        #: When, and how many rows had ended by work of this batch.
-        self._seen: deque[tuple[float, int]] = deque()
-        self._fed = False
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            self._bar = _make_bar()
-            self._bar.add_task(self._batch_id, total=None, text="")
+            self._bar = make_bar()
+            self._bar.add_task(self._name, total=self._total, text="")
             self._bar.start()
         return self
 
@@ -50,6 +45,24 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+
+class Progress(OnTerminal):
+    """Shows a batch's numbers."""
+
+    def __init__(
+        self, batch_id: BatchId, *, simulated: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`simulated`: advice is for a simulated shop; `clock`: seconds, for the rate and the times between lines."""
+        super().__init__(batch_id, None)
+        self._simulated = simulated
+        self._clock = clock
+        self._last_line = -LINE_S
+        #: When, and how many rows had ended by work of this batch.
+        self._seen: deque[tuple[float, int]] = deque()
+        #: When the last of them had, and since when something has been under way.
+        self._moved_s = self._busy_s = clock()
+        self._fed = False
+
     def show(self, status: BatchStatus, gate: GateState, under_way: UnderWay, *, fed: bool) -> None:
         """Takes the newest numbers; `fed`: the manifest has been read to its end."""
         now = self._clock()
@@ -58,7 +71,12 @@ class Progress:
             # Rows that came in ended, by earlier batches, are nothing that this one has done in the time.
             self._fed = True
             self._seen.clear()
-        self._seen.append((now, ended - status.reused - status.counts.get("invalid", 0)))
+        by_work = ended - status.reused - status.counts.get("invalid", 0)
+        if not self._seen or by_work != self._seen[-1][1]:
+            self._moved_s = now
+        if not under_way.tasks + under_way.downloads:
+            self._busy_s = now
+        self._seen.append((now, by_work))
         while self._seen[0][0] < now - WINDOW_S:
             self._seen.popleft()
         text = " · ".join(self._told(status, gate, under_way, fed=fed))
@@ -67,7 +85,8 @@ class Progress:
         elif now - self._last_line >= LINE_S or (fed and status.complete):
             self._last_line = now
             clock = time.strftime("%H:%M:%S")
-            sys.stderr.write(f"{clock} {self._batch_id}: {ended}/{status.rows} rows · {text}\n")
+            what = "rows and second takes" if status.retakes else "rows"
+            sys.stderr.write(f"{clock} {self._name}: {ended}/{status.rows} {what} · {text}\n")
             sys.stderr.flush()
 
     def _told(self, status: BatchStatus, gate: GateState, under_way: UnderWay, *, fed: bool) -> list[str]:
@@ -85,18 +104,31 @@ class Progress:
         (begun, first), (now, last) = self._seen[0], self._seen[-1]
         span = now - begun
         if last > first and span > 1:
-            rate = (last - first) / span
-            parts.append(f"{rate * 60:.0f}/min")
-            if fed and status.open:
-                parts.append(f"{duration(status.open / rate)} left")
+            parts.append(f"{(last - first) / span * 60:.0f}/min")
+        if fed and status.open:
+            parts += self._ahead(status.open, under_way)
         if not fed:
             parts.append("reading the manifest")
         if shut := shut_words(gate, simulated=self._simulated):
             parts.append(shut)
         return parts
 
+    def _ahead(self, still_open: int, under_way: UnderWay) -> Iterator[str]:
+        """The time left as the ends of rows let it expect, which never grows; once it is over, what is waited for."""
+        (begun, first), (now, last) = self._seen[0], self._seen[-1]
+        still_s = now - self._moved_s
+        if last > first and self._moved_s - begun > 1:
+            left_s = still_open * (self._moved_s - begun) / (last - first) - still_s
+            if left_s > 0 or still_s < LATE_S:
+                yield f"{duration(max(1, left_s))} left"
+                return
+        waited_s = now - max(self._moved_s, self._busy_s)
+        if waited_s >= LATE_S and under_way.oldest:
+            yield f"nothing ended for {duration(waited_s)}, {under_way.oldest}"
 
-def _make_bar() -> "Bar":
+
+def make_bar() -> "Bar":
+    """A bar on standard error: what, how far, how long, and `text`."""
     # Loaded for a terminal only: it takes longer than most commands take to run.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415

@@ -14,8 +14,10 @@ from msgspec.structs import asdict
 from jobs.ledger import Ledger
 from jobs.ledger.codec import encode_pair, job_fields
 from jobs.ledger.recovery import Brought, Finding, bring_in
+from jobs.ledger.verdicts import add_verdicts
 from jobs.records import (
     PAID_LOSSES,
+    BatchId,
     Failure,
     Image,
     JobState,
@@ -24,10 +26,13 @@ from jobs.records import (
     Picture,
     RequestId,
     ResultLine,
+    Settled,
+    Settlement,
     Source,
     Url,
 )
 from jobs.results.lines import read_line
+from jobs.results.versions import as_version
 
 #: Failures of paid tasks whose picture may still be had; the last two: our own store has lost it.
 STILL_THERE = PAID_LOSSES | {"picture_missing", "picture_damaged"}
@@ -42,7 +47,8 @@ def recover_batch(ledger: Ledger, folder: Path, store: Path) -> Counter[str]:
         store: the picture store.
 
     Returns:
-        Jobs by what became of them: the state brought in, `known` or `clash`; `unreadable` lines.
+        Jobs by what became of them: the state brought in, `known` or `clash`; `unreadable` lines;
+        `second_takes` among the jobs.
     """
     counts: Counter[str] = Counter()
     with (folder / "results.jsonl").open("rb") as lines:
@@ -52,10 +58,20 @@ def recover_batch(ledger: Ledger, folder: Path, store: Path) -> Counter[str]:
             except ValueError:
                 counts["unreadable"] += 1
                 continue
-            if line is not None and (finding := _finding(line, folder, store)) is not None:
-                brought = ledger.run(bring_in(finding))
-                counts[finding.state.value if brought is Brought.IN else brought.name.lower()] += 1
+            if line is not None and line.review:
+                add_verdicts(ledger, BatchId(line.batch), line.review)
+            if line is not None and line.versions[1:]:
+                counts["second_takes"] += len(line.versions) - 1
+            for one in _versions(line) if line is not None else ():
+                if (finding := _finding(one, folder, store)) is not None:
+                    brought = ledger.run(bring_in(finding))
+                    counts[finding.state.value if brought is Brought.IN else brought.name.lower()] += 1
     return counts
+
+
+def _versions(line: ResultLine) -> list[ResultLine]:
+    """A line for each job that it tells of: each version was bought by one of its own."""
+    return [as_version(line, version) for version in line.versions] or [line]
 
 
 def _finding(line: ResultLine, folder: Path, store: Path) -> Finding | None:
@@ -82,6 +98,7 @@ def _finding(line: ResultLine, folder: Path, store: Path) -> Finding | None:
         fields=job_fields(
             sub_task_ids=line.sub_task_ids,
             past_task_ids=line.past_task_ids,
+            settled=tuple(map(_settlement, line.settled)),
             attempts=line.attempts,
             source=line.source,
             queued_ms=_ms(times.queued_at),
@@ -94,12 +111,23 @@ def _finding(line: ResultLine, folder: Path, store: Path) -> Finding | None:
     )
 
 
+def _settlement(one: Settled) -> Settlement:
+    return Settlement(
+        outcome=one.outcome,
+        task_id=one.task_id,
+        posted_ms=_ms(one.posted_at),
+        by=one.by,
+        at_ms=_ms(one.at) or 0,
+    )
+
+
 def _source(text: str) -> Source:
-    if text.startswith(("http://", "https://")):
-        return Url(url=text)
-    path = Path(text)
-    # One that is gone or changed has no digest: should a person buy the pair again, the worker refuses it by name.
-    return LocalFile(path=text, sha256=_digest(path) if path.is_file() else "")
+    """The picture as results name it. Neither the content that a file had, nor whether a JPEG was made of it, stands there.
+
+    So it has no digest, and no worker sends it, until a row of a manifest that asks for the pair brings it whole: admit.lua.
+    """
+    is_address = text.startswith(("http://", "https://"))
+    return Url(url=text) if is_address else LocalFile(path=text, sha256="")
 
 
 def _pictures(images: Iterable[Image], folder: Path, store: Path) -> list[Picture]:
@@ -112,8 +140,8 @@ def _pictures(images: Iterable[Image], folder: Path, store: Path) -> list[Pictur
             if not _whole(folder / image.path, image):
                 return []
             _put_back(folder / image.path, place)
-        sizes = {key: value for key, value in asdict(image).items() if key != "path"}
-        found.append(Picture(name=name, **sizes))
+        known = {key: value for key, value in asdict(image).items() if key in Picture.__struct_fields__}
+        found.append(Picture(name=name, **known))
     return found
 
 

@@ -2,9 +2,9 @@
 
 import sys
 
-from jobs.cli import control
 from jobs.cli.options import ConfigOpt, SimulateOpt
 from jobs.cli.session import command_settings, open_session
+from jobs.producing import control
 
 
 def resume(*, config: ConfigOpt = None, simulate: SimulateOpt = False) -> None:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import control
-from jobs.cli.advice import command
 from jobs.cli.options import BatchArg, ConfigOpt, SimulateOpt
+from jobs.cli.repeating import run_again
 from jobs.cli.session import command_settings, open_session
 from jobs.cli.show import other_retries
+from jobs.config.price import Price
 from jobs.errors import UsageError
+from jobs.producing import control
 from jobs.records import BatchId
 
 
@@ -20,16 +21,21 @@ def retry(
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Failed ones that are worth another try (default).")
+        bool,
+        typer.Option(
+            "--failed", help="Failed ones that are worth another try, and cancelled ones (default)."
+        ),
     ] = False,
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Send unknown ones again: HiDream may charge them twice.")
     ] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="Those that moderation rejected.")] = False,
     lost: Annotated[
-        bool, typer.Option("--lost", help="Paid ones whose picture never came: buy them anew.")
+        bool, typer.Option("--lost", help="Paid ones whose picture never came, or was pruned: buy them anew.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --lost: do not ask, buy.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --lost: do not ask; needed where nobody can answer.")
+    ] = False,
 ) -> None:
     """Put jobs of a batch back into the line. Workers or the next `vton run` take them."""
     settings = command_settings(config, simulate=simulate)
@@ -39,18 +45,20 @@ def retry(
     with open_session(settings) as opened:
         batch_id = BatchId(batch)
         if lost or unknown:
-            _say_price(control.foresee_retry(opened.ledger, batch_id, wanted), wanted, yes=yes)
+            foreseen = control.foresee_retry(opened.ledger, batch_id, wanted)
+            _say_price(foreseen, wanted, settings.limits.price, yes=yes)
         retried = control.retry(opened.ledger, opened.queue, batch_id, wanted)
         others = "" if retried.jobs else other_retries(opened.ledger.status(batch_id), simulated=simulate)
-    sys.stdout.write(f"{batch}: {_retried(retried)}; {others or _what_now(retried, simulated=simulate)}\n")
+        again = run_again(opened.ledger, batch_id)
+    sys.stdout.write(f"{batch}: {_retried(retried)}; {others or _what_now(retried, again)}\n")
 
 
-def _say_price(foreseen: control.Retried, wanted: control.Wanted, *, yes: bool) -> None:
+def _say_price(foreseen: control.Retried, wanted: control.Wanted, price: Price, *, yes: bool) -> None:
     """Says what may be charged before it is; what was paid for is bought anew only on a person's word."""
     if not foreseen.pictures:
         return
-    # The place for a price: pictures times what one costs.
-    sys.stderr.write(f"to be bought, or bought a second time: {foreseen.pictures} pictures\n")
+    cost = f", {price.words(foreseen.pictures)}" if price else ""
+    sys.stderr.write(f"to be bought, or bought a second time: {foreseen.pictures} pictures{cost}\n")
     if not wanted.lost or yes:
         return
     if not sys.stdin.isatty():
@@ -67,7 +75,7 @@ def _retried(retried: control.Retried) -> str:
     return f"{retried.queued} jobs wait again{asked}"
 
 
-def _what_now(retried: control.Retried, *, simulated: bool) -> str:
+def _what_now(retried: control.Retried, again: str) -> str:
     if not retried.jobs:
         return "none is worth another try"
-    return f"workers that run, or the next {command('run', simulated=simulated)}, take them"
+    return f"taken by workers that run, or by: {again}"

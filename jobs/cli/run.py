@@ -9,15 +9,20 @@ from typing import Annotated
 import typer
 
 from jobs.cli.batch_run import BatchRun, RunEnd, longest_end_s
+from jobs.cli.canary import ENOUGH, Canary
 from jobs.cli.deadline import read_deadline
-from jobs.cli.intake import intake, reading_of
+from jobs.cli.given import Given
+from jobs.cli.intake import Intake, intake
+from jobs.cli.keeping import prune_old
 from jobs.cli.options import (
     AcceptOpt,
     AgainOpt,
     BatchOpt,
+    CheckOpt,
     ConfigOpt,
     EncodingOpt,
     ManifestArg,
+    OnlyOpt,
     OutputOpt,
     RootOpt,
     SheetOpt,
@@ -25,6 +30,8 @@ from jobs.cli.options import (
     StrictOpt,
     VisibleOpt,
 )
+from jobs.cli.repeating import as_typed
+from jobs.cli.run_notices import RunNotices
 from jobs.cli.session import command_settings
 from jobs.cli.show import print_cut, print_end
 from jobs.cli.stopping import Stop
@@ -43,9 +50,12 @@ def run(
     config: ConfigOpt = None,
     simulate: SimulateOpt = False,
     faults: Annotated[
-        Path | None, typer.Option(help="Faults the simulator shall show; see docs/simulator.md.")
+        Path | None, typer.Option(help="A file of faults for the simulator; see docs/simulator.md.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Submit processes.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Submit processes, in place of workers.submit_processes."),
+    ] = None,
     strict: StrictOpt = False,
     again: AgainOpt = "",
     accept_new_ledger: AcceptOpt = False,
@@ -53,7 +63,21 @@ def run(
     visible_only: VisibleOpt = False,
     encoding: EncodingOpt = "",
     root: RootOpt = None,
-    deadline: Annotated[str, typer.Option(help="Stop at HH:MM or after e.g. 8h, 90m; resumable.")] = "",
+    check_urls: CheckOpt = False,
+    only: OnlyOpt = None,
+    canary: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Buy N rows first; go on only if enough have their picture."),
+    ] = 0,
+    at_least: Annotated[
+        float, typer.Option("--at-least", min=0, max=1, help="With --canary: the share that is enough.")
+    ] = ENOUGH,
+    deadline: Annotated[
+        str,
+        typer.Option(
+            help="End at the next HH:MM of this machine, or after e.g. 8h, 90m; code 10, resumable."
+        ),
+    ] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
     settings = command_settings(config, output=output, simulate=simulate)
@@ -68,24 +92,36 @@ def run(
         )
     if config is not None:
         os.environ["VTON_CONFIG"] = str(config.absolute())
+    given = Given(
+        manifest=manifest,
+        batch=batch,
+        again=again,
+        sheet=sheet,
+        visible_only=visible_only,
+        encoding=encoding,
+        root=root,
+        check_urls=check_urls,
+        only=only,
+        output=output,
+        config=config,
+        strict=strict,
+        accept_new_ledger=accept_new_ledger,
+    )
     with (
         stop,
-        intake(
-            settings,
-            manifest,
-            reading_of(settings, sheet, visible_only=visible_only, encoding=encoding, root=root),
-            batch=batch,
-            again=again,
-            strict=strict,
-            accept_new_ledger=accept_new_ledger,
-            output=output_place(settings.output_dir),
-            stop=stop.check,
-        ) as taken,
+        intake(settings, given, output=output_place(settings.output_dir), stop=stop.check) as taken,
     ):
         check_clients(taken.session.ledger.client, clients_of_run(settings))
+        if canary:
+            code = Canary(taken, stop).run(canary, at_least, simulate=simulate, faults=faults)
+            if code is not ExitCode.OK:
+                raise typer.Exit(code)
         batch_run = BatchRun(taken.session, taken.manifest, taken.producer, taken.batch_id, stop)
-        end = batch_run.run(simulate=simulate, faults=faults)
-        code = _tell(end, settings.output_dir, simulated=simulate)
+        with RunNotices(taken.session, taken.batch_id) as notices:
+            end = batch_run.run(simulate=simulate, faults=faults)
+            code = _tell(taken, end, settings.output_dir, simulated=simulate)
+            notices.ended(end)
+        prune_old(taken.session)
     raise typer.Exit(code)
 
 
@@ -99,12 +135,13 @@ def _check(*, simulate: bool, faults: Path | None) -> None:
         raise ConfigError("no token: set HIDREAM_TOKEN or HIDREAM_API_KEY (or try it with --simulate)")
 
 
-def _tell(end: RunEnd, output_dir: Path, *, simulated: bool) -> ExitCode:
-    """Prints the last words; returns the exit code."""
+def _tell(taken: Intake, end: RunEnd, output_dir: Path, *, simulated: bool) -> ExitCode:
+    """Prints the last words, those on the manifest's problems among them; returns the exit code."""
     if not end.files:
         print_cut(end.status, end.why, simulated=simulated)
         return end.code
     folder = output_dir / end.status.batch_id
     summary = json.loads((folder / "summary.json").read_text())
-    print_end(summary, folder, end.why, simulated=simulated)
+    again = as_typed(taken.given.words, simulated=simulated)
+    print_end(summary, folder, end.why, taken.producer.problems.lines(), again=again, simulated=simulated)
     return ended(summary) if end.code is ExitCode.OK else end.code

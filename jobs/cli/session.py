@@ -12,11 +12,11 @@ from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import RedisSettings, Settings
 from jobs.errors import ConfigError, NotFoundError, RedisDownError
 from jobs.ledger import Ledger
-from jobs.local.redis_keeper import RedisKeeper
-from jobs.local.redis_server import EmbeddedRedis
 from jobs.logging.setup import configure, redact
 from jobs.producing.queue import Queue
 from jobs.redis.client import KEEPS_ALL, connect, tell_durability, translated
+from jobs.results.files import make_folder
+from jobs.tracing import UNTRACED, Traces
 
 if TYPE_CHECKING:
     from jobs.results.exporter import Exporter
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SIMULATED_LIMITS = {"in_flight": 10, "images_per_minute": 300.0}
 #: How long a command that only looks waits for a Redis that is away, s.
 IMPATIENT_S = 2.0
+#: Batches whose names are compared with one that is not there.
+_LOOKED_THROUGH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,10 @@ class Session:
     redis: RedisSettings
     ledger: Ledger
     queue: Queue
+    #: How long files wait for flags that are missing, see jobs.flags.batch, s.
+    flags_s: float = 60.0
+    #: Where spans go, of commands that bring rows on their way.
+    traces: Traces = UNTRACED
 
     @property
     def exporter(self) -> "Exporter":
@@ -44,7 +50,17 @@ class Session:
         from jobs.results.exporter import Exporter  # noqa: PLC0415
 
         store = self.settings.data_dir.absolute() / "pictures"
-        return Exporter(self.ledger, output_dir=self.settings.output_dir, picture_store=store)
+        settings = self.settings
+        return Exporter(
+            self.ledger,
+            output_dir=settings.output_dir,
+            picture_store=store,
+            output_mode=int(settings.output_mode, 8),
+            flags=settings.flags,
+            flags_s=self.flags_s,
+            price=settings.limits.price,
+            ended=self.traces.exported if self.traces.on else None,
+        )
 
 
 def command_settings(config: Path | None, *, output: Path | None = None, simulate: bool = False) -> Settings:
@@ -77,7 +93,7 @@ def make_output_dir(settings: Settings) -> None:
         ConfigError: it cannot be made or written to.
     """
     try:
-        settings.output_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.output_dir, int(settings.output_mode, 8))
     except OSError as error:
         raise ConfigError(f"{settings.output_dir}: cannot be the output folder: {error.strerror}") from None
     if not os.access(settings.output_dir, os.W_OK | os.X_OK):
@@ -99,6 +115,10 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
     with ExitStack() as stack:
         url = settings.redis.url.get_secret_value()
         if not url:
+            # Whoever has a Redis elsewhere needs none of it.
+            from jobs.local.redis_keeper import RedisKeeper  # noqa: PLC0415
+            from jobs.local.redis_server import EmbeddedRedis  # noqa: PLC0415
+
             embedded = stack.enter_context(EmbeddedRedis(settings.data_dir))
             url = embedded.url
             if buying:
@@ -120,9 +140,18 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
         try:
             yield opened
         except NotFoundError as error:
-            if has_simulated(settings):
-                raise NotFoundError(f"{error} (a simulated one? add --simulate)") from None
-            raise
+            simulated = " (a simulated one? add --simulate)" if has_simulated(settings) else ""
+            raise NotFoundError(f"{error}{_nearest(opened.ledger, error.batch)}{simulated}") from None
+
+
+def _nearest(ledger: Ledger, name: str) -> str:
+    """The batches that may be meant, as a question; empty without any. Names end in letters that nobody remembers."""
+    # Most commands need it not.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    newest = ledger.batches()[:_LOOKED_THROUGH] if name else []
+    near = [each for each in newest if each.startswith(name)][:3] or get_close_matches(name, newest, n=1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def has_simulated(settings: Settings) -> bool:

@@ -12,9 +12,9 @@ from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from jobs.cli.units import counted, duration
 from jobs.config.exit_codes import ExitCode
 from jobs.errors import EndedEarlyError
+from jobs.units import counted, duration
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = "interrupted; the same command goes on where it stood"
@@ -58,6 +58,11 @@ class Stop:
         """Whether the run is to end; cheap enough to be asked for each row."""
         return self.reason() is not None
 
+    @property
+    def deadline_ms(self) -> int | None:
+        """The deadline in milliseconds since the epoch; None without one."""
+        return None if self._deadline is None else int(self._deadline.timestamp() * 1000)
+
     def hold(self) -> None:
         """From here on signals only set the flag."""
         self._held = True
@@ -73,6 +78,12 @@ class Stop:
     def hurried(self) -> bool:
         """Whether a second signal has come: nothing is waited for any more."""
         return self._signals > 1
+
+    def left_ms(self) -> int | None:
+        """How long until the deadline, ms, below 0 after it; None without one."""
+        if self._deadline is None:
+            return None
+        return round((self._deadline - datetime.now(self._deadline.tzinfo)).total_seconds() * 1000)
 
     def check(self) -> None:
         """Raises EndedEarlyError when the run is to end; for what is done before anything is recorded."""

@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import get_args
 
 import structlog
 
-from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.advice import command, is_simulated
-from jobs.cli.control import PROBE_AT_ONCE
 from jobs.cli.ledger_identity import LedgerWatch
 from jobs.cli.progress import Progress
 from jobs.cli.session import IMPATIENT_S, Session
 from jobs.cli.stopping import Stop
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.config.exit_codes import ExitCode
-from jobs.errors import NotFoundError, RedisDownError
-from jobs.ledger import Ledger
+from jobs.errors import RedisDownError
+from jobs.health.account import budget_reached, shut_words
+from jobs.ledger import Ledger, Moment
+from jobs.ledger.budgets import BudgetWarnings
+from jobs.ledger.high_water import Marks
 from jobs.ledger.records import GateState
+from jobs.ledger.shut import shut_kind
+from jobs.producing.control import PROBE_AT_ONCE
 from jobs.records import BatchId, BatchStatus, PersonsReason
 from jobs.redis.client import connect
 
@@ -52,6 +56,7 @@ class Watch:
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
         self.ledger = Ledger(self._client, redis.prefix)
         self._orders = LedgerWatch(replace(session, ledger=self.ledger))
+        self._budgets = BudgetWarnings(self.ledger, self._settings.limits)
         self._away_since: float | None = None
         #: The batch when it last changed, when that was, and when it is to be looked at again.
         self._last: BatchStatus | None = None
@@ -59,6 +64,7 @@ class Watch:
         #: Exit code, rows open, and since when the two have been what they are.
         self._stuck: tuple[ExitCode, int, float] | None = None
         self._logged_s: dict[str, float] = {}
+        self._said_deadline = False
 
     def look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
         """Shows the batch; why the run ends now, or None.
@@ -80,14 +86,17 @@ class Watch:
         return found
 
     def _look(self, progress: Progress, stop: Stop, *, fed: bool) -> End | None:
-        try:
-            if not self._orders.look():
-                return None
-            status = self.ledger.status(self._batch_id)
-        except NotFoundError:
+        seen: list[Moment] = []
+
+        def ask() -> Marks | None:
+            seen.append(self.ledger.look(self._batch_id))
+            return seen[0].marks
+
+        if not self._orders.look(ask) or seen[0].status is None:
             # Not opened yet.
             return None
-        gate = self.ledger.gate()
+        status, gate = seen[0].status, seen[0].gate
+        self._say_deadline(stop)
         now = under_way(self.ledger, self._batch_id) if _under_way(status) else UnderWay(tasks=0, downloads=0)
         self._pace(status, moves=bool(not fed or _under_way(status)))
         stop.requests = now.requests
@@ -95,7 +104,20 @@ class Watch:
         if fed and status.complete:
             return ExitCode.OK, ""
         self._log_shut(gate)
+        self._budgets.look([self._batch_id])
         return self._lasting(self._ended_by(status, gate, now), status.open)
+
+    def _say_deadline(self, stop: Stop) -> None:
+        """Once the batch is there: whoever watches from outside knows by when it is to be over."""
+        if not self._said_deadline:
+            self.ledger.set_deadline(self._batch_id, stop.deadline_ms)
+            self._said_deadline = True
+
+    def forget_deadline(self) -> None:
+        """The run is over: its rows may end when they will."""
+        if self._said_deadline:
+            with suppress(RedisDownError):
+                self.ledger.set_deadline(self._batch_id, None)
 
     def _pace(self, status: BatchStatus, *, moves: bool) -> None:
         """Says when to look again. `moves`: whether something is under way."""

@@ -5,35 +5,42 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
+import structlog
+
 from jobs.cli.ports import free_ports
 from jobs.cli.session import Session
-from jobs.config.settings import Settings
+from jobs.config.settings import Settings, WorkerSettings
 from jobs.local.supervisor import Program, Supervisor
+
+log = structlog.get_logger()
 
 #: Threads of a collect process: files of one batch, and of another one meanwhile.
 _COLLECT_THREADS = 2
+#: Submit and collect processes at least, on however small a machine.
+_LEAST = 2
 
 
 def worker_environment(session: Session) -> dict[str, str]:
     """What the children see: our environment, and the settings that our options changed."""
-    settings = session.settings
+    redis = {"VTON_REDIS__URL": session.redis.url.get_secret_value()}
+    return dict(os.environ) | changed_settings(session.settings) | redis
+
+
+def changed_settings(settings: Settings) -> dict[str, str]:
+    """The settings that our options may have changed, as the environment has them."""
     limits = {
         f"VTON_LIMITS__{name.upper()}": str(value) for name, value in settings.limits.model_dump().items()
     }
-    return (
-        dict(os.environ)
-        | limits
-        | {
-            "VTON_REDIS__URL": session.redis.url.get_secret_value(),
-            "VTON_REDIS__PREFIX": settings.redis.prefix,
-            "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
-            "VTON_DATA_DIR": str(settings.data_dir.absolute()),
-        }
-    )
+    return limits | {
+        "VTON_REDIS__PREFIX": settings.redis.prefix,
+        "VTON_OUTPUT_DIR": str(settings.output_dir.absolute()),
+        "VTON_DATA_DIR": str(settings.data_dir.absolute()),
+    }
 
 
 def start_workers(supervisor: Supervisor, settings: Settings, environment: Mapping[str, str]) -> None:
     """Starts receiver, collect and submit processes; each serves metrics on a port of its own, if they are on."""
+    tell_crowd(settings.workers, os.cpu_count() or 1)
     programs = _programs(settings, environment)
     if settings.metrics.port:
         host = settings.metrics.host
@@ -46,6 +53,14 @@ def start_workers(supervisor: Supervisor, settings: Settings, environment: Mappi
         sys.stderr.write(f"metrics: {where}\n")
     for each in programs:
         supervisor.start(each)
+
+
+def tell_crowd(workers: WorkerSettings, processors: int) -> None:
+    """Logs that more processes than processors were asked for: they only take turns."""
+    processes = workers.submit_processes + workers.collect_processes
+    if processes > max(processors, _LEAST):
+        why = "they take turns; one submit process has as many POSTs under way as the account's limits need"
+        log.warning("workers.crowded", processes=processes, processors=processors, why=why)
 
 
 def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:

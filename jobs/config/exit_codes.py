@@ -1,5 +1,6 @@
 """Exit codes: what a cron job or a script learns of a run."""
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
@@ -18,14 +19,17 @@ class ExitCode(IntEnum):
     FINAL_FAILURES = 6
     CONFIG = 7
     BUDGET = 8
+    #: `vton status`: something does not go on, and none of the other codes says what.
+    ATTENTION = 9
     DEADLINE = 10
     INTERRUPTED = 130
 
 
 def ended(summary: Mapping[str, Any]) -> ExitCode:
-    """The code of a batch whose every row has ended, by its summary."""
-    if summary["status"].get("succeeded", 0) == summary["rows"]:
+    """The code of a batch whose every row has ended, by its summary; second takes count like rows."""
+    counts = Counter(summary["status"]) + Counter(summary.get("second_takes", {}))
+    if counts["succeeded"] == counts.total():
         return ExitCode.OK
-    if summary["status"].get("unknown") or summary["retryable_rows"]:
+    if counts["unknown"] or summary["retryable_rows"]:
         return ExitCode.RETRYABLE
     return ExitCode.FINAL_FAILURES

@@ -6,11 +6,11 @@ of jobs.config.settings. Secrets come from the environment or from a file it nam
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
+from urllib.parse import unquote
 
-import yaml
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
@@ -72,10 +72,34 @@ def read_credentials(environ: Mapping[str, str] = os.environ) -> Credentials:
 
 
 def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
-    """Every secret text, for the log's redaction: token, api-key, callback keys, the Redis password."""
+    """Every secret text, for the log's redaction: of the account, callbacks, Redis, reviews, notices and traces."""
     given = [each.get_secret_value() for each in (credentials.token, credentials.api_key) if each is not None]
     keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
-    return [text for text in (*given, *keys, *passwords(settings.redis.url.get_secret_value())) if text]
+    sites = (settings.review.token, settings.dashboard.token, settings.dashboard.look_token)
+    opening = [token.get_secret_value() for token in sites]
+    notify = settings.notify
+    notices = [notify.webhook.get_secret_value(), notify.secret.get_secret_value()]
+    notices += notify.apprise.get_secret_value().split()
+    return [
+        text
+        for text in (
+            *given,
+            *keys,
+            *opening,
+            *passwords(settings.redis.url.get_secret_value()),
+            *notices,
+            *(_otlp_headers(os.environ) if settings.tracing.enabled else ()),
+        )
+        if text
+    ]
+
+
+def _otlp_headers(environ: Mapping[str, str]) -> Iterator[str]:
+    """The values of the headers that traces are sent with, as written and as sent."""
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        for header in environ.get(name, "").split(","):
+            value = header.partition("=")[2].strip()
+            yield from (value, unquote(value))
 
 
 def _origin(where: Sequence[int | str], path: Path, environ: Mapping[str, str]) -> str:
@@ -116,6 +140,9 @@ def _file(path: Path) -> dict[str, Any]:
     """The file's content; an absent default file is an empty one."""
     if not path.is_file():
         return {}
+    # Not loaded before there is something to read.
+    import yaml  # noqa: PLC0415
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
@@ -129,9 +156,14 @@ def _file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: must be a mapping of sections")
     for section, key in (
         ("callbacks", "secret"),
+        ("review", "token"),
+        ("dashboard", "token"),
+        ("dashboard", "look_token"),
         ("redis", "password"),
         ("hidream", "token"),
         ("hidream", "api_key"),
+        ("notify", "secret"),
+        ("notify", "apprise"),
     ):
         if isinstance(content.get(section), dict) and key in content[section]:
             raise ConfigError(

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -15,11 +16,22 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from jobs.config.delivery import DeliverySettings, MarksSettings
+from jobs.config.price import Price
 from jobs.config.redis_address import address_fault
 from jobs.records import PersonsReason
 
 #: Settings that may be given by a file, which the variable with `_FILE` behind its name names.
-SECRET_SETTINGS = (("callbacks", "secret"), ("redis", "url"))
+SECRET_SETTINGS = (
+    ("callbacks", "secret"),
+    ("redis", "url"),
+    ("review", "token"),
+    ("dashboard", "token"),
+    ("dashboard", "look_token"),
+    ("notify", "webhook"),
+    ("notify", "secret"),
+    ("notify", "apprise"),
+)
 
 
 def secret_variable(section: str, key: str) -> str:
@@ -30,6 +42,10 @@ def secret_variable(section: str, key: str) -> str:
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Budget = Annotated[int, Field(ge=0)]
+#: A sum of money, exact; 0: none.
+Cost = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+#: Rights of a file, octal; a text, so that YAML does not make another number of it.
+FileMode = Annotated[str, Field(pattern=r"^0[0-7]{3}$")]
 #: 0: follows from the account's limits, see `Settings.needs`.
 Automatic = Annotated[int, Field(ge=0)]
 
@@ -44,12 +60,14 @@ _SLOW_DOWNLOAD_S = 5
 #: It is no maximum: a slow picture is asked for more often. POLL_COST in worker.collect.schedule decides it, and a test of
 #: that module holds it.
 _POLLS_EACH = 15
+#: Characters of a token below which it could be guessed.
+_MIN_TOKEN = 16
 
 
 class Section(BaseModel):
     """One block of config.yaml; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class RedisSettings(Section):
@@ -60,6 +78,13 @@ class RedisSettings(Section):
     ledger_db: int = Field(1, ge=0)
     prefix: str = Field("vton", pattern=r"^[A-Za-z0-9_-]+$")
     patience_s: Seconds = 120
+    replicas: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _replicated(self) -> Self:
+        if self.replicas and not self.url.get_secret_value():
+            raise ValueError("replicas needs url: the Redis that `vton run` starts has none")
+        return self
 
     @field_validator("url")
     @classmethod
@@ -112,6 +137,38 @@ class LimitSettings(Section):
     max_attempts: Count = 3
     #: Of each collect process; 0: follows from the limits above.
     polls_per_second: float = Field(0, ge=0)
+    price_per_image: Cost = Decimal(0)
+    currency: str = Field("", pattern=r"^([A-Z]{3})?$")
+    max_cost_per_batch: Cost = Decimal(0)
+    max_cost_per_day: Cost = Decimal(0)
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        for name, cost in (("batch", self.max_cost_per_batch), ("day", self.max_cost_per_day)):
+            if cost and not self.price:
+                raise ValueError(f"max_cost_per_{name} needs price_per_image")
+            if cost and cost < self.price_per_image:
+                raise ValueError(f"max_cost_per_{name} is less than one picture costs")
+        return self
+
+    @property
+    def price(self) -> Price:
+        """What one picture costs; false when that is not known."""
+        return Price(per_image=self.price_per_image, currency=self.currency)
+
+    @property
+    def batch_budget(self) -> int:
+        """Pictures that a batch may buy, by whichever of its budgets is smaller; 0: as many as wanted."""
+        return self._smaller(self.max_images_per_batch, self.max_cost_per_batch)
+
+    @property
+    def day_budget(self) -> int:
+        """The same of a UTC day."""
+        return self._smaller(self.max_images_per_day, self.max_cost_per_day)
+
+    def _smaller(self, pictures: int, cost: Decimal) -> int:
+        both = (pictures, self.price.pictures(cost) if cost else 0)
+        return min(filter(None, both), default=0)
 
 
 class TaskSettings(Section):
@@ -142,10 +199,45 @@ class PictureSettings(Section):
     max_bytes: Count = 10_000_000
     max_pixels: Count = 40_000_000
     min_side: Count = 64
+    convert: Literal["auto", "off"] = "auto"
+    max_side: Automatic = 0
     max_download_bytes: Count = 50_000_000
     volatile_parameters: tuple[str, ...] = ()
     private_hosts: Literal["refuse", "allow"] = "refuse"
+    thumbnail_hosts: tuple[str, ...] = ("*",)
     min_free_bytes: Budget = 200_000_000
+
+
+class AddressCheckSettings(Section):
+    """How `--check-urls` asks for pictures."""
+
+    #: Requests at once, and begun a second, of one host.
+    parallel: Count = 8
+    per_second: float = Field(20, gt=0)
+    timeout_s: Seconds = 15
+    #: An answer that takes longer is a warning.
+    slow_s: Seconds = 5
+    #: What was found is believed for so long; 0: not at all.
+    keep_hours: float = Field(12, ge=0)
+
+
+Share = Annotated[float, Field(ge=0)]
+
+
+class FlagSettings(Section):
+    """From where on a picture is flagged, see docs/flags.md. Flags never buy, reject or delete."""
+
+    enabled: bool = True
+    unchanged: Share = 0.004
+    is_garment: Share = 0.006
+    same_as_row: Share = 0.004
+    blank: Share = 4
+    dark: Share = 40
+    grey: Share = 0.25
+    blurred: Share = 0.7
+    small: Share = 480
+    aspect: Share = 0.05
+    colour: Share = 10
 
 
 class WorkerSettings(Section):
@@ -158,6 +250,14 @@ class WorkerSettings(Section):
     reconcile_s: Seconds = 5
     export_s: Seconds = 2
     patience_s: Seconds = 20
+    #: Touched while a worker answers, for `python -m worker.alive`.
+    alive_file: Path | None = None
+
+
+class TableSettings(Section):
+    """How results.csv and failed.csv are written."""
+
+    mark: Literal["auto", "always", "never"] = "auto"
 
 
 class LogSettings(Section):
@@ -165,6 +265,48 @@ class LogSettings(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
+
+
+class ReviewSettings(Section):
+    """Where `vton serve --review` serves the contact sheets, and what opens them."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8781, ge=0, le=65535)
+    #: Only from the environment: VTON_REVIEW__TOKEN; empty: one is made and kept in the data folder.
+    token: SecretStr = SecretStr("")
+
+    @field_validator("token")
+    @classmethod
+    def _long(cls, token: SecretStr) -> SecretStr:
+        return _long_token(token)
+
+
+class DashboardSettings(Section):
+    """Where `vton serve --dashboard` serves the dashboard, and what opens it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8782, ge=0, le=65535)
+    #: Only from the environment: VTON_DASHBOARD__TOKEN; empty: one is made and kept in the data folder.
+    token: SecretStr = SecretStr("")
+    #: Only from the environment: VTON_DASHBOARD__LOOK_TOKEN, for who may look and not act; empty: there is none.
+    look_token: SecretStr = SecretStr("")
+
+    @field_validator("token", "look_token")
+    @classmethod
+    def _long(cls, token: SecretStr) -> SecretStr:
+        return _long_token(token)
+
+    @model_validator(mode="after")
+    def _two(self) -> Self:
+        if self.look_token.get_secret_value() and self.look_token == self.token:
+            raise ValueError("look_token: must be another one than token")
+        return self
+
+
+def _long_token(token: SecretStr) -> SecretStr:
+    if 0 < len(token.get_secret_value()) < _MIN_TOKEN:
+        raise ValueError(f"must have at least {_MIN_TOKEN} characters")
+    return token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +318,54 @@ class Needs:
     downloads: int
 
 
+class DataSettings(Section):
+    """What is kept of what has ended."""
+
+    #: Days after its end that a batch stays in the ledger; at the end of a run older ones are pruned. 0: none is.
+    keep_days: int = Field(0, ge=0)
+
+
 class MetricsSettings(Section):
     """Where each process tells Prometheus of itself."""
 
     #: The first port; each process takes the next free one. 0: nowhere.
     port: int = Field(0, ge=0, le=65535)
     host: str = "127.0.0.1"
+    #: Everything of this host in one exposition. 0: nowhere.
+    all_port: int = Field(0, ge=0, le=65535)
+
+
+class NotifySettings(Section):
+    """Where notices go; docs/notices.md says of what."""
+
+    command: tuple[str, ...] = ()
+    #: As a rule a secret itself: who knows it may write there.
+    webhook: SecretStr = SecretStr("")
+    timeout_s: Seconds = 10
+    look_s: Seconds = 15
+    unknown_after_s: Seconds = 3600
+    workers_after_s: Seconds = 120
+    #: Only from the environment: VTON_NOTIFY__SECRET, which signs what the webhook is sent.
+    secret: SecretStr = SecretStr("")
+    #: Only from the environment: VTON_NOTIFY__APPRISE, addresses for Apprise with blanks between.
+    apprise: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _signed(self) -> "NotifySettings":
+        webhook = self.webhook.get_secret_value()
+        if webhook and (urlsplit(webhook).scheme not in {"http", "https"} or not urlsplit(webhook).hostname):
+            raise ValueError("webhook must be an http(s) address with a host")
+        if webhook and not self.secret.get_secret_value():
+            raise ValueError("webhook needs VTON_NOTIFY__SECRET, which signs what it is sent")
+        return self
+
+
+class TracingSettings(Section):
+    """Whether spans are sent; all else about them is said by OpenTelemetry's own OTEL_* variables."""
+
+    enabled: bool = False
+    #: What the end of a process may wait for the last spans.
+    end_s: Seconds = 3
 
 
 class Settings(BaseSettings):
@@ -197,15 +381,27 @@ class Settings(BaseSettings):
 
     output_dir: Path = Path("out")
     data_dir: Path = Path(".vton")
+    output_mode: FileMode = "0600"
     redis: RedisSettings = RedisSettings()
     hidream: HiDreamSettings = HiDreamSettings()
     limits: LimitSettings = LimitSettings()
     tasks: TaskSettings = TaskSettings()
     callbacks: CallbackSettings = CallbackSettings()
     pictures: PictureSettings = PictureSettings()
+    address_check: AddressCheckSettings = AddressCheckSettings()
+
+    flags: FlagSettings = FlagSettings()
     workers: WorkerSettings = WorkerSettings()
+    tables: TableSettings = TableSettings()
     logs: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    marks: MarksSettings = MarksSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    review: ReviewSettings = ReviewSettings()
+    notify: NotifySettings = NotifySettings()
+    data: DataSettings = DataSettings()
+    tracing: TracingSettings = TracingSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
     @property
     def needs(self) -> Needs:

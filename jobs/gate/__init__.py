@@ -5,7 +5,6 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import asyncio
-from typing import assert_never
 from uuid import uuid4
 
 import structlog
@@ -17,6 +16,7 @@ from jobs.gate.local_backoff import LocalBackoff
 from jobs.gate.orders import SeenOrders
 from jobs.gate.patience import Patient, within
 from jobs.gate.permits import Begin, Empty, Permit, Wait, read_permit
+from jobs.gate.returned import Returned
 from jobs.ledger import AsyncRunner, Ledger
 from jobs.ledger.high_water import HighWaterMark
 from jobs.ledger.script import Call, script
@@ -37,6 +37,8 @@ LONGEST_RESERVATION_MS = 1_500
 GRACE_MS = 20_000
 #: Waiters look again after this long even when nobody notifies, ms.
 LONGEST_WAIT_MS = 5_000
+#: Between two looks whether replicas confirm intents again, ms.
+REPLICAS_MS = 1_000
 #: Longest closing when the vendor does not say how long, ms.
 LONGEST_CLOSE_MS = 60_000
 
@@ -53,6 +55,7 @@ class Gate:
         submit_timeout_s: float,
         rest: LocalBackoff | None = None,
         mark: HighWaterMark | None = None,
+        intents: AsyncRunner | None = None,
     ) -> None:
         """Of one process.
 
@@ -63,9 +66,11 @@ class Gate:
             submit_timeout_s: of one POST with all its tries.
             rest: this process's own, if it is not to be a new one.
             mark: the data folder's; None: what was seen is forgotten with the process.
+            intents: writes the intents, if replicas have to confirm them.
         """
         self._ledger = ledger
         self._runner = runner
+        self._intents = intents or runner
         self._rest = rest or LocalBackoff()
         self._limits = limits
         self._interval_us = f"{RATE_WINDOW_MS * 1000 / (limits.images_per_minute * RATE_SHARE):.3f}"
@@ -75,9 +80,12 @@ class Gate:
         self._orders = SeenOrders(ledger, mark)
         self._stopping = asyncio.Event()
         self._patient = Patient(runner=runner, stopping=self._stopping)
+        self._returned = Returned(runner=self._intents, stopping=self._stopping)
         #: Only this process listens here, so that it can wake its own waiters when it stops.
         self._own_wakeups = ledger.key("wakeups", uuid4().hex)
         self._waiters = 0
+        #: One of this process waits for all of them; the others are behind it and ask Redis nothing.
+        self._room = asyncio.Lock()
         self._last_reason = ""
 
     async def acquire(self) -> Permit | None:
@@ -86,21 +94,20 @@ class Gate:
         Raises:
             LedgerLostError: the ledger is not the one this process began with.
         """
-        token = uuid4().hex
         await within(self._stopping, self._rest.left_s())
-        while not self._stopping.is_set():
-            match await self._ask(token):
-                case Permit() as permit:
-                    return permit
-                case Empty():
-                    return None
-                case Wait() as wait:
-                    self._say(wait)
-                    await self._listen(wait)
-                    token = uuid4().hex
-                case never:
-                    assert_never(never)
-        return None
+        answer = await self._answer()
+        if isinstance(answer, Wait):
+            stale = self._room.locked()
+            async with self._room:
+                answer = await self._answer() if stale else answer
+                while isinstance(answer, Wait):
+                    self._say(answer)
+                    await self._listen(answer)
+                    answer = await self._answer()
+        return answer if isinstance(answer, Permit) else None
+
+    async def _answer(self) -> Permit | Wait | Empty:
+        return Empty() if self._stopping.is_set() else await self._ask(uuid4().hex)
 
     async def sleep_until_go(self, permit: Permit) -> bool:
         """Sleeps once until the reserved moment; False when the process stops meanwhile."""
@@ -111,6 +118,7 @@ class Gate:
 
         Raises:
             LedgerLostError: as in acquire.
+            UnconfirmedError: replicas may not have it; see `unconfirmed`.
         """
         args = (
             permit.request_id,
@@ -120,8 +128,9 @@ class Gate:
             permit.go_ms,
             self._interval_us,
             RATE_WINDOW_MS,
+            *([] if self._intents is self._runner else [self._orders.seen.orders]),
         )
-        reply = await self._runner.run(Call(script("jobs.gate", "begin"), args, list))
+        reply = await self._intents.run(Call(script("jobs.gate", "begin"), args, list))
         if reply[0] == 1:
             self._orders.saw(reply[2])
             return "go"
@@ -132,6 +141,14 @@ class Gate:
     async def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""
         await self._runner.run(_give_back(permit, "none", "", ms=(0, 0)))
+
+    async def unconfirmed(self, permit: Permit, why: str) -> None:
+        """Nothing was sent, because a fail-over could forget the intent: everybody waits a little for the replicas."""
+        ms = (REPLICAS_MS, LONGEST_CLOSE_MS)
+        given = _give_back(permit, "replicas", why, ms=ms)
+        await self._patient.run(given)
+        self._returned.add(permit.request_id, given)
+        log.warning("submit.unconfirmed", why=why, owner=Owner.OPS)
 
     async def unsent(self, permit: Permit, why: str) -> None:
         """HiDream was not reached: everybody waits a little, unless only this job or this process has the trouble."""
@@ -223,8 +240,8 @@ class Gate:
             seen.ledger,
             limits.in_flight,
             self._interval_us,
-            limits.max_images_per_batch,
-            limits.max_images_per_day,
+            limits.batch_budget,
+            limits.day_budget,
             LEASE_MS,
             LONGEST_RESERVATION_MS,
             RATE_WINDOW_MS,

@@ -42,27 +42,28 @@ class SeenOrders:
         if not self._seen.ledger and self._mark is not None:
             self._begin(self._mark, self._mark.read())
         elif not self._seen.ledger:
-            self._seen = self._ledger.mark() or self._seen
+            self._seen = (self._ledger.marks() or (self._seen, self._seen))[1]
         return self._seen
 
     def _begin(self, mark: HighWaterMark, known: Mark | None) -> None:
         """`known`: read before the ledger is asked, since another process may count on meanwhile."""
-        current = self._ledger.mark()
-        if current is None:
+        marks = self._ledger.marks()
+        if marks is None:
             return
+        current, safe = marks
         if known is not None and known.ledger != current.ledger:
             if not self._ledger.replaces(known.ledger):
                 raise LedgerLostError("the ledger in Redis is not the one that this data folder knows")
-            mark.replace(current)
+            mark.replace(safe)
         elif known is not None and known.orders > current.orders:
-            # The gate is told by the first request for a permit, which stops the others too.
+            # The gate learns it from the first request for a permit, which stops the others too.
             log.error("ledger.lost", why=older_words(known, current.orders))
-            current = known
+            safe = known
         with self._lock:
             if self._noter is not None:
                 # Another thread was first.
                 return
-            self._seen = current
+            self._seen = safe
             self._noter = threading.Thread(target=self._keep_noting, args=(mark,), name="orders", daemon=True)
         self._noter.start()
 

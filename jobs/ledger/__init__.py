@@ -1,10 +1,12 @@
 """The ledger: what is true. One Redis database, keys under one prefix.
 
-meta            id of this ledger, made with its first batch; orders counted; `replaces:<id>`: ledgers accepted as lost
+meta            id of this ledger, made with its first batch; orders counted, and how many of them replicas surely have;
+                `replaces:<id>`: ledgers accepted as lost
 job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
 batch:<id>      a batch: its own columns and counters `n:<status>`, rows, open, spent, sealed, completed_ms
 rows:<id>       row number → the row as the manifest has it, or why it is bad
 left:<id>       rows that left their job when the batch was cancelled
+versions:<id>   row number → the rows of its later versions, the second first; they stand behind the manifest's rows
 out:<id>        the outbox: a stream of jobs and rows that ended, read by the exporter
 batches, active batches by age; those with something to export
 queued:<id>     a batch's waiting jobs; `ring`: the batches whose turn comes
@@ -13,14 +15,21 @@ due, retry      tasks by next poll; failed ones by next try
 unknown, tasks  unknown jobs by age; task id → job
 aliases         request id → the id that an older version gave the same pair, and bought it under
 odd             tasks with a status that nobody has documented, by when they last said it
+review:<id>     what people have said of a batch's pictures: picture, time and reviewer → the verdict; nothing is taken out
+memory:<xxx>    what stays of pruned jobs, by the first three letters of their ids: id → how it ended, when, tasks; binary
+restoring       a ledger that is being written by `vton restore` or `vton move-ledger`: no ledger yet
+pruning         batches that are being pruned: no batches any more
 broken          jobs that were found to be gone, or not to know who wants them
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 wakeups, watch  waiters for a slot and watchers are notified here
-once, permit    what a step and the gate have answered: told again when the reply was lost
+once, permit    what a step and the gate have answered: answered again when the reply was lost
+heartbeats      process → when it last said that it lives, and what it said of itself; who is silent for an hour is dropped
+confirmed       how often replicas were waited for, see jobs.ledger.confirmed
 clock           the server's clock as last seen, and how far ours is ahead of it
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,22 +37,46 @@ from typing import Any
 from uuid import uuid4
 
 import redis
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
 from jobs.errors import NotFoundError
 from jobs.ledger import steps
-from jobs.ledger.codec import decode, decode_batch, decode_gate, decode_job, decode_latency, names_of
-from jobs.ledger.high_water import Mark
-from jobs.ledger.records import BatchRecord, GateState, RowRecord
+from jobs.ledger.codec import (
+    decode,
+    decode_batch,
+    decode_gate,
+    decode_job,
+    decode_latency,
+    encode_words,
+    names_of,
+)
+from jobs.ledger.high_water import Mark, Marks, marks_of
+from jobs.ledger.records import BatchRecord, GateState, Heartbeat, RowRecord
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
-from jobs.records import BatchId, BatchStatus, Job, Latency, RequestId, shown
+from jobs.records import ENDED_STATES, BatchId, BatchStatus, Job, Latency, RequestId, shown
 from jobs.redis.client import translated
 
-__all__ = ["Admission", "Admitted", "AsyncRunner", "Ledger", "OutboxEntry", "RowFate", "steps"]
+_PACKER = msgpack.Encoder()
+#: Rows of one argument: Redis takes none of more than 512 MB, and a row may have a megabyte.
+_PACK_ROWS = 100
+
+__all__ = [
+    "Admission",
+    "Admitted",
+    "AsyncRunner",
+    "Ledger",
+    "OutboxEntry",
+    "RowFate",
+    "decode_heartbeats",
+    "ledger_ms",
+    "status_of",
+    "steps",
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """One row on its way in."""
+class Admission(Struct, frozen=True, kw_only=True, array_like=True):
+    """One row on its way in; admit.lua has its fields in this order."""
 
     number: int
     #: Empty for a bad row.
@@ -52,8 +85,8 @@ class Admission:
     row: str
     #: The pair as JSON; empty for a bad row.
     pair: str
-    #: What an older version called the pair, see jobs.identity; empty when it is the same.
-    former_id: str = ""
+    #: What older versions called the pair, see jobs.identity: the newest first, a blank between; empty when it is the same.
+    former_ids: str = ""
     #: The row as a bad one, should the pair still have to be sent: its addresses have ended. Empty: it can be sent.
     unsendable: str = ""
 
@@ -73,9 +106,14 @@ class RowFate(StrEnum):
     WAITING = "waiting"
     #: The job has ended without a picture and stays so.
     ENDED = "ended"
+    #: It was bought, or may have been, and pruned since: its picture is no longer kept, and only a person buys it anew.
+    BOUGHT_BEFORE = "bought_before"
     #: An earlier row of the manifest has the pair.
     DUPLICATE = "duplicate"
     INVALID = "invalid"
+
+
+_FATES = {fate.value: fate for fate in RowFate}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +130,8 @@ class Admitted:
     unsendable: frozenset[int]
     #: Jobs that now wait to be submitted because of this chunk.
     queued: tuple[RequestId, ...]
+    #: A row was written: a new one, or another text than before.
+    wrote: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +145,17 @@ class OutboxEntry:
     row: int | None
     #: Of the job's rows only these are new; empty: all of them.
     rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What a command that stays sees of the ledger at one moment."""
+
+    #: None while it is empty.
+    marks: Marks | None
+    #: The batch that it is there for; None: not opened yet, or being pruned.
+    status: BatchStatus | None
+    gate: GateState
 
 
 class Ledger:
@@ -138,8 +189,20 @@ class Ledger:
 
     def mark(self) -> Mark | None:
         """Its id and how many orders it has counted; None while it is empty."""
-        ledger_id, orders = self._ask(self.client.hmget, self.key("meta"), "id", "orders")
-        return Mark(ledger=ledger_id, orders=int(orders or 0)) if ledger_id else None
+        found = self.marks()
+        return found[0] if found else None
+
+    def marks(self) -> Marks | None:
+        """Its mark, and what of it may be noted elsewhere: the orders that replicas have, if any has to confirm them."""
+        return marks_of(*self._ask(self.client.hmget, self.key("meta"), "id", "orders", "confirmed_orders"))
+
+    def is_being_written(self) -> bool:
+        """Whether `vton restore` or `vton move-ledger` writes it, or was killed while it did."""
+        return bool(self._ask(self.client.exists, self.key("restoring")))
+
+    def moved_to(self) -> str:
+        """Where `vton move-ledger` has brought it; empty when this is the one that counts."""
+        return str(self._ask(self.client.hget, self.key("meta"), "moved_to") or "")
 
     def replaces(self, ledger_id: str) -> bool:
         """Whether a person has accepted this ledger in the place of that one."""
@@ -160,15 +223,29 @@ class Ledger:
 
     def admit(self, batch_id: BatchId, rows: Sequence[Admission]) -> Admitted:
         """Admits a chunk of rows in one round trip; the same chunk again changes nothing."""
-        reply = self.run(Call(script("jobs.ledger", "admit"), (batch_id, "admit", "", *_flat(rows)), list))
-        return Admitted(
-            rows=reply[0],
-            reused=reply[1],
-            duplicate=reply[2],
-            changed=reply[3],
-            unsendable=frozenset(map(int, reply[4])),
-            queued=tuple(reply[5:]),
-        )
+        return self._admit(batch_id, "admit", "", rows)
+
+    def retake(self, batch_id: BatchId, rows: Sequence[Admission], versions: Sequence[int]) -> Admitted:
+        """Admits later versions of rows in one round trip; one that is there already changes nothing.
+
+        `rows`: each with the number of the row of which it is a version; `versions`: which one it is, 2 at least.
+        """
+        return self._admit(batch_id, "retake", " ".join(map(str, versions)), rows)
+
+    def _admit(self, batch_id: BatchId, how: str, more: str, rows: Sequence[Admission]) -> Admitted:
+        try:
+            return self.run(
+                Call(script("jobs.ledger", "admit"), (batch_id, how, more, *_packs(rows)), _admitted)
+            )
+        except redis.ResponseError as error:
+            if "NOBATCH" not in str(error):
+                raise
+            raise NotFoundError(f"no such batch: {batch_id}", batch_id) from None
+
+    def later_rows(self, batch_id: BatchId) -> dict[int, tuple[int, ...]]:
+        """Rows with later versions: number → the rows of these, the second version's first."""
+        found = self._ask(self.client.hgetall, self.key("versions", batch_id))
+        return {int(number): tuple(map(int, rows.split())) for number, rows in found.items()}
 
     def fates(
         self, batch_id: BatchId, rows: Sequence[Admission], seen: Container[str] = frozenset()
@@ -178,9 +255,9 @@ class Ledger:
         `seen`: request ids of earlier rows of the same manifest that were not invalid.
         """
         marks = "".join("1" if row.request_id in seen else "0" for row in rows)
-        args = (batch_id, "plan", marks, *_flat(rows))
+        args = (batch_id, "plan", marks, *_packs(rows))
         return self.run(
-            Call(script("jobs.ledger", "admit"), args, lambda reply: [RowFate(each) for each in reply])
+            Call(script("jobs.ledger", "admit"), args, lambda reply: [_FATES[each] for each in reply])
         )
 
     def seal(self, batch_id: BatchId) -> None:
@@ -189,30 +266,30 @@ class Ledger:
 
     def status(self, batch_id: BatchId) -> BatchStatus:
         """A batch in numbers. Raises NotFoundError."""
-        batch = self.batch(batch_id)
-        charged = batch.spent - batch.counts.get("unknown", 0) if batch.charged is None else batch.charged
-        perhaps = max(0, min(batch.spent, batch.spent - charged))
-        return BatchStatus(
-            batch_id=batch_id,
-            sealed=batch.sealed,
-            rows=batch.rows,
-            counts=batch.counts,
-            reused=batch.reused,
-            duplicate=batch.duplicate,
-            created_ms=batch.created_ms,
-            completed_ms=batch.completed_ms,
-            ordered=batch.spent,
-            charged_for_sure=batch.spent - perhaps,
-            perhaps_charged=perhaps,
-            refunded=batch.refunded,
-        )
+        return status_of(batch_id, self.batch(batch_id))
 
     def batch(self, batch_id: BatchId) -> BatchRecord:
         """A batch as it is. Raises NotFoundError."""
         fields = self._ask(self.client.hgetall, self.key("batch", batch_id))
         if not fields:
-            raise NotFoundError(f"no such batch: {batch_id}")
+            raise NotFoundError(f"no such batch: {batch_id}", batch_id)
+        if "pruning" in fields:
+            raise NotFoundError(f"no such batch any more: {batch_id} is being pruned")
         return decode_batch(fields)
+
+    def look(self, batch_id: BatchId) -> Moment:
+        """The ledger's marks, a batch and the gate in one command."""
+
+        def read(reply: list[Any]) -> Moment:
+            batch, gate = (dict(zip(flat[::2], flat[1::2], strict=True)) for flat in reply[1:])
+            there = batch and "pruning" not in batch
+            return Moment(
+                marks=marks_of(*reply[0]),
+                status=status_of(batch_id, decode_batch(batch)) if there else None,
+                gate=decode_gate(gate),
+            )
+
+        return self.run(Call(script("jobs.ledger", "look"), (batch_id,), read))
 
     def exists(self, batch_id: BatchId) -> bool:
         """Whether a batch has been opened."""
@@ -230,6 +307,27 @@ class Ledger:
         """Says where the files of a batch belong, see jobs.results.exporter; empty: wherever workers write."""
         self._ask(self.client.hset, self.key("batch", batch_id), "output", place)
 
+    def set_words(self, batch_id: BatchId, words: Sequence[str]) -> None:
+        """Keeps how a batch's manifest was given last."""
+        self._ask(self.client.hset, self.key("batch", batch_id), "words", encode_words(words))
+
+    def set_deadline(self, batch_id: BatchId, deadline_ms: int | None) -> None:
+        """By when a batch that has been opened is to be over; None: its run has no deadline."""
+        key = self.key("batch", batch_id)
+        if deadline_ms is None:
+            self._ask(self.client.hdel, key, "deadline_ms")
+        else:
+            self._ask(self.client.hset, key, "deadline_ms", deadline_ms)
+
+    def note_fed(self, batch_id: BatchId, fed: str) -> None:
+        """Keeps with a batch what it was fed with, see jobs.producing.fed."""
+        self._ask(self.client.hset, self.key("batch", batch_id), "fed", fed)
+
+    def rows_are_whole(self, batch_id: BatchId, count: int) -> bool:
+        """Whether a batch has so many rows, and none of them has left its job."""
+        rows = self._ask(self.client.hlen, self.key("rows", batch_id))
+        return rows == count and not self._ask(self.client.exists, self.key("left", batch_id))
+
     def deactivate(self, batch_id: BatchId, exported: str) -> bool:
         """Puts a complete batch to rest whose outbox was exported up to the entry `exported` ("0" = none).
 
@@ -241,9 +339,16 @@ class Ledger:
         """Puts a batch right whose rows lead to broken jobs, see fix.lua; returns those that are gone for good."""
         return self.run(Call(script("jobs.ledger", "fix"), (batch_id,), list))
 
-    def has_broken_jobs(self) -> bool:
-        """Whether a job was found that is gone, or does not know who wants it."""
-        return bool(self._ask(self.client.exists, self.key("broken")))
+    def is_miscounted(self, batch_id: BatchId) -> bool:
+        """Whether a batch's counters contradict each other: an append-only file may be damaged and load all the same."""
+        try:
+            batch = self.batch(batch_id)
+        except NotFoundError:
+            return False  # pruned since
+        still_open = sum(
+            rows for state, rows in batch.counts.items() if state not in {*ENDED_STATES, "invalid"}
+        )
+        return batch.sealed and (sum(batch.counts.values()), still_open) != (batch.rows, batch.open)
 
     # -- rows and jobs ---------------------------------------------------------------------------------------
 
@@ -317,15 +422,71 @@ class Ledger:
 
     def spent_today(self) -> int:
         """Pictures counted against today's budget, by the UTC day of the ledger's time, see prelude.lua."""
-        seconds, micros = self._ask(self.client.time)
-        server, ahead = self._ask(self.client.hmget, self.key("clock"), "server", "ahead")
-        now_ms = max(seconds * 1000 + micros // 1000, int(server or 0)) + int(ahead or 0)
-        day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
+        day = datetime.fromtimestamp(self.now_ms() / 1000, UTC).strftime("%Y-%m-%d")
         return int(self._ask(self.client.hget, self.key("spent"), day) or 0)
 
+    def now_ms(self) -> int:
+        """The ledger's time, see prelude.lua."""
+        time = self._ask(self.client.time)
+        return ledger_ms(time, self._ask(self.client.hmget, self.key("clock"), "server", "ahead"))
 
-def _flat(rows: Iterable[Admission]) -> list[str | int]:
-    flat: list[str | int] = []
-    for row in rows:
-        flat += (row.number, row.request_id, row.row, row.pair, row.former_id, row.unsendable)
-    return flat
+    # -- processes -------------------------------------------------------------------------------------------
+
+    def forget_process(self, process_id: str) -> None:
+        """Takes a process that ends in order out of the list."""
+        self._ask(self.client.hdel, self.key("heartbeats"), process_id)
+
+
+def decode_heartbeats(found: Mapping[str, str]) -> list[Heartbeat]:
+    """Every process that was heard within an hour; what nobody can read, as a newer version may write it, is left out."""
+    beats = []
+    for text in found.values():
+        at_ms, _, said = text.partition(" ")
+        with suppress(ValueError):
+            beats.append(replace(decode(said, Heartbeat), at_ms=int(at_ms)))
+    return beats
+
+
+def ledger_ms(time: tuple[int, int], clock: Sequence[str | None]) -> int:
+    """The ledger's time by the server's, and by `server` and `ahead` of its clock; as `tell_time` in prelude.lua."""
+    seconds, micros = time
+    server, ahead = clock
+    return max(seconds * 1000 + micros // 1000, int(server or 0)) + int(ahead or 0)
+
+
+def status_of(batch_id: BatchId, batch: BatchRecord) -> BatchStatus:
+    """A batch in numbers, by its record."""
+    charged = batch.spent - batch.counts.get("unknown", 0) if batch.charged is None else batch.charged
+    perhaps = max(0, min(batch.spent, batch.spent - charged))
+    return BatchStatus(
+        batch_id=batch_id,
+        sealed=batch.sealed,
+        rows=batch.rows,
+        retakes=batch.retakes,
+        counts=batch.counts,
+        reused=batch.reused,
+        duplicate=batch.duplicate,
+        created_ms=batch.created_ms,
+        completed_ms=batch.completed_ms,
+        ordered=batch.spent,
+        charged_for_sure=batch.spent - perhaps,
+        perhaps_charged=perhaps,
+        refunded=batch.refunded,
+    )
+
+
+def _admitted(reply: list[Any]) -> Admitted:
+    return Admitted(
+        rows=reply[0],
+        reused=reply[1],
+        duplicate=reply[2],
+        changed=reply[3],
+        unsendable=frozenset(map(int, reply[4])),
+        wrote=reply[5] == 1,
+        queued=tuple(reply[6:]),
+    )
+
+
+def _packs(rows: Sequence[Admission]) -> Iterator[bytes]:
+    for first in range(0, len(rows), _PACK_ROWS):
+        yield _PACKER.encode(rows[first : first + _PACK_ROWS])

@@ -20,8 +20,8 @@ from uuid import uuid4
 import structlog
 
 from jobs.errors import SpoiltLedgerError, VtonError
-from jobs.ledger import Ledger, steps
-from jobs.ledger.script import Calls, run_all
+from jobs.ledger import steps
+from jobs.ledger.script import Calls, Runner, run_all
 from jobs.records import RequestId, TaskId
 
 log = structlog.get_logger()
@@ -74,14 +74,14 @@ class Recorded:
 
 
 class AcceptedAnswers:
-    """The folder; for every process of a host. A folder that cannot be written is told, and never stops a submit."""
+    """The folder; for every process of a host. A folder that cannot be written is logged, and never stops a submit."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / FOLDER
         self._lock = threading.Lock()
         #: This process's own, once it has kept an answer.
         self._journal: _Journal | None = None
-        #: What was told of once.
+        #: What was logged once.
         self._told: set[str] = set()
         #: Journal and key of what was brought in, should a full disk not let it be noted.
         self._brought: set[tuple[str, str]] = set()
@@ -139,17 +139,17 @@ class AcceptedAnswers:
             if journal is not None:
                 os.close(journal.descriptor)
 
-    def bring_in(self, ledger: Ledger) -> int:
+    def bring_in(self, ledger: Runner) -> int:
         """Records what lies in the folder; returns how many the ledger has taken.
 
-        What belongs to another ledger, or cannot be read, stays and is told once.
+        What belongs to another ledger, or cannot be read, stays and is logged once.
 
         Raises:
             RedisDownError: nothing is lost, it is tried again at the next call.
         """
         return sum(self._bring_in(ledger, path) for path in sorted(self._folder.glob("*.json*")))
 
-    def _bring_in(self, ledger: Ledger, path: Path) -> int:
+    def _bring_in(self, ledger: Runner, path: Path) -> int:
         try:
             with _opened(path) as descriptor:
                 if not (locked := _locked(descriptor)) and locked is not None:
@@ -167,7 +167,7 @@ class AcceptedAnswers:
             self._tell(path, "", f"it cannot be read: {error.strerror}")
             return 0
 
-    def _record(self, ledger: Ledger, path: Path, descriptor: int) -> tuple[int, bool]:
+    def _record(self, ledger: Runner, path: Path, descriptor: int) -> tuple[int, bool]:
         """Records a journal's answers; how many, and whether any is left. Raises OSError, RedisDownError."""
         brought, left = 0, False
         for key, answer in _outstanding(path.name, path.read_bytes()):

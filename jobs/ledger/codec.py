@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,7 +10,23 @@ import msgspec
 from msgspec.structs import fields as fields_of
 
 from jobs.ledger.records import BatchRecord, GateState
-from jobs.records import Failure, Job, JobState, Latency, LocalFile, Owner, Pair, Picture, RequestId, Url
+from jobs.records import (
+    BatchId,
+    Failure,
+    FormerOrder,
+    Job,
+    JobState,
+    Latency,
+    LocalFile,
+    Owner,
+    Pair,
+    Picture,
+    RequestId,
+    Settlement,
+    Source,
+    TaskId,
+    Url,
+)
 
 #: The kind of failure of a job whose hash nobody can read.
 UNREADABLE = "unreadable"
@@ -58,9 +74,20 @@ def decode_path(text: str) -> str:
     return decode(text, str) if text.startswith('"') else text
 
 
+def encode_words(words: Iterable[str]) -> str:
+    """Words of a command line, names of files among them."""
+    return encode([encode_path(word) for word in words])
+
+
 def encode_pair(pair: Pair) -> str:
-    """A pair as JSON: slot → address, or [path, digest]."""
-    return encode({slot: source.url if isinstance(source, Url) else source for slot, source in pair.slots()})
+    """A pair as JSON: slot → address, or [path, digest] with the size of the JPEG made of it, if one is."""
+    return encode({slot: _source(source) for slot, source in pair.slots()})
+
+
+def _source(source: Source) -> object:
+    if isinstance(source, Url):
+        return source.url
+    return source if source.jpeg else (source.path, source.sha256)
 
 
 def decode_pair(text: str) -> Pair:
@@ -75,6 +102,17 @@ def decode_refs(text: str) -> dict[str, tuple[int, ...]]:
     return {batch: tuple(map(int, rows.split(","))) for batch, _, rows in parts}
 
 
+def decode_orders(text: str) -> tuple[FormerOrder, ...]:
+    """A job's former orders as `keep_order` of prelude.lua writes them."""
+    parts = (part.split(":", 2) for part in text.split())
+    return tuple(
+        FormerOrder(
+            posted_ms=int(ms) if ms else None, batch=BatchId(batch), task_id=TaskId(task) if task else None
+        )
+        for ms, batch, task in parts
+    )
+
+
 def _decoding(kind: type[T]) -> Callable[[str], T]:
     return lambda text: decode(text, kind)
 
@@ -84,9 +122,12 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "pair": decode_pair,
     "refs": decode_refs,
     "past": str.split,
+    "orders": decode_orders,
+    "settled": _decoding(tuple[Settlement, ...]),
     "subs": _decoding(tuple[str, ...]),
     "urls": _decoding(tuple[str, ...]),
     "columns": _decoding(tuple[str, ...]),
+    "words": _decoding(tuple[str, ...]),
     "pictures": _decoding(tuple[Picture, ...]),
     "failure": _decoding(Failure),
 }

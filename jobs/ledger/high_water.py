@@ -27,6 +27,18 @@ class Mark(Struct, frozen=True, kw_only=True):
     orders: int
 
 
+#: A ledger's mark, and what of it may be noted outside of Redis: the orders that replicas have, if any has to confirm them.
+Marks = tuple[Mark, Mark]
+
+
+def marks_of(ledger: str | None, orders: str | None, confirmed: str | None) -> Marks | None:
+    """The marks by the fields of `meta`; None while it is empty."""
+    if not ledger:
+        return None
+    counted = Mark(ledger=ledger, orders=int(orders or 0))
+    return counted, counted if confirmed is None else Mark(ledger=ledger, orders=int(confirmed))
+
+
 class HighWaterMark:
     """The mark of one data folder, `<data_dir>/ledger-<prefix>.json`; any number of processes raise it."""
 

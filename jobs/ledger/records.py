@@ -1,5 +1,7 @@
 """The records that only the ledger holds; those that travel on are in jobs.records."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from jobs.records import BatchId, RequestId, TaskId
@@ -18,6 +20,8 @@ class ScriptFields(Struct, frozen=True, kw_only=True):
     #: Where and on which UTC day it was counted against budgets.
     paid_batch: BatchId | None = None
     paid_day: str = ""
+    #: The batch to which its last POST was given back.
+    given_back: BatchId | None = None
     #: A task that a callback has named while nobody could tell.
     hint_task: TaskId | None = None
     #: Its task's whole time as the task's progress predicted it.
@@ -95,6 +99,11 @@ class RowRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Slot → picture as written, when the fields only name the pictures.
     inputs: dict[str, str] | None = None
     bad: BadCell | None = None
+    #: Of a later version: the row whose version it is, and which one; 0: a row of the manifest.
+    of: int = 0
+    version: int = 1
+    #: The manifest that it stands in, of a batch of several; empty: the batch's own.
+    file: str = ""
 
 
 class BatchRecord(Struct, frozen=True, kw_only=True):
@@ -115,17 +124,57 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     bom: bool = False
     #: Where its files belong, see jobs.results.output_place; empty: wherever workers write.
     output: str = ""
+    #: What was typed behind `vton run` or `vton enqueue`, see jobs.cli.repeating and encode_path.
+    words: tuple[str, ...] = ()
     #: Row status → rows; the hash has a field `n:<status>` for each.
     counts: dict[str, int] = {}
+    #: All that count in `counts`; `retakes`: those of them that are later versions of others.
     rows: int = 0
+    retakes: int = 0
     open: int = 0
     reused: int = 0
     duplicate: int = 0
     sealed: bool = False
     cancelled: bool = False
+    #: By when the run that is at it is to be over, on the ledger's clock; None: it has no deadline.
+    deadline_ms: int | None = None
     completed_ms: int | None = None
+    #: When a manifest was last given for it.
+    opened_ms: int | None = None
+    #: It is being pruned, and what a person lets go with it, see prune_begin.lua.
+    pruning: str = ""
+    #: How often a chunk of rows has changed some of them, and what it was last fed with, see jobs.producing.fed.
+    row_writes: int = 0
+    fed: str = ""
     #: Submits counted against its budget, those of them whose task was named, and those given back.
     spent: int = 0
     #: None: opened by a version up to 0.1, which did not count it.
     charged: int | None = None
     refunded: int = 0
+
+
+#: What a process does: `worker` takes both queues, `run` is `vton run` itself, `producer` reads a manifest.
+Role = Literal["submit", "collect", "worker", "receiver", "run", "producer"]
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """What a process says of itself every few seconds. Spans of time, not moments: its host's clock may be another one."""
+
+    role: Role
+    host: str
+    pid: int
+    version: str
+    #: Since its start.
+    up_ms: int
+    #: Since its last useful act: a submit, a poll, a callback that was answered; None before the first.
+    idle_ms: int | None = None
+    #: The batch that it is there for, of a run or a producer, and the time left until its deadline.
+    batch: str = ""
+    left_ms: int | None = None
+    #: When it said so; the ledger's own time, and not part of what is sent.
+    at_ms: int = 0
+
+    @property
+    def name(self) -> str:
+        """Which process it is, for people."""
+        return f"{self.role} {self.host}:{self.pid}"

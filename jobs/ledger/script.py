@@ -53,7 +53,7 @@ class Runner(Protocol):
         """Runs a call. Raises RedisDownError when Redis does not answer."""
 
 
-def run_all(run: Callable[[Call[Any]], Any], calls: Calls[T]) -> T:
+def run_all(run: Callable[[Any], Any], calls: Generator[Any, Any, T]) -> T:
     """Runs calls to their end; what `run` raises ends it."""
     try:
         call = next(calls)
@@ -64,7 +64,7 @@ def run_all(run: Callable[[Call[Any]], Any], calls: Calls[T]) -> T:
         return ended
 
 
-async def run_all_async(run: Callable[[Call[Any]], Awaitable[Any]], calls: Calls[T]) -> T:
+async def run_all_async(run: Callable[[Any], Awaitable[Any]], calls: Generator[Any, Any, T]) -> T:
     """The same for a coroutine."""
     try:
         call = next(calls)

@@ -7,14 +7,28 @@ holder, `task_id` whoever speaks of one task: a job bought again has another one
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from secrets import token_urlsafe
 from typing import Any, Literal
 from uuid import uuid4
 
-from jobs.ledger.codec import decode_job, decode_latency, decode_values, encode, job_fields
-from jobs.ledger.records import Heard
+from jobs.ledger.codec import decode, decode_job, decode_latency, decode_values, encode, job_fields
+from jobs.ledger.records import Heard, Heartbeat
 from jobs.ledger.script import Call, script
-from jobs.records import Failure, Job, JobState, Latency, Picture, RequestId, TaskId
+from jobs.records import (
+    BatchId,
+    Failure,
+    Job,
+    JobState,
+    Latency,
+    Picture,
+    RequestId,
+    SettledAs,
+    Settlement,
+    TaskId,
+)
 
+#: A process that has fallen silent is listed for this long, ms.
+SILENT_MS = 3_600_000
 #: A task's slot is ours for this long after the last sign of life of a collect process, ms.
 LEASE_MS = 120_000
 #: What is handed out as due is hidden from other processes for this long, ms.
@@ -24,8 +38,11 @@ COLLECT_HOLD_MS = 45_000
 
 
 def _step(name: str, request_id: str, *args: Any) -> Call[bool]:
-    """A step of a job, with a token by which the script knows it when it is sent again."""
-    return Call(script("jobs.ledger", name), (request_id, uuid4().hex, *args), bool)
+    """A step of a job, with a token by which the script knows it when it is sent again.
+
+    The job keeps its last one, hence a short one: 72 random bits.
+    """
+    return Call(script("jobs.ledger", name), (request_id, token_urlsafe(9), *args), bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +233,61 @@ def reopen(request_id: RequestId, state: JobState, batch_id: str = "", *, anew: 
     return _step("reopen", request_id, state.value, batch_id, int(anew))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleReply:
+    """What the ledger says to a settlement; only `settled` has changed anything."""
+
+    #: settled: as it says; known: it was settled so; none: the batch has no such job; state: it is not unknown; post: its
+    #: last POST is another one; differs: it was settled otherwise; moved: so much has followed that it cannot be taken
+    #: back; taken: the task is another job's, or an earlier one of its own.
+    kind: Literal["settled", "known", "none", "state", "post", "differs", "moved", "taken"]
+    #: settled, known, state, moved: the job's; else None.
+    state: JobState | None = None
+    #: post: when it began, ms; None: not known.
+    posted_ms: int | None = None
+    #: differs: what it was settled as.
+    former: Settlement | None = None
+    #: taken: the job that has the task.
+    owner: RequestId | None = None
+
+
+def settle(
+    request_id: RequestId,
+    batch_id: str,
+    outcome: SettledAs,
+    *,
+    by: str,
+    task_id: str = "",
+    posted_ms: int | None = None,
+    force: bool = False,
+) -> Call[SettleReply]:
+    """unknown → submitted | queued | unknown, as a person has found out; see settle.lua.
+
+    Args:
+        request_id: the job's.
+        batch_id: a batch that wants it.
+        outcome: what became of its POST.
+        by: who says it.
+        task_id: HiDream's task, of what was bought.
+        posted_ms: when that POST began; None: its last one.
+        force: instead of what was settled before.
+    """
+
+    def read(reply: list[Any]) -> SettleReply:
+        kind, said = reply[0], "".join(reply[1:])
+        return SettleReply(
+            kind=kind,
+            state=JobState(said) if kind in {"settled", "known", "state", "moved"} else None,
+            posted_ms=int(said) if kind == "post" and said else None,
+            former=decode(said, Settlement) if kind == "differs" else None,
+            owner=RequestId(said) if kind == "taken" else None,
+        )
+
+    posted = "" if posted_ms is None else posted_ms
+    args = (request_id, uuid4().hex, batch_id, outcome, task_id, posted, int(force), by)
+    return Call(script("jobs.ledger", "settle"), args, read)
+
+
 def cancel(batch_id: str, request_id: RequestId) -> Call[bool]:
     """queued → cancelled, unless another batch wants it."""
     return _step("cancel", request_id, batch_id)
@@ -259,6 +331,10 @@ class Reconciled:
     redriven: tuple[RequestId, ...]
     unknown: tuple[RequestId, ...]
     resubmitted: tuple[RequestId, ...]
+    #: A job was found that is gone, or does not know who wants it.
+    broken: bool
+    #: Why the account is paused; empty when it is not.
+    paused: str
 
 
 def reconcile(*, policy: str, quiet_s: float) -> Call[Reconciled]:
@@ -266,10 +342,28 @@ def reconcile(*, policy: str, quiet_s: float) -> Call[Reconciled]:
 
     def read(reply: list[Any]) -> Reconciled:
         return Reconciled(
-            queued=reply[0], redriven=tuple(reply[1]), unknown=tuple(reply[2]), resubmitted=tuple(reply[3])
+            queued=reply[0],
+            redriven=tuple(reply[1]),
+            unknown=tuple(reply[2]),
+            resubmitted=tuple(reply[3]),
+            broken=reply[4] == 1,
+            paused=reply[5],
         )
 
     return Call(script("jobs.ledger", "reconcile"), (500, policy, int(quiet_s * 1000), uuid4().hex), read)
+
+
+#: Of each batch with something to export: the last entry of its outbox, and when it was complete; empty: none, not yet.
+News = dict[BatchId, tuple[str, str]]
+
+
+def lead(token: str, lease_ms: int) -> Call[News | None]:
+    """Takes the reconciler's lease, or renews it, and tells what is new; None: another one has it."""
+
+    def read(reply: list[Any] | None) -> News | None:
+        return None if reply is None else {batch: (entry, done) for batch, entry, done in reply}
+
+    return Call(script("jobs.ledger", "lead"), (token, lease_ms), read)
 
 
 def _transition(
@@ -288,3 +382,8 @@ def _transition(
     flat = [text for pair in job_fields(**changed).items() for text in pair]
     args = (allowed, claim, task or "", to.value if to else "", means, due)
     return _step("transition", request_id, *args, *flat)
+
+
+def heartbeat(process_id: str, said: Heartbeat) -> Call[int]:
+    """Says that a process lives; answers when that was, ms. Once more it says the same a moment later."""
+    return Call(script("jobs.ledger", "heartbeat"), (process_id, encode(said), SILENT_MS), int)

@@ -67,10 +67,9 @@ def use(data_dir: Path, url: str) -> int | None:
         The lock's descriptor; None when the address is not that of this folder's server.
     """
     folder = data_dir.resolve() / "redis"
-    parts = urlsplit(url)
-    if parts.scheme != "unix" or not (folder / USERS).exists():
+    if not url.startswith("unix:") or not (folder / USERS).exists():
         return None
-    if Path(unquote(parts.path)) not in {folder / "server.sock", _noted(folder, unbound=True)}:
+    if Path(unquote(urlsplit(url).path)) not in {folder / "server.sock", _noted(folder, unbound=True)}:
         return None
     lock = os.open(folder / USERS, os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_SH)

@@ -147,7 +147,7 @@ class EmbeddedRedis:
         if not self._answers(stopping):
             self._reap()
             if spawned:
-                raise ConfigError(f"Redis ended at once: {self.last_words()}")
+                raise ConfigError(f"{self._folder / 'server.log'}: Redis ended at once: {self.last_words()}")
             # Somebody else's died, or somebody else only looked whether there is one.
             self.ensure_running(stopping)
         elif spawned:

@@ -11,12 +11,18 @@ _MAX_CHARS = 4096
 _HTTP = ("http:", "https:")
 _HOST_CHARS = frozenset(string.ascii_letters + string.digits + "-._")
 _SCHEME_CHARS = frozenset(string.ascii_letters + string.digits + "+.-")
-#: Where an address begins: a comma is legal within one, and so is another address behind a slash or an equals sign.
-_ADDRESSES = re.compile(r"""(?:^|[\s,;|"'\[\](){}<>])https?://""", re.IGNORECASE)
+#: Where an address begins: a comma is legal within one, and so is another address behind a slash or an equals sign, but not
+#: behind a sign that no address has as it is, nor right behind the end of a picture's name.
+_ADDRESSES = re.compile(
+    r"""(?:^|[\s,;|"'`^\[\](){}<>]|[^\x00-\x7f]|\\[nrt]|\.(?:jpe?g|png|webp)(?://|[&+#*])?)https?://""",
+    re.IGNORECASE,
+)
 #: Ends of names that no public name server knows.
 _PRIVATE_ENDS = (
     ".localhost", ".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".home.arpa", ".corp", ".private",
 )  # fmt: skip
+#: Ends of nearly every address.
+_USUAL = (".jpg", ".jpeg", ".png", ".webp")
 #: Suffixes of what HiDream is not known to take: JPEG, PNG and WEBP are what it says.
 _OTHER_KINDS = frozenset(
     f".{suffix}"
@@ -27,21 +33,29 @@ _OTHER_KINDS = frozenset(
 )  # fmt: skip
 
 
+#: Nearly every address: in such a text nothing could be wrong. Shorter than _MAX_CHARS.
+_PLAIN = re.compile(r"https?://[A-Za-z0-9._-]{1,255}/[!-9;-~]{0,3800}").fullmatch
+
+
 def picture_fault(text: str) -> str:
     """Why the cell cannot name a picture; "" when it can.
 
     Args:
         text: the cell, stripped, not empty.
     """
+    return "" if _PLAIN(text) else _fault(text)
+
+
+def _fault(text: str) -> str:
     if text[0] in "=#" and (odd := _no_value(text)):
         return odd
     if (not text.isprintable() or len(text) > _MAX_CHARS or text.find("://", 8) > 0) and (odd := _odd(text)):
         return odd
-    if text[:8] == "https://":  # nearly every cell there is: as few steps as possible
+    if start := _begins(text):
         if " " in text:
             return _SPACE
-        end = text.find("/", 8)
-        return _host_fault(text[8:end] if end > 0 else text[8:])
+        end = text.find("/", start)
+        return _host_fault(text[start:end] if end > 0 else text[start:])
     scheme, colon, rest = text.partition(":")
     if not colon:
         return "" if text[:2] != "//" else "the address begins with //; write https: in front of it"
@@ -53,17 +67,25 @@ def picture_fault(text: str) -> str:
 
 def is_address(text: str) -> bool:
     """Whether the cell is an http(s) address rather than a path."""
-    return text[:8].lower().startswith(("http://", "https://"))
+    return _begins(text) > 0 or text[:8].lower().startswith(("http://", "https://"))
+
+
+def _begins(text: str) -> int:
+    """Where the host of an address in small letters begins; 0 for anything else."""
+    return 8 if text[:8] == "https://" else 7 if text[:7] == "http://" else 0
 
 
 def unreachable(url: str) -> str:
     """Why HiDream cannot reach an http(s) address, without looking anything up; "" when it may."""
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
-    return _unreachable(authority)
+    start = url.find("://") + 3
+    end = url.find("/", start)
+    return _unreachable(url[start:end] if end > 0 else url[start:])
 
 
 def other_kind(url: str) -> str:
     """The suffix of an http(s) address that names something else than a JPEG, PNG or WEBP, e.g. `.mp4`; "" for none."""
+    if url.endswith(_USUAL) and "?" not in url and "#" not in url:
+        return ""
     path = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
     dot = path.rfind(".")
     suffix = path[dot:].lower() if dot > 0 else ""
@@ -90,22 +112,31 @@ def _odd(text: str) -> str:
 
 def _no_value(text: str) -> str:
     """Why a cell that a spreadsheet has written names no picture: an error, or a formula instead of its value."""
-    if text in _ERRORS:
+    if _ERROR.fullmatch(text):
         return f"the cell is an error in the spreadsheet ({text}); put the picture's address or path there"
+    if text[0] != "=":
+        return ""
     formula = _FORMULA.match(text)
     if formula is None:
-        return ""
-    if formula[1].upper() == "DISPIMG":
+        if _SUFFIX.search(text):
+            return ""
+        shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+    elif formula[1].upper() == "DISPIMG":
         return "the picture stands in a cell of the workbook, and a table of text leaves it out; give the workbook itself"
-    return f"the cell holds a formula (={formula[1]}…); write the address or the path that it leads to"
+    else:
+        shown = f"={formula[1]}…"
+    return f"the cell holds a formula ({shown}); write the address or the path that it leads to"
 
 
-#: What spreadsheets show where a value would be.
-_ERRORS = frozenset({
-    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "#SPILL!", "#CALC!", "#FIELD!",
-    "#BLOCKED!", "#BUSY!", "#CONNECT!", "#UNKNOWN!", "#GETTING_DATA", "#N/V", "#BEZUG!", "#WERT!",
-})  # fmt: skip
+#: What spreadsheets show where a value would be, in whatever language: #REF!, #N/A, #¿NOMBRE?, #NV, Err:502.
+_ERROR = re.compile(
+    r"#[^.\\]{1,30}[!?]|#[^\W\d]{1,2}/[^\W\d]{1,2}|#NV|#YOK|#HIÁNYZIK|#GETTING_DATA|Err:\d{3}"
+)
 _FORMULA = re.compile(r"=(?:_xl\w+\.)?([A-Za-z][\w.]*)\(")
+#: The end of a file's name, by which a path that begins with = is none.
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
+#: Characters of a formula that are shown.
+_SHOWN_CHARS = 40
 
 _SPACE = "the address has a space in it; write %20 instead"
 _DATA = "the picture stands in the cell itself (data:); give its address or the path of a file instead"
@@ -121,6 +152,8 @@ def _scheme_fault(scheme: str, rest: str) -> str | None:
         )
     if scheme == "file":
         return "file: addresses are not read; give the path from the manifest's folder instead"
+    if scheme == "err":
+        return _no_value(f"Err:{rest}")
     if rest[:2] == "//" and _SCHEME_CHARS.issuperset(scheme):
         return f"addresses of the kind {scheme}:// are not read; only http:// and https:// are"
     return ""  # a path with a colon in it
@@ -147,6 +180,7 @@ def _host_fault(authority: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _unreachable(authority: str) -> str:
+    authority = authority.partition("?")[0].partition("#")[0]
     try:
         host = urlsplit(f"//{authority}").hostname or ""
     except ValueError:

@@ -4,13 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.manifest.addresses import picture_fault
-from jobs.manifest.aliases import CATEGORIES, COLUMNS, GARMENT_COLUMNS, column_of, misspelt, sku_rank, slot_of
+from jobs.manifest.aliases import (
+    CATEGORIES,
+    COLUMNS,
+    GARMENT_COLUMNS,
+    best_names,
+    column_of,
+    is_listed,
+    misspelt,
+    slot_of,
+)
 from jobs.records import BadRow, Row, Slot
 
 #: Columns whose spelling is looked at; nobody reads about more of them, and each costs 40 microseconds and up.
 _LOOKED_AT = 100
 #: Characters of a column's name.
 _NAME_CHARS = 200
+
+_PERSON = Slot.PERSON.value
+#: Pictures of a row with a dress: nothing goes with it.
+_DRESSED = 2
+#: The way on for an export of a shop system.
+_PRODUCTS = "a list of products without people becomes a manifest by vton pairs"
 
 
 class ColumnError(Exception):
@@ -28,7 +43,7 @@ class Fault:
 
 
 def row_of(
-    number: int, line: int, sku: str, fields: Mapping[str, str], found: dict[str, str] | Fault
+    number: int, line: int, sku: str, fields: dict[str, str], found: dict[str, str] | Fault
 ) -> Row | BadRow:
     """The row by what was found in it: its pictures by slot, or why it is bad."""
     if isinstance(found, Fault):
@@ -49,6 +64,8 @@ class Plan:
     #: Places of the garment without a slot of its own, and of the category that names it.
     garment: int | None
     category: int | None
+    #: Slot name and place of the person and of the garments that have a slot of their own; empty without a person.
+    pictures: tuple[tuple[str, int], ...]
 
     def sku_of(self, cells: Sequence[str]) -> str:
         """The row's sku, "" without one."""
@@ -56,13 +73,21 @@ class Plan:
 
     def inputs(self, cells: Sequence[str]) -> dict[str, str] | Fault:
         """The row's filled slots, or the first thing wrong with it."""
+        if self.garment is not None and cells[self.garment]:
+            return self._looked_into(cells)
+        # Nearly every row there is: as few steps as possible.
+        filled = {slot: text for slot, place in self.pictures if (text := cells[place].strip())}
+        fits = len(filled) > 1 and _PERSON in filled and ("dress" not in filled or len(filled) == _DRESSED)
+        return filled if fits and not any(map(picture_fault, filled.values())) else self._looked_into(cells)
+
+    def _looked_into(self, cells: Sequence[str]) -> dict[str, str] | Fault:
         person = cells[self.person].strip() if self.person is not None else ""
         if why := picture_fault(person) if person else "the person's picture is missing":
             return Fault(column=self._name(self.person, "person"), why=why)
         places = self.garment_places(cells)
         if isinstance(places, Fault):
             return places
-        inputs: dict[str, str] = {Slot.PERSON.value: person}
+        inputs = {_PERSON: person}
         for slot, place in places.items():
             inputs[slot] = picture = cells[place].strip()
             if why := picture_fault(picture):
@@ -112,25 +137,18 @@ def plan(columns: tuple[str, ...]) -> Plan:
         ColumnError: two columns of one name or of one meaning, or a name without an end.
     """
     _refuse_duplicates(columns)
-    places: dict[str, int] = {}
-    for place, heading in enumerate(columns):
-        if (column := column_of(heading)) is None:
-            continue
-        if column not in places:
-            places[column] = place
-        elif column != "sku":
-            raise ColumnError(
-                f"the columns “{columns[places[column]]}” and “{heading}” both mean {column}; keep one"
-            )
-        elif sku_rank(heading) < sku_rank(columns[places[column]]):
-            places[column] = place
+    best = best_names(columns)
+    _refuse_rivals(columns, best)
+    places = {column: columns.index(heading) for column, heading in best.items()}
+    garments = tuple((slot, places[slot]) for slot in CATEGORIES if slot in places)
     return Plan(
         columns=columns,
         sku=places.get("sku"),
         person=places.get("person"),
-        garments=tuple((slot, places[slot]) for slot in CATEGORIES if slot in places),
+        garments=garments,
         garment=places.get("garment"),
         category=places.get("category"),
+        pictures=((_PERSON, places["person"]), *garments) if "person" in places else (),
     )
 
 
@@ -148,12 +166,11 @@ def refuse_useless(made: Plan, first: str, typos: Sequence[str]) -> None:
     near = "".join(f"; {typo}" for typo in typos)
     if not any(map(column_of, made.columns)):
         raise ColumnError(
-            f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress{near}"
+            f"{first} names no known column; it must hold names like sku, person, upper_clothes, dress{near}; {_PRODUCTS}"
         )
     if made.person is None:
         raise ColumnError(
-            f"{first} has no column for the person; name it {', '.join(COLUMNS['person'])}{near}; a list of products"
-            " without people becomes a manifest by vton pairs"
+            f"{first} has no column for the person; name it {', '.join(COLUMNS['person'])}{near}; {_PRODUCTS}"
         )
     if not made.garments and made.garment is None:
         raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
@@ -173,14 +190,30 @@ def suspected_typos(made: Plan) -> tuple[str, ...]:
     )
 
 
+def passed_over(made: Plan) -> tuple[str, ...]:
+    """Columns that only pass through because another one names the same better, a sentence each; skus are often several."""
+    best = best_names(made.columns)
+    return tuple(
+        f"the column “{heading}” is not read: “{best[column]}” is the {column}"
+        for heading in made.columns
+        if (column := column_of(heading)) and column != "sku" and best[column] != heading
+    )
+
+
+def _refuse_rivals(columns: tuple[str, ...], best: Mapping[str, str]) -> None:
+    """Refuses two names of one garment's picture: which one is to be bought only a person knows."""
+    for heading in columns:
+        column = column_of(heading)
+        if column in GARMENT_COLUMNS and best[column] != heading and is_listed(heading):
+            first, second = sorted((best[column], heading), key=columns.index)
+            raise ColumnError(f"the columns “{first}” and “{second}” both mean {column}; keep one")
+
+
 def _refuse_duplicates(columns: tuple[str, ...]) -> None:
     seen: set[str] = set()
     for place, heading in enumerate(columns, start=1):
         if len(heading) > _NAME_CHARS:
             raise ColumnError(f"the name of column {place} is longer than {_NAME_CHARS} characters")
         if heading in seen:
-            what = (
-                f"the column “{heading}” is there twice" if heading.strip() else f"column {place} has no name"
-            )
-            raise ColumnError(f"{what}; every column needs a name of its own")
+            raise ColumnError(f"the column “{heading}” is there twice; every column needs a name of its own")
         seen.add(heading)

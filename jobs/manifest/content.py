@@ -36,8 +36,16 @@ class Content:
         self._stamp = self._now()
         #: Whether the bytes are gzip.
         self.packed = os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
-        #: The encoding of its text, if it is another one than readers of text know; it is read as UTF-8 then.
+        #: The encoding of its text, if it is another one than UTF-8, which is all that readers of text know.
         self.encoding = ""
+        #: Whether the encoding was guessed: a line that is not of it costs itself only.
+        self.guessed = False
+        #: The encodings that it may have, when that is not sure; "" when it is.
+        self.unsure = ""
+        #: Whether it is text with letters beyond ASCII.
+        self.foreign = False
+        #: What its giver should know, a sentence each.
+        self.remarks: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -55,7 +63,9 @@ class Content:
         if self.packed:
             stream = io.BufferedReader(_Unpacked(stream, self.name), _CHUNK_BYTES)
         if self.encoding:
-            stream = io.BufferedReader(Recoded(stream, self.encoding, self.name), _CHUNK_BYTES)
+            stream = io.BufferedReader(
+                Recoded(stream, self.encoding, self.name, guessed=self.guessed), _CHUNK_BYTES
+            )
         return stream
 
     def head(self) -> bytes:

@@ -2,15 +2,17 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import islice
 
 from jobs.errors import ManifestError
 from jobs.manifest.aliases import column_of
 from jobs.manifest.content import Content
-from jobs.manifest.lines import BOM, GB18030, RECORD_LINES, Lines, RecordTooLongError, encoding_of
-from jobs.manifest.table import Record
+from jobs.manifest.lines import RECORD_LINES, Lines, RecordTooLongError
+from jobs.manifest.names import LOOKED_AT
+from jobs.manifest.records import Record
 from jobs.records import Dialect
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 _OPEN_QUOTE = "a quotation mark is opened here and never closed"
 #: Words of the csv module's messages → ours. Nothing else keeps its errors apart.
 _CSV_FAULTS = {
@@ -22,10 +24,10 @@ _CSV_FAULTS = {
 
 
 class Delimited:
-    """Text of cells between commas, semicolons or tabs."""
+    """Text of cells between commas, semicolons, tabs or bars."""
 
     def __init__(self, content: Content, delimiter: str = "") -> None:
-        """Finds the encoding, and without a delimiter the one that fits the column names best.
+        """Finds, without a delimiter, the one that fits the column names best.
 
         Raises:
             ManifestError: the lines have no ends that are read.
@@ -38,13 +40,9 @@ class Delimited:
         #: What messages call it.
         self.name = content.name
         self._content = content
-        self._encoding = encoding_of(head)
         first_line = head.split(b"\n", 1)[0]
         self._delimiter = delimiter or max(_DELIMITERS, key=lambda one: self._fitness(one, first_line))
-        #: The table's own delimiter; a mark where it had one, or was no UTF-8.
-        self.dialect = Dialect(
-            delimiter=self._delimiter, bom=head.startswith(BOM) or self._encoding == GB18030
-        )
+        self.dialect = Dialect(delimiter=self._delimiter, bom=content.foreign)
 
     def records(self) -> Iterator[Record]:
         """Streams the records from the column names on, blank ones left out."""
@@ -52,7 +50,7 @@ class Delimited:
 
     def _records(self, delimiter: str) -> Iterator[Record]:
         """The records split by this delimiter; Excel's own first line `sep=;` is left out."""
-        found = _split(Lines(self._content.stream(), self._encoding), delimiter)
+        found = _split(Lines(self._content.stream(), self._content.encoding), delimiter)
         for first in found:
             if first[2] or not first[1][0].lower().startswith("sep="):
                 yield first
@@ -60,11 +58,15 @@ class Delimited:
         yield from found
 
     def _fitness(self, delimiter: str, first_line: bytes) -> tuple[int, int]:
-        """How well the column names read with this delimiter: known ones first, then how many there are."""
-        _, names, flaw = next(self._records(delimiter), (0, [], ""))
-        if flaw:  # its quotation marks are wrong: only the look of the line is left
-            return 0, first_line.count(delimiter.encode())
-        return sum(column_of(name) is not None for name in names), len(names)
+        """How well the best of the first lines reads with this delimiter: known names first, then how many cells it has."""
+        look = islice(self._records(delimiter), LOOKED_AT)
+        fits = [
+            (sum(column_of(name) is not None for name in names), len(names))
+            for _, names, flaw in look
+            if not flaw
+        ]
+        # Where all quotation marks are wrong only the look of the line is left.
+        return max(fits, default=(0, first_line.count(delimiter.encode())))
 
 
 def _split(lines: Lines, delimiter: str) -> Iterator[Record]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from jobs.errors import ManifestError
 from jobs.manifest.content import Content
 from jobs.manifest.delimited import Delimited
+from jobs.manifest.encodings import settle_encoding
+from jobs.manifest.json_array import JsonArray, is_json_array
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
 from jobs.manifest.pair_list import PairList, is_pair_list
 from jobs.manifest.parquet import MAGIC, Parquet
 from jobs.manifest.reading import Reading
-from jobs.manifest.recoded import utf16_of
 from jobs.manifest.table import RecordSource
 from jobs.manifest.workbook import is_workbook
 from jobs.manifest.yaml import Yaml
@@ -32,6 +33,11 @@ _SUFFIXES: dict[str, Format] = {
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
 }
+
+#: Of it the content says which form it has.
+_JSON = ".json"
+#: What may hold an array whatever its name says of lines.
+_JSONS = (_JSON, ".jsonl", ".ndjson", "")
 
 #: First bytes → the format, whatever the file is called, or what to say of it.
 _BINARY: dict[bytes, Format | str] = {
@@ -56,7 +62,7 @@ _YAML_START = re.compile(r"---(\s|$)|%YAML|-(\s|$)|\[|(defaults|people|garments|
 def format_of(path: str, content: Content, reading: Reading) -> Format:
     """The format by the suffix, `.gz` set aside; by the first bytes of stdin and of a pipe whose suffix is not known.
 
-    What is called a workbook is told by its content: it may be text.
+    What is called a workbook is known by its content: it may be text.
 
     Raises:
         ManifestError: an ordinary file of another suffix; whatever its name: empty, or binary. It says what to do.
@@ -70,14 +76,16 @@ def format_of(path: str, content: Content, reading: Reading) -> Format:
             if not isinstance(what, str):
                 return what
             raise ManifestError(f"{content.name}: {what}")
-    content.encoding = reading.encoding or utf16_of(head) or ""
+    settle_encoding(content, reading)
     head = content.head()
     _refuse_no_text(head, content.name)
     if suffix in _PAIR_LISTS and is_pair_list(head):
         return partial(PairList, root=reading.root or Path(path).absolute().parent)
+    if suffix in _JSONS and is_json_array(head):
+        return JsonArray
     found = _SUFFIXES.get(suffix)
-    if found is None and suffix not in _WORKBOOKS and path != "-" and Path(path).is_file():
-        known = ", ".join((*_SUFFIXES, *_WORKBOOKS))
+    if found is None and suffix not in (*_WORKBOOKS, _JSON) and path != "-" and Path(path).is_file():
+        known = ", ".join((*_SUFFIXES, _JSON, *_WORKBOOKS))
         raise ManifestError(f"{path}: its suffix is not known; a manifest is one of {known} (or .gz of it)")
     return found or _format_of_text(head)
 

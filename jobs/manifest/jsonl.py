@@ -18,7 +18,7 @@ class JsonLines:
 
     def entries(self) -> Iterator[tuple[int, Entry | str]]:
         """Streams the lines' objects, or why one has none; blank lines are left out."""
-        lines = Lines(self._content.stream(), "utf-8")
+        lines = Lines(self._content.stream(), self._content.encoding)
         for text in lines.feed():
             line, _, flaw = lines.held.pop()
             if flaw or text.strip():
@@ -28,19 +28,28 @@ class JsonLines:
 def _object(text: str) -> Entry | str:
     """The line's object, its scalars as the text that was written; or why there is none."""
     try:
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_entry)
-        if "\\u" in text:
-            json.dumps(found, ensure_ascii=False).encode()
+        found = json.loads(
+            text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=entry_of
+        )
     except RecursionError:
         return "the line is nested too deeply"
     except json.JSONDecodeError as error:
         return f"the line is not JSON: {error.msg} at character {error.colno}"
-    except UnicodeEncodeError:
-        return "the line holds half a character (a lone \\ud8xx escape)"
-    return found if isinstance(found, Entry) else "the line must be one object: {…}"
+    return whole(found, text) if isinstance(found, Entry) else "the line must be one object: {…}"
 
 
-def _entry(pairs: list[tuple[str, Any]]) -> Entry:
+def whole(found: Entry, text: str) -> Entry | str:
+    """The entry, or what is wrong with its characters as they are written."""
+    if "\\u" in text:
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return "the line holds half a character (a lone \\ud8xx escape)"
+    return found
+
+
+def entry_of(pairs: list[tuple[str, Any]]) -> Entry:
+    """An object's entry, its scalars as text."""
     return Entry.of([(key, value if isinstance(value, str) else _text(value)) for key, value in pairs])
 
 

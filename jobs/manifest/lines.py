@@ -13,11 +13,9 @@ _PATIENCE_LINES = 200_000
 _IMPATIENT_LINES = 20
 
 BOM = b"\xef\xbb\xbf"
-_UTF8, GB18030 = "utf-8", "gb18030"
 
 TOO_LONG = "the line is longer than 1 MB"
 _NUL = "the line holds a NUL byte; save the file as text again"
-_UNDECODABLE = "the line is neither UTF-8 nor GB18030 text; save the file as “CSV UTF-8”"
 
 #: Number, text, and what is wrong with it ("" when nothing).
 Line = tuple[int, str, str]
@@ -33,13 +31,13 @@ class Lines:
     The parser's user clears `held` and `flaw` before each record, so that `held` is the record's own lines.
     """
 
-    def __init__(self, stream: io.BufferedReader, encoding: str | None) -> None:
-        """Takes the stream from its first byte; without an encoding the first line not ASCII settles it."""
+    def __init__(self, stream: io.BufferedReader, encoding: str = "") -> None:
+        """Takes the stream of UTF-8 from its first byte. `encoding`: what messages call the file's own; "" for UTF-8."""
         self.held: list[Line] = []
         #: What is wrong with one of the lines held.
         self.flaw = ""
         self._readline = stream.readline
-        self._encoding = encoding
+        self._undecodable = f"the line is no {encoding or 'UTF-8'} text; save the file as “CSV UTF-8”"
         self._again: deque[Line] = deque()
         self._number = 0
         self._size = 0
@@ -83,35 +81,12 @@ class Lines:
             return self._number, "\n", TOO_LONG
         if self._number == 1:
             raw = raw.removeprefix(BOM)
-        if self._encoding is None and not raw.isascii():
-            self._encoding = encoding_of(raw)
-        encoding = self._encoding or _UTF8
         try:
-            text = raw.decode(encoding)
+            text = raw.decode()
         except UnicodeDecodeError:
-            return self._number, raw.decode(encoding, errors="replace"), _UNDECODABLE
+            return self._number, raw.decode(errors="replace"), self._undecodable
         return self._number, text, _NUL if "\0" in text else ""
 
     def _skip_rest(self, raw: bytes) -> None:
         while raw and not raw.endswith(b"\n"):
             raw = self._readline(RECORD_BYTES)
-
-
-def encoding_of(head: bytes) -> str | None:
-    """The encoding that fits most of the lines; None when all are ASCII and a later one must show it."""
-    lines = head.removeprefix(BOM).split(b"\n")
-    if len(lines) > 1:
-        lines.pop()  # may be cut in the middle of a character
-    foreign = [line for line in lines if not line.isascii()]
-    if not foreign:
-        return None
-    utf8, gb18030 = (sum(_decodes(line, name) for line in foreign) for name in (_UTF8, GB18030))
-    return _UTF8 if utf8 == len(foreign) or utf8 >= gb18030 else GB18030
-
-
-def _decodes(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
+from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, rank_of
 from jobs.manifest.columns import ColumnError, Fault, Plan, plan, row_of, suspected_typos
 from jobs.records import BadRow, Dialect, Row
 
@@ -60,6 +60,9 @@ class Names:
     #: Name → picture.
     people: Mapping[str, str] = field(default_factory=dict)
     garments: Mapping[str, Garment] = field(default_factory=dict)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.people or name in self.garments
 
     def cells(self, fields: dict[str, str]) -> dict[str, str] | Fault:
         """The cells to check: pictures for names. What the names bring along is added to `fields`."""
@@ -135,7 +138,7 @@ def _plan_of(keys: tuple[str, ...]) -> Plan:
 
 
 def _sku_key(fields: Mapping[str, str]) -> str:
-    return min((key for key in fields if column_of(key) == "sku"), key=sku_rank, default="sku")
+    return min((key for key in fields if column_of(key) == "sku"), key=rank_of, default="sku")
 
 
 def _sku(fields: Mapping[str, str]) -> str:

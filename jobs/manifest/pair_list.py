@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from jobs.errors import ManifestError
 from jobs.manifest.content import Content
-from jobs.manifest.table import Record
+from jobs.manifest.records import Record
 from jobs.records import Dialect
 
 _LINE = re.compile(

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from jobs.errors import ManifestError
 from jobs.manifest.content import Content
-from jobs.manifest.table import Record
+from jobs.manifest.records import Record
 from jobs.manifest.workbook.archive import Pages
 from jobs.manifest.workbook.values import text_of
 from jobs.records import Dialect
@@ -20,7 +20,7 @@ _BATCH_ROWS = 1_000
 class Parquet:
     """A Parquet file; its rows count from 1, and line 1 of messages is its schema."""
 
-    dialect = Dialect()
+    dialect = Dialect(bom=True)  # what its cells hold is known at its end
 
     def __init__(self, content: Content) -> None:
         """Reads the schema.

@@ -1,13 +1,15 @@
 """How a person wants a manifest to be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.manifest.aliases import GARMENT_COLUMNS, column_of
+from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, is_whole
+from jobs.manifest.part import Condition
 
 
-def _is_picture(heading: str) -> bool:
+def is_picture(heading: str) -> bool:
+    """Whether a manifest's pictures stand under a heading."""
     return column_of(heading) in {"person", *GARMENT_COLUMNS}
 
 
@@ -25,13 +27,20 @@ class Reading:
     root: Path | None = None
     #: The encoding of a text; "" for what its bytes say.
     encoding: str = ""
+    #: Columns and what their cells must say; other rows are left out.
+    only: tuple[Condition, ...] = ()
+    #: Whether tables made from it begin with a mark; None for when a cell may hold a letter beyond ASCII.
+    mark: bool | None = None
     #: Whether a heading means something to whoever reads.
     is_known: Callable[[str], object] = column_of
+    #: Whether headings are all that a table needs.
+    is_whole: Callable[[Sequence[str]], bool] = is_whole
     #: Whether pictures stand under a heading.
-    is_picture: Callable[[str], bool] = _is_picture
+    is_picture: Callable[[str], bool] = is_picture
 
     @property
     def variant(self) -> str:
         """What makes it another list than the file alone would be; "" for the file as it is."""
         sheet = f"sheet={self.sheet}" if self.sheet is not None else ""
-        return "\0".join(filter(None, [sheet, "visible" if self.visible_only else "", self.encoding]))
+        only = "\0".join(f"only={column}={value}" for column, value in self.only)
+        return "\0".join(filter(None, [sheet, "visible" if self.visible_only else "", self.encoding, only]))

@@ -14,12 +14,20 @@ _NUL_SHARE = 0.1
 
 
 class Recoded(io.RawIOBase):
-    """Reads a stream and gives it as UTF-8; bytes that the encoding does not have are a ManifestError."""
+    """Reads a stream and gives it as UTF-8."""
 
-    def __init__(self, stream: io.BufferedReader, encoding: str, name: str) -> None:
-        """Takes the stream from its first byte. `name`: what messages call it."""
+    def __init__(self, stream: io.BufferedReader, encoding: str, name: str, *, guessed: bool = False) -> None:
+        """Takes the stream from its first byte.
+
+        Args:
+            stream: the text.
+            encoding: its encoding.
+            name: what messages call it.
+            guessed: bytes that the encoding does not have are passed on, as no UTF-8; else they are a ManifestError.
+        """
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._errors = "surrogateescape" if guessed else "strict"
+        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
         self._encoding = encoding
         self._name = name
         self._held = b""
@@ -35,7 +43,7 @@ class Recoded(io.RawIOBase):
             raw = self._stream.read(_CHUNK_BYTES)
             self._ended = not raw
             try:
-                self._held = self._decoder.decode(raw, self._ended).encode()
+                self._held = self._decoder.decode(raw, self._ended).encode("utf-8", self._errors)
             except UnicodeError as error:
                 raise ManifestError(f"{self._name}: is no {self._encoding} text: {error}") from error
         count = min(len(buffer), len(self._held))

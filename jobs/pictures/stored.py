@@ -1,4 +1,4 @@
-"""What picture files hold, looked at before anybody is told that a row has its picture."""
+"""What picture files hold, looked at before a row is said to have its picture."""
 
 import fcntl
 import hashlib
@@ -76,10 +76,16 @@ def copy_file(source: Path, target: Path, new: Path) -> None:
     try:
         if not _cloned(source, new):
             shutil.copyfile(source, new)
+        new.chmod(rights_in(target.parent))
         new.replace(target)
     finally:
         with suppress(OSError):
             new.unlink()
+
+
+def rights_in(folder: Path) -> int:
+    """Rights of a file in a folder: whoever may look into it may read the file, whoever may add to it may write it."""
+    return stat.S_IMODE(folder.stat().st_mode) & 0o666
 
 
 def _cloned(source: Path, new: Path) -> bool:

@@ -20,7 +20,7 @@ class BrokenPictureError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What decoding told."""
+    """What decoding has shown."""
 
     extension: str
     #: Pixels.

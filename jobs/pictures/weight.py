@@ -1,4 +1,4 @@
-"""How heavy a picture is to decode, told by its header, before anything is decoded.
+"""How heavy a picture is to decode, as its header says, before anything is decoded.
 
 A file of a few bytes may ask for hundreds of megabytes of pixels. What is too heavy is not decoded; its structure
 proves that it came whole: checksums in a PNG, lengths in a WEBP, the segments of a JPEG up to its end marker.
@@ -28,6 +28,11 @@ _AFTER_SCAN = frozenset({_START_OF_SCAN, 0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xFE, *ra
 #: Bytes a pixel that Pillow's decoders were measured to take.
 _PNG_PIXEL = 4.0
 _WEBP_PIXEL = 15.5
+#: The same when a JPEG is made of them, with what turning and colours take.
+_JPEG_PIXEL = 8.0
+#: Of its sides; a JPEG is decoded at the smallest that is enough.
+JPEG_PARTS = (1 / 2, 1 / 4, 1 / 8)
+_OTHER_PIXEL = 10.0
 #: Unpacked texts of a PNG that Pillow may keep, bytes; by itself it allows sixteen times as much.
 _TEXT_BYTES = 4_000_000
 #: Behind the end of a PNG there may be other things.
@@ -55,6 +60,21 @@ def is_light(picture: Image.Image, scans: int) -> bool:
         case _:
             needed = pixels * _coefficient_bytes(picture) if scans > 1 else 0
     return needed <= DECODING_BYTES
+
+
+def conversion_bytes(picture: Image.Image, scale: float) -> float:
+    """Memory that making a JPEG of an opened picture takes at most, bytes; `scale`: of its sides, at most 1."""
+    pixels = picture.width * picture.height
+    if picture.format in {"JPEG", "MPO"}:
+        decoded = min((part for part in JPEG_PARTS if part >= scale), default=1.0)
+        progressive = picture.info.get("progressive") or picture.info.get("progression")
+        return pixels * (_JPEG_PIXEL * decoded**2 + (_coefficient_bytes(picture) if progressive else 0))
+    return pixels * (_WEBP_PIXEL if picture.format == "WEBP" else _OTHER_PIXEL)
+
+
+def has_many_scans(content: bytes) -> bool:
+    """Whether it is a JPEG that asks for more than MAX_SCANS passes: a few hundred kilobytes of them take minutes."""
+    return content.startswith(b"\xff\xd8") and jpeg_structure(content).scans > MAX_SCANS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +113,7 @@ def jpeg_structure(content: bytes | mmap) -> JpegStructure:
 
 
 def is_whole(picture: Image.Image, content: bytes | mmap, *, pixels: bool = False) -> bool:
-    """Looks at all of an opened JPEG, PNG or WEBP, as cheaply as its format allows; raises what Pillow raises.
+    """Looks at all of an opened picture, as cheaply as its format allows; raises what Pillow raises.
 
     Args:
         picture: opened, not yet decoded.
@@ -115,6 +135,9 @@ def is_whole(picture: Image.Image, content: bytes | mmap, *, pixels: bool = Fals
             if is_light(picture, 0):
                 picture.load()
             return _RIFF_HEAD + int.from_bytes(content[4:_RIFF_HEAD], "little") <= len(content)
+        case "AVIF" | "HEIF":
+            picture.load()
+            return True
         case _:
             structure = jpeg_structure(content)
             if structure.scans > MAX_SCANS:

@@ -1,7 +1,8 @@
 """The producer: a manifest goes into the ledger and onto the queue, as a stream."""
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice, repeat, takewhile
@@ -11,10 +12,15 @@ import structlog
 
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.ledger import Admission, Admitted, Ledger, RowFate
-from jobs.ledger.codec import encode, encode_path
+from jobs.ledger.codec import encode, encode_path, encode_words
+from jobs.ledger.pruning import finish_if_begun
+from jobs.problems import Problems, Where
+from jobs.producing.fed import Feeding, what_feeds
+from jobs.producing.noticing import Noticing, OddWhenFed
 from jobs.producing.planning import Planned, Planner, admission, bad_rows, in_order
-from jobs.producing.queue import SUBMIT, WAKE_UPS, Queue
+from jobs.producing.queue import Queue
 from jobs.records import BadRow, BatchId, Dialect, Row
+from jobs.tracing import UNTRACED, Traces
 
 log = structlog.get_logger()
 
@@ -22,17 +28,13 @@ log = structlog.get_logger()
 CHUNK = 500
 #: Rows in the first of them: workers begin while the pictures of later ones are decoded, which takes a second for thirty.
 FIRST_CHUNKS = (8, 32, 128)
-#: Bad rows that are logged one by one; all of them are in the results.
+#: Bad rows that are logged, the first ones of each fault; all of them are in the results.
 LOGGED_BAD_ROWS = 100
 
 
-#: A row's place within its file, from its line and a column's name.
-Where = Callable[[int, str], str]
-
-
-def line_of(line: int, _: str) -> str:
+def line_of(row: Row | BadRow, _: str) -> str:
     """The place of a row in a file of lines."""
-    return str(line)
+    return str(row.line)
 
 
 class RowSource(Protocol):
@@ -86,7 +88,11 @@ class Producer:
         *,
         file_name: str,
         output: str = "",
+        words: Sequence[str] = (),
         where: Where = line_of,
+        suggest: Callable[[BadRow], str] = lambda _row: "",
+        pace_s: float = 0,
+        traces: Traces = UNTRACED,
     ) -> None:
         """Prepares a producer.
 
@@ -96,14 +102,28 @@ class Producer:
             planner: makes jobs of rows.
             file_name: what the manifest is called in messages.
             output: where the batch's files belong, see jobs.results.output_place; empty: wherever workers write.
-            where: a row's place within the file, from its line and a column's name.
+            words: what was typed behind `vton run`, for whoever is told to run it again.
+            where: a row's place within its file, from the row and a column's name.
+            suggest: what a bad row may have meant.
+            pace_s: seconds from one submit to the next at the account's limits, by which addresses end before their turn.
+            traces: hears of each manifest that was fed.
         """
+        self._traces = traces
         self._ledger = ledger
         self._queue = queue
         self._planner = planner
         self._name = file_name
         self._output = output
+        self._words = words
         self._where = where
+        self._suggest = suggest
+        self._pace_s = pace_s
+        #: What was wrong or odd with the rows that were fed.
+        self.problems = self._none_yet()
+        self._logged = 0
+
+    def _none_yet(self) -> Problems:
+        return Problems(self._name, self._where, suggest=self._suggest)
 
     def check(
         self,
@@ -119,25 +139,22 @@ class Producer:
 
         Raises:
             UsageError: the batch is there and was made from another manifest.
-            ManifestError: no valid row, or with `strict` any bad one; names the first bad rows.
+            ManifestError: no valid row, or with `strict` any bad one; names the faults.
         """
         self._check_batch(manifest, batch_id)
-        bad: list[BadRow] = []
-        good = False
+        bad, good = self._none_yet(), False
         for row in manifest.rows():
             stop()
             planned = self._judged(batch_id, self._planner.plan(row))
             if isinstance(planned, BadRow):
-                bad.append(planned) if len(bad) < LOGGED_BAD_ROWS else None
+                bad.refuse(planned)
             elif not strict:
                 return
             else:
                 good = True
         if bad or not good:
-            reasons = "\n".join(f"  {bad_row_line(self._name, row, self._where)}" for row in bad[:10])
-            more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004 a screenful
             what = "bad rows" if good else "no valid row"
-            raise ManifestError(f"{self._name}: {what}" + (f"\n{reasons}{more}" if reasons else ""))
+            raise ManifestError("\n  ".join([f"{self._name}: {what}", *bad.lines()]))
 
     def _judged(self, batch_id: BatchId, planned: Planned | BadRow) -> Planned | BadRow:
         """The row as admission will see it: addresses that have ended harm only what has to be sent yet."""
@@ -159,6 +176,8 @@ class Producer:
         `stop` is asked before each row; once it says so nothing more is read or admitted, and the batch stays unsealed: the
         same manifest again goes on.
         """
+        begun_s = time.time()
+        finish_if_begun(self._ledger, batch_id)
         new = self._ledger.open_batch(
             batch_id,
             manifest=self._name,
@@ -168,21 +187,34 @@ class Producer:
             delimiter=manifest.dialect.delimiter,
             bom="1" if manifest.dialect.bom else "",
             output=self._output,
+            words=encode_words(self._words),
             charged="0",
         )
         if not new:
             self._ledger.set_output(batch_id, self._output)
+            self._ledger.set_words(batch_id, self._words)
         log.info("batch.created" if new else "batch.resumed", batch=batch_id, manifest=self._name)
+        feeding = Feeding(self._ledger, batch_id, what_feeds(self._content(manifest), self._planner))
         total: Counter[str] = Counter(rows=0, bad=0, queued=0, reused=0, duplicate=0, changed=0)
-        for rows, bad, admitted in self._admitted(manifest, batch_id, stop):
-            total.update(rows=rows, bad=bad, queued=len(admitted.queued), reused=admitted.reused)
-            total.update(duplicate=admitted.duplicate, changed=admitted.changed)
+        if noted := feeding.unchanged(self._planner.clock()):
+            log.info("batch.unchanged", batch=batch_id, rows=noted.rows)
+            total.update(rows=noted.rows)
             tell(total["rows"])
+        else:
+            for rows, bad, admitted in self._admitted(manifest, batch_id, stop):
+                feeding.count(admitted)
+                total.update(rows=rows, bad=bad, queued=len(admitted.queued), reused=admitted.reused)
+                total.update(duplicate=admitted.duplicate, changed=admitted.changed)
+                tell(total["rows"])
         whole = not stop()
+        if whole and not noted:
+            feeding.note(rows=total["rows"], bad=total["bad"], planner=self._planner)
         resent = self._seal(batch_id) if whole else 0
         if whole:
             told = {name: total[name] for name in ("rows", "bad", "queued", "reused")}
             log.info("batch.sealed", batch=batch_id, **told, resent=resent)
+        if self._traces.on:
+            self._traces.fed(batch_id, self._ledger.batch(batch_id).created_ms, begun_s, dict(total))
         return Produced(batch_id=batch_id, resumed=not new, resent=resent, whole=whole, **total)
 
     def _seal(self, batch_id: BatchId) -> int:
@@ -211,9 +243,10 @@ class Producer:
 
         One chunk is on its way to Redis while the next is read and planned.
         """
-        bad = 0
         sizes = chain(FIRST_CHUNKS, repeat(CHUNK))
-        planned = map(self._planner.plan, takewhile(lambda _row: not stop(), manifest.rows()))
+        noticing = Noticing(self.problems, pace_s=self._pace_s, begins_s=self._planner.clock())
+        odd = OddWhenFed(self._ledger, batch_id, noticing)
+        planned = self._planner.plans(takewhile(lambda _row: not stop(), manifest.rows()))
         with ThreadPoolExecutor(1, thread_name_prefix="admit") as sender:
             under_way: tuple[list[Planned | BadRow], Future[Admitted]] | None = None
             while True:
@@ -221,9 +254,9 @@ class Producer:
                 rows = [admission(each) for each in chunk]
                 if under_way is not None:
                     sent, admitted = under_way[0], under_way[1].result()
-                    chunk_bad = self._log_bad(batch_id, bad_rows(sent, admitted.unsendable), bad)
-                    bad += chunk_bad
-                    yield len(sent), chunk_bad, admitted
+                    bad = self._log_bad(batch_id, bad_rows(sent, admitted.unsendable))
+                    odd.notice(sent, frozenset(admitted.queued))
+                    yield len(sent), bad, admitted
                 if not chunk or stop():
                     return
                 under_way = chunk, sender.submit(self._admit, batch_id, rows)
@@ -238,14 +271,17 @@ class Producer:
         """Sends the wake-up messages that are missing; returns how many."""
         return send_missing_messages(self._ledger, self._queue)
 
-    def _log_bad(self, batch_id: BatchId, bad: list[BadRow], before: int) -> int:
-        for row in bad[: max(0, LOGGED_BAD_ROWS - before)]:
+    def _log_bad(self, batch_id: BatchId, bad: list[BadRow]) -> int:
+        for row in bad:
+            if not self.problems.refuse(row) or self._logged >= LOGGED_BAD_ROWS:
+                continue
+            self._logged += 1
             log.warning(
                 "row.invalid",
                 batch=batch_id,
                 row=row.number,
                 sku=row.sku,
-                where=f"{self._name}:{self._where(row.line, row.column)}",
+                where=f"{row.file or self._name}:{self._where(row, row.column)}",
                 column=row.column,
                 why=row.why,
             )
@@ -253,13 +289,5 @@ class Producer:
 
 
 def send_missing_messages(ledger: Ledger, queue: Queue) -> int:
-    """Tops the submit queue up to a message for each waiting job, `WAKE_UPS` at most; returns how many were missing."""
-    missing = min(ledger.queued_total(), WAKE_UPS) - queue.waiting(SUBMIT)
-    if missing > 0:
-        queue.wake(missing)
-    return max(0, missing)
-
-
-def bad_row_line(name: str, row: BadRow, where: Where = line_of) -> str:
-    """`file:line: column: why`; of a workbook `file:Sheet1!C12: column: why`."""
-    return ": ".join(filter(None, [f"{name}:{where(row.line, row.column)}", row.column, row.why]))
+    """Tops the submit queue up; returns how many messages were missing."""
+    return queue.top_up(ledger.queued_total())

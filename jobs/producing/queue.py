@@ -38,6 +38,13 @@ class Queue:
         """Sends so many wake-up messages to submit workers."""
         self._send(SUBMIT, SUBMIT, ["jobs wait"] * count)
 
+    def top_up(self, queued: int) -> int:
+        """Sends what is missing of a message for each of so many waiting jobs, `WAKE_UPS` at most; returns how many."""
+        missing = min(queued, WAKE_UPS) - self.waiting(SUBMIT)
+        if missing > 0:
+            self.wake(missing)
+        return max(0, missing)
+
     def export(self, batch_id: str) -> None:
         """Asks for a batch's files."""
         self._send(COLLECT, EXPORT, [batch_id])
@@ -46,6 +53,12 @@ class Queue:
         """Messages that nobody has taken yet."""
         with translated():
             return int(self._client.llen(f"{self._namespace}:{queue}"))
+
+    def workers_alive(self, within_s: float) -> int:
+        """Workers that have fetched messages lately, by the clocks of their hosts and of this one."""
+        oldest = int((time.time() - within_s) * 1000)
+        with translated():
+            return int(self._client.zcount(f"{self._namespace}:__heartbeats__", oldest, "+inf"))
 
     def _send(self, queue: str, actor: str, arguments: Iterable[str]) -> None:
         messages = {f"{self._sender}-{next(self._serial)}": argument for argument in arguments}

@@ -1,4 +1,4 @@
-"""What a shop calls its kinds of garment → the slot; what is not known is listed and never guessed."""
+"""A shop's categories → the slot: by its own map, by words and by numbers; what is not known is listed and never guessed."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,26 +7,6 @@ from dataclasses import dataclass
 from jobs.manifest.aliases import plain, slot_of
 from jobs.records import Slot
 
-#: Slot → usual words beside those of a manifest's `category`, without blanks, `-` and `_` (see `plain`).
-_WORDS = {
-    Slot.UPPER_CLOTHES: """
-        tshirt tshirts tee tees shirt shirts shirts&tops tops&tees topsandtees blouse blouses shirts&blouses poloshirt
-        poloshirts polo polos sweater sweaters sweaters&cardigans pullover pullovers cardigan cardigans knitwear
-        hoodie hoodies sweatshirt sweatshirts hoodies&sweatshirts jacket jackets coat coats coats&jackets
-        jackets&coats blazer blazers vest vests waistcoat waistcoats tanktop tanktops camisole camisoles tunic
-        tunics croptop croptops parka parkas
-        t恤 t恤衫 衬衫 衬衣 上装 卫衣 毛衣 针织衫 毛针织衫 外套 夹克 大衣 风衣 羽绒服 棉衣 棉服 马甲 马夹 背心
-        吊带 吊带衫 polo衫 雪纺衫 蕾丝衫 毛呢外套 短外套 皮衣 开衫 西装外套""",
-    Slot.LOWER_CLOTHES: """
-        jean jeans trouser chino chinos shorts skirts legging leggings jogger joggers sweatpants culottes
-        capris cargopants skort skorts denimpants pants&shorts
-        牛仔裤 休闲裤 短裤 长裤 西裤 运动裤 打底裤 阔腿裤 半裙 短裙 裤装 工装裤""",
-    Slot.DRESS: """
-        gown gowns jumpsuit jumpsuits romper rompers jumpsuits&rompers playsuit playsuits onepieces overall overalls
-        dungarees fullbody weddingdress weddingdresses eveningdress eveningdresses mididress mididresses maxidress
-        maxidresses minidress minidresses
-        旗袍 连体裤 连衣裤 连身裙""",
-}  # fmt: skip
 #: Numbers of categories, by whose they are. A number means nothing in any other column.
 _NUMBERS = {
     "google": {
@@ -41,7 +21,7 @@ _NUMBERS = {
         Slot.DRESS: "50010850",
     },
 }
-_KNOWN = {word: slot for slot, words in _WORDS.items() for word in words.split()} | {
+_SLOT_OF_NUMBER = {
     f"{whose}:{number}": slot
     for whose, slots in _NUMBERS.items()
     for slot, numbers in slots.items()
@@ -112,7 +92,7 @@ class Categories:
         for name in (path, *above, levels[-1], _NUMBERED.sub("", text)):
             if name in self._own:
                 return self._own[name]
-        return _KNOWN.get(text) or _KNOWN.get(levels[-1]) or slot_of(levels[-1])
+        return _SLOT_OF_NUMBER.get(text) or slot_of(levels[-1])
 
 
 def _path(text: str) -> str:

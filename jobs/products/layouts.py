@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from jobs.manifest.aliases import COLUMNS, plain
+from jobs.manifest.aliases import COLUMNS, plain_heading
 from jobs.products.records import Product
 
 
@@ -16,6 +16,7 @@ class Form(StrEnum):
     LINES = "a product a line"
     SHOPIFY = "a product over several lines"
     WOOCOMMERCE = "variations name their parent"
+    MAGENTO = "a product a line, and below it one for each view of the shop"
     AMAZON = "the first line says where the others are"
     TAOBAO = "three lines of names, several pictures in a cell"
 
@@ -97,6 +98,7 @@ LAYOUTS = (
         categories=("categories", "attribute_set_code"),
         between_pictures=",",
         between_categories=",",
+        form=Form.MAGENTO,
     ),
     Layout(
         name="Amazon",
@@ -166,7 +168,7 @@ def layout_of(names: Sequence[str]) -> Layout | None:
 @lru_cache(maxsize=4_096)
 def spelt(name: str) -> str:
     """A column's name as it is compared."""
-    return plain(_QUALIFIERS.sub("", name) if "#" in name or "[" in name else name)
+    return plain_heading(_QUALIFIERS.sub("", name) if "#" in name or "[" in name else name)
 
 
 def column_in(fields: Mapping[str, str], column: str) -> str | None:

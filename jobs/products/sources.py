@@ -1,7 +1,7 @@
 """Finds out what a file of products is, and opens it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -13,7 +13,18 @@ from jobs.manifest.content import open_content
 from jobs.manifest.table import RecordSource
 from jobs.products.feed import Feed
 from jobs.products.folder import ANY_NAME, Folder
-from jobs.products.layouts import Columns, Form, Layout, known_names, layout_of, picture_names, spelt, unique
+from jobs.products.layouts import (
+    PLAIN,
+    Columns,
+    Form,
+    Layout,
+    column_in,
+    known_names,
+    layout_of,
+    picture_names,
+    spelt,
+    unique,
+)
 from jobs.products.records import LeftOut, Product
 from jobs.products.shopify import Line, Shopify
 from jobs.products.tables import EXTRACTED, LOOKED_AT, MOST_COLUMNS, open_table
@@ -143,6 +154,8 @@ class Lines:
             case Form.TAOBAO:
                 folder = Path(self._table.name).stem
                 return (with_pictures(columns.product(*line), folder) for line in lines)
+            case Form.MAGENTO:
+                return (columns.product(*line) for line in lines if not _is_view(line[1]))
             case Form.LINES | Form.AMAZON:
                 return (columns.product(*line) for line in lines)
 
@@ -168,13 +181,14 @@ class Lines:
 
 
 def _header(table: RecordSource, wanted: Layout | None) -> tuple[Layout, tuple[str, ...], int]:
-    """The layout, the names, and the line of the first product.
+    """The layout, the names, and the line of the first product; names of a plain table give way to an export's below them.
 
     Raises:
         ManifestError: no names that are known within the first lines.
     """
     ahead = 0
     first: tuple[str, ...] = ()
+    plain: tuple[Layout, tuple[str, ...], int] | None = None
     for place, (line, cells, flaw) in enumerate(islice(table.records(), LOOKED_AT)):
         if flaw or len(cells) > MOST_COLUMNS:
             continue
@@ -183,8 +197,14 @@ def _header(table: RecordSource, wanted: Layout | None) -> tuple[Layout, tuple[s
         if place == 0 and (rows := _ROWS.search("&".join(cells))):
             ahead = int(rows[2]) - int(rows[1])
         layout = _fits(wanted, names) if wanted else layout_of(names)
-        if layout and (layout.form is Form.AMAZON or len(names) > 1):
-            return layout, names, line + max(ahead if layout.form is Form.AMAZON else 1, 1)
+        if not layout or (layout.form is not Form.AMAZON and len(names) <= 1):
+            continue
+        found = layout, names, line + max(ahead if layout.form is Form.AMAZON else 1, 1)
+        if layout is not PLAIN:
+            return found
+        plain = plain or found
+    if plain:
+        return plain
     if "person" in map(column_of, first):
         raise ManifestError(f"{table.name}: names people already; it is a manifest: vton plan")
     if wanted:
@@ -200,6 +220,12 @@ def _header(table: RecordSource, wanted: Layout | None) -> tuple[Layout, tuple[s
 
 def _fit(cells: list[str], width: int) -> bool:
     return len(cells) <= width or not any(cell.strip() for cell in cells[width:])
+
+
+def _is_view(fields: Mapping[str, str]) -> bool:
+    """Whether a line of Magento's only says how a shop's view of the product above it differs, in another language."""
+    view = column_in(fields, "store_view_code")
+    return view is not None and fields[view].strip() not in {"", "default", "admin"}
 
 
 def _fits(wanted: Layout, names: tuple[str, ...]) -> Layout | None:

@@ -48,7 +48,7 @@ def open_table(
         spelt: a name as it is compared.
 
     Raises:
-        ManifestError: no table, or not in this encoding.
+        ManifestError: no table, or not in this encoding, or it is not sure in which.
     """
     if encoding and known_encoding(encoding) is None:
         raise ManifestError(f"--encoding: “{encoding}” is no encoding of text that is known")
@@ -56,10 +56,16 @@ def open_table(
     reading = Reading(
         encoding=encoding,
         is_known=lambda heading: spelt(heading) in names,
+        is_whole=lambda _headings: True,
         is_picture=lambda heading: spelt(heading) in shown,
         pictures=extracted,
     )
     source = format_of(_AS, content, reading)(content)
+    if content.unsure:
+        # What is made of it is UTF-8: nobody could tell any more.
+        raise ManifestError(
+            f"{content.name}: its text may be {content.unsure}; save it as “CSV UTF-8”, or say which by --encoding"
+        )
     if isinstance(source, EntrySource):
         raise ManifestError(f"{content.name}: is not a table")
     if not isinstance(source, Delimited):

@@ -1,5 +1,6 @@
-"""The way to Redis: bounded, patient connections, foreign errors translated, and whether it keeps what it is told."""
+"""The way to Redis: bounded, patient connections, foreign errors translated, and whether it keeps what it is sent."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,14 +18,17 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from jobs.config.sentinel_address import sentinel_address
 from jobs.config.settings import RedisSettings, Settings
 from jobs.errors import ConfigError, RedisDownError, SpoiltLedgerError
 from jobs.redis.retry import AsyncPatientRetry, PatientRetry
 
 log = structlog.get_logger()
 
-#: Longer than the longest blocking call we make (5 s), or redis-py would cut it off.
-SHORTEST_TIMEOUT_S, SOCKET_TIMEOUT_S = 7, 15
+#: Longer than the longest blocking call we make (5 s), or redis-py would cut it off; a machine that falls silent is noticed.
+SHORTEST_TIMEOUT_S, SOCKET_TIMEOUT_S = 7, 9
+#: A server on this machine's own socket does not fall silent, it is busy at most, s.
+LOCAL_TIMEOUT_S = 15
 #: Connections of one process at most: Dramatiq's own, those that send messages, an event loop's, and what a process needs
 #: beside one for each submit thread.
 BROKER_CLIENTS, QUEUE_CLIENTS, LOOP_CLIENTS, SPARE_CLIENTS = 4, 2, 16, 4
@@ -34,7 +38,7 @@ KEEPS_ALL = "noeviction"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durability:
-    """Whether a server keeps what it is told, in its own words; None: it does not say."""
+    """Whether a server keeps what it is sent, in its own words; None: it does not say."""
 
     #: `yes` or `no`: a file of every write.
     appendonly: str | None
@@ -74,28 +78,32 @@ def connect(
 
     A command fails when that time has passed, one time-out later at most.
     """
-    pool = redis.BlockingConnectionPool.from_url(
-        settings.url.get_secret_value(),
-        max_connections=connections,
-        timeout=SOCKET_TIMEOUT_S,
-        retry=PatientRetry(patience_s),
-        **(_options(db, patience_s) | {"decode_responses": decode}),
-    )
-    return redis.Redis.from_pool(pool)
+    url = settings.url.get_secret_value()
+    options = _options(url, db, patience_s, connections) | {
+        "retry": PatientRetry(patience_s),
+        "decode_responses": decode,
+    }
+    address = sentinel_address(url)
+    if address is not None:
+        # Whoever has no sentinels does not load what speaks to them.
+        from jobs.redis.sentinel import primary_pool  # noqa: PLC0415
+
+        return redis.Redis.from_pool(primary_pool(address, **options))
+    return redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(url, **options))
 
 
 def connect_async(
     settings: RedisSettings, *, db: int, connections: int = LOOP_CLIENTS, patience_s: float = 5
 ) -> "redis.asyncio.Redis":
     """The same for an event loop."""
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        settings.url.get_secret_value(),
-        max_connections=connections,
-        timeout=SOCKET_TIMEOUT_S,
-        retry=AsyncPatientRetry(patience_s),
-        **_options(db, patience_s),
-    )
-    return redis.asyncio.Redis.from_pool(pool)
+    url = settings.url.get_secret_value()
+    options = _options(url, db, patience_s, connections) | {"retry": AsyncPatientRetry(patience_s)}
+    address = sentinel_address(url)
+    if address is not None:
+        from jobs.redis.sentinel_async import async_primary_pool  # noqa: PLC0415
+
+        return redis.asyncio.Redis.from_pool(async_primary_pool(address, **options))
+    return redis.asyncio.Redis.from_pool(redis.asyncio.BlockingConnectionPool.from_url(url, **options))
 
 
 def clients_of_run(settings: Settings) -> int:
@@ -105,7 +113,9 @@ def clients_of_run(settings: Settings) -> int:
         settings.submit_threads + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS
     )
     collect = workers.collect_processes * (LOOP_CLIENTS + SPARE_CLIENTS + BROKER_CLIENTS + QUEUE_CLIENTS)
-    return submit + collect + 2 * QUEUE_CLIENTS
+    # One each for its heartbeats, of the run itself and of a receiver too.
+    heartbeats = workers.submit_processes + workers.collect_processes + 2
+    return submit + collect + heartbeats + 2 * QUEUE_CLIENTS
 
 
 def check_clients(client: redis.Redis, needed: int) -> None:
@@ -138,7 +148,7 @@ def translated() -> Iterator[None]:
     except (OutOfMemoryError, ReadOnlyError) as error:
         raise RedisDownError(f"redis takes no writes: {error}") from error
     except ResponseError as error:
-        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF", "NOREPLICAS")):
+        if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "UNBLOCKED")):
             raise RedisDownError(f"redis takes no writes: {error}") from error
         if "WRONGTYPE" in str(error):
             raise SpoiltLedgerError(
@@ -207,14 +217,31 @@ def _of_info(info: dict[str, Any]) -> dict[str, str]:
     return told
 
 
-def _options(db: int, patience_s: float) -> dict[str, Any]:
-    return {
+def _options(url: str, db: int, patience_s: float, connections: int) -> dict[str, Any]:
+    local = url.startswith("unix:")
+    most_s = LOCAL_TIMEOUT_S if local else SOCKET_TIMEOUT_S
+    return ({} if local else _watched()) | {
+        "max_connections": connections,
+        # Until a connection is free.
+        "timeout": LOCAL_TIMEOUT_S,
         "db": db,
         "decode_responses": True,
         # Who waits for seconds only does not wait long for a server that hangs.
-        "socket_timeout": min(SOCKET_TIMEOUT_S, max(SHORTEST_TIMEOUT_S, patience_s)),
+        "socket_timeout": min(most_s, max(SHORTEST_TIMEOUT_S, patience_s)),
         "socket_connect_timeout": min(3, max(1, patience_s)),
         "health_check_interval": 0,
         # Full or read-only, Redis refuses a write before it ran: an answer that was paid for is recorded as soon as it may.
         "retry_on_error": [BusyLoadingError, OutOfMemoryError, ReadOnlyError],
     }
+
+
+def _watched() -> dict[str, Any]:
+    """A connection that nobody speaks on is probed, so that one to a dead machine is closed before it is used."""
+    wanted = {
+        "TCP_KEEPIDLE": 3,
+        "TCP_KEEPINTVL": 2,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": SOCKET_TIMEOUT_S * 1000,
+    }
+    known = {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+    return {"socket_keepalive": True, "socket_keepalive_options": known}

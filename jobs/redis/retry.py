@@ -46,6 +46,16 @@ def _patience(seconds: float) -> Iterator[None]:
         _deadline.reset(mine)
 
 
+@contextmanager
+def tried_once() -> Iterator[None]:
+    """Commands inside are sent once: what a second connection would say of the first one's is no proof."""
+    mine = _deadline.set(time.monotonic())
+    try:
+        yield
+    finally:
+        _deadline.reset(mine)
+
+
 class PatientRetry(Retry):
     """Repeats until `patience_s` have passed."""
 

@@ -1,6 +1,7 @@
-"""The contact sheet: one HTML file that shows a merchandiser what a batch brought, and whose each gap is."""
+"""The contact sheet: what a batch brought, whose each gap is, and what people say of its pictures."""
 
-from jobs.report.page import write_report
+from jobs.report.page import SERVED_MARK
+from jobs.report.sheet import FILE, FOLDER, Sheet
 from jobs.report.thumbnails import Thumbnails
 
-__all__ = ["Thumbnails", "write_report"]
+__all__ = ["FILE", "FOLDER", "SERVED_MARK", "Sheet", "Thumbnails"]

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from jobs.records import Owner, ResultLine, Slot
-from jobs.report.thumbnails import Thumbnails
+from msgspec import Struct
+from msgspec.structs import fields as fields_of
 
-RESULT_SIDE: Final = 320
-INPUT_SIDE: Final = 160
+from jobs.records import Image, Owner, ResultLine, Slot, Verdict
+from jobs.report.thumbnails import address_key
 
 SLOT_LABELS: Final[Mapping[str, str]] = {
     Slot.PERSON: "Person",
@@ -36,7 +36,7 @@ OWNER_LABELS: Final[Mapping[str, str]] = {
     Owner.VENDOR: "HiDream",
 }
 #: What a row without an error of its own says.
-_SENTENCES: Final[Mapping[str, str]] = {
+SENTENCES: Final[Mapping[str, str]] = {
     "failed": "No picture was made.",
     "rejected": "Content moderation rejected the pictures.",
     "unknown": "The order may have reached HiDream, but no answer came back.",
@@ -59,64 +59,85 @@ _TITLES: Final = (
     "名称",
     "商品名称",
 )
-_MAX_FACTS: Final = 4
 _MAX_TEXT: Final = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """One picture of a card, or what stands in its place."""
+class Input(Struct, frozen=True, kw_only=True, array_like=True):
+    """One picture that was put in."""
 
-    #: `Person`, `Dress`, `Result` …
+    #: `Person`, `Dress` …
     label: str
-    #: A `data:` address, or None when there is nothing to show.
-    thumbnail: str | None = None
-    #: An http(s) address or a relative path; None when there is nothing to follow.
-    href: str | None = None
-    #: What stands in the picture's place: a host and file name.
-    text: str = ""
+    #: File name, or file name and host.
+    name: str
+    #: An http(s) address, or empty.
+    href: str
+    #: Key of its thumbnail, or empty.
+    thumbnail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why there is no picture."""
+class Output(Struct, frozen=True, kw_only=True, array_like=True):
+    """One picture that came out."""
 
-    sentence: str
-    #: A key of OWNER_LABELS, or empty.
-    owner: str
-    #: Whether running it again may help; None where the question does not arise.
-    retryable: bool | None
-    #: Stable word and code, e.g. `no_result 1004`.
-    kind: str
+    sha256: str
+    #: Relative to the batch folder, quoted; empty when it is not to be shown.
+    href: str
+    #: Whether it has a thumbnail.
+    small: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One row of the batch."""
+class CardVersion(Struct, frozen=True, kw_only=True, array_like=True):
+    """One version of the row's picture."""
+
+    version: int
+    request: str
+    status: str
+    pictures: tuple[Output, ...]
+
+
+class Card(Struct, frozen=True, kw_only=True, array_like=True):
+    """One row as the page's script has it: a list, in the order of these fields (`FIELDS`)."""
 
     row: int
     sku: str
     title: str
     status: str
-    inputs: tuple[Tile, ...]
-    results: tuple[Tile, ...]
-    reason: Reason | None
-    #: Name and value of the row's first further columns.
-    facts: tuple[tuple[str, str], ...]
-    #: Name and value of the ids that support asks for.
-    ids: tuple[tuple[str, str], ...]
-    #: `84 s · 2 attempts`.
+    #: A key of OWNER_LABELS, or empty.
+    owner: str
+    #: Stable word and code, e.g. `no_result 1004`.
+    reason: str
+    #: Why there is no picture; empty where there is one.
+    sentence: str
+    #: Whether running it again may help; None where the question does not arise.
+    retryable: bool | None
+    inputs: tuple[Input, ...]
+    pictures: tuple[Output, ...]
+    request: str
+    task: str
+    #: `84 s at HiDream`, `2 attempts`.
     notes: tuple[str, ...]
+    #: The row's further columns, those that are filled.
+    extra: dict[str, str]
+    #: What the ledger has of people's verdicts on these pictures.
+    verdicts: tuple[Verdict, ...]
+    #: Ids of the flags of its first picture.
+    flags: tuple[str, ...]
+    #: Which version of its picture all this is, and every version, the oldest first; none while there is one only.
+    version: int
+    versions: tuple[CardVersion, ...]
+
+
+FIELDS: Final = tuple(field.name for field in fields_of(Card))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Album:
     """Where pictures are found."""
 
+    #: An input as a line has it → its SHA-256 when it was planned, or empty.
+    digest: Callable[[str], str]
+    #: Key and picture file → whether the sheet has a thumbnail of it.
+    small: Callable[[str, Path | None], bool]
     batch_folder: Path
-    #: An input as the manifest has it → a file that may be shown.
-    pictures: Callable[[str], Path | None]
-    thumbnails: Thumbnails
 
 
 def status_of(line: ResultLine) -> str:
@@ -126,67 +147,80 @@ def status_of(line: ResultLine) -> str:
 
 def owner_of(line: ResultLine) -> str:
     """Who can fix the line's failure, or an empty string."""
-    return line.error.owner if line.error and line.error.owner in OWNER_LABELS else ""
+    return str(line.error.owner) if line.error and line.error.owner in OWNER_LABELS else ""
 
 
 def card(line: ResultLine, album: Album) -> Card:
     """The card of one result line."""
-    extra = {name: _text(text) for name, text in line.extra.items() if text}
+    extra = {_text(name): _text(text) for name, text in line.extra.items() if text}
     titles = {name.casefold(): name for name in reversed(extra)}
     title = next((extra.pop(titles[name]) for name in _TITLES if name in titles), "")
-    results = tuple(_result(image.path, album) for image in line.images)
+    pictures = tuple(_output(image, album) for image in line.images)
     inputs = ((label, getattr(line.inputs, slot)) for slot, label in SLOT_LABELS.items())
-    ids = (("request", line.request_id), ("task", line.task_id))
+    error = line.error
+    said = () if error is None else (error.kind, error.code)
+    shown = any(picture.href for picture in pictures)
     return Card(
         row=line.row,
         sku=_text(line.sku),
         title=title,
         status=status_of(line),
+        owner=owner_of(line),
+        reason=" ".join(_text(word) for word in said if word not in {None, ""}),
+        sentence="" if shown else _text(error.message if error else "") or SENTENCES[status_of(line)],
+        retryable=error.retryable if error else None,
         inputs=tuple(_input(label, source, album) for label, source in inputs if source),
-        results=results,
-        reason=None if any(tile.thumbnail for tile in results) else _reason(line),
-        facts=tuple(extra.items())[:_MAX_FACTS],
-        ids=tuple((name, _text(text)) for name, text in ids if text),
+        pictures=pictures,
+        request=_text(line.request_id or ""),
+        task=_text(line.task_id or ""),
         notes=tuple(_notes(line)),
+        extra=extra,
+        verdicts=line.review,
+        flags=tuple(flag.id for flag in line.flags),
+        version=line.version,
+        versions=tuple(
+            CardVersion(
+                version=each.version,
+                request=each.request_id,
+                status=each.status if each.status in STATUS_LABELS else "unknown",
+                pictures=tuple(_output(image, album) for image in each.images),
+            )
+            for each in line.versions
+        ),
     )
 
 
-def _input(label: str, source: str, album: Album) -> Tile:
+def _input(label: str, source: str, album: Album) -> Input:
     if source[:8].lower().startswith(("http://", "https://")):
-        return _link(label, source)
-    path = album.pictures(source)
-    thumbnail = album.thumbnails.of(path, INPUT_SIDE) if path else None
-    return Tile(label=label, thumbnail=thumbnail, text=_text(source.replace("\\", "/").rsplit("/", 1)[-1]))
+        name, href = _address(source)
+        key = address_key(source)
+        found = bool(href) and album.small(key, None)
+    else:
+        name, href = source.replace("\\", "/").rsplit("/", 1)[-1], ""
+        key = album.digest(source)
+        found = bool(key) and album.small(key, Path(source))
+    return Input(label=label, name=_text(name), href=href, thumbnail=key if found else "")
 
 
-def _link(label: str, url: str) -> Tile:
-    """A picture that we do not fetch: where it is, and a way to it."""
+def _address(url: str) -> tuple[str, str]:
+    """What an address is called, and the address if it may be followed."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return Tile(label=label, text=_text(url))
+        return url, ""
     name = unquote(parts.path.rsplit("/", 1)[-1])
-    return Tile(label=label, href=url if host else None, text=_text(f"{name} {host or ''}".strip()))
+    return f"{name} {host or ''}".strip(), url if host else ""
 
 
-def _result(path: str, album: Album) -> Tile:
+def _output(image: Image, album: Album) -> Output:
     """A picture of the batch folder, unless its path climbs out of it; it may be a link into the store."""
+    path = image.path
     inside = not ("\0" in path or Path(path).is_absolute() or ".." in Path(path).parts)
-    thumbnail = album.thumbnails.of(album.batch_folder / path, RESULT_SIDE) if inside else None
-    # Quoting leaves no colon, hence no scheme; a leading `./` leaves no host either.
-    return Tile(label="Result", thumbnail=thumbnail, href=f"./{quote(path)}" if thumbnail else None)
-
-
-def _reason(line: ResultLine) -> Reason:
-    error = line.error
-    said = () if error is None else (error.kind, error.code)
-    return Reason(
-        sentence=_text(error.message if error else "") or _SENTENCES[status_of(line)],
-        owner=owner_of(line),
-        retryable=error.retryable if error else None,
-        kind=" ".join(_text(word) for word in said if word not in {None, ""}),
-    )
+    there = inside and (album.batch_folder / path).is_file()
+    small = there and bool(image.sha256) and album.small(image.sha256, album.batch_folder / path)
+    # Quoting leaves no colon, hence no scheme.
+    return Output(sha256=image.sha256, href=quote(path) if there else "", small=small)
 
 
 def _notes(line: ResultLine) -> Iterator[str]:
@@ -196,6 +230,10 @@ def _notes(line: ResultLine) -> Iterator[str]:
         yield f"{line.attempts} attempts"
     if line.source == "reused":
         yield "reused, not bought again"
+    for each in line.versions:
+        if not each.images:
+            why = f": {_text(each.error.message)}" if each.error else ""
+            yield f"version {each.version} {STATUS_LABELS.get(each.status, each.status).lower()}{why}"
 
 
 def _text(value: object) -> str:

@@ -1,82 +1,81 @@
-"""Writes the contact sheet of a batch: gaps first, a bounded number of cards, counts over all rows."""
+"""The page: a template, its style and its scripts as they lie in `parts/`, put together into one text."""
 
 import base64
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jobs.records import REJECT_REASONS
+from jobs.report.cards import FIELDS, OWNER_LABELS, STATUS_LABELS
 
-from jobs.records import ResultLine
-from jobs.report.cards import OWNER_LABELS, STATUS_LABELS, Album, Card, card, owner_of, status_of
-from jobs.report.thumbnails import Thumbnails
+_FOLDER: Final = Path(__file__).parent / "parts"
+#: Where `vton serve --review` writes that a page is served; once in each page, before any text of a manifest.
+SERVED_MARK: Final = '<meta name="vton-served" content="">'
+#: In the order in which they are read; each may use what stands in those before it.
+_SCRIPTS: Final = (
+    "rows",
+    "verdicts",
+    "table",
+    "filters",
+    "cards",
+    "grid",
+    "viewer",
+    "judging",
+    "serving",
+    "main",
+)
+_REASON_LABELS: Final = {
+    "colour": "Colour",
+    "pattern_or_logo": "Pattern or logo",
+    "construction": "Construction",
+    "length_or_sleeve": "Length or sleeve",
+    "face": "Face",
+    "hands": "Hands",
+    "background": "Background",
+    "framing": "Framing",
+    "other": "Other",
+}
 
-#: Cards on a page. A browser stays quick, and the file around 15 MB at the most.
-MAX_CARDS: Final = 500
 
-_FOLDER: Final = Path(__file__).parent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The batch in numbers, as the page's head has them."""
+
+    #: summary.json's content; `batch`, `created_at`, `completed_at`, `reused_rows` are shown.
+    summary: Mapping[str, Any]
+    #: Status → rows.
+    statuses: Counter[str]
+    #: Who can fix it → rows.
+    owners: Counter[str]
 
 
-def write_report(
-    page: TextIO,
-    summary: Mapping[str, Any],
-    lines: Iterable[ResultLine],
-    folder: Path,
+def render(
+    template: str,
     *,
-    pictures: Callable[[str], Path | None],
-    thumbnails: Thumbnails | None = None,
-) -> None:
-    """Writes the page: one file without outside parts.
+    numbers: Numbers,
+    root: str,
+    chunks: int = 0,
+    rows: Iterable[str] = (),
+    small: Iterable[tuple[str, str]] = (),
+) -> Iterator[str]:
+    """The page in pieces.
 
     Args:
-        page: usually `<folder>/report.html`.
-        summary: `summary.json`'s content; `batch`, `created_at`, `completed_at`, `reused_rows` are shown.
-        lines: of all rows, read once and not kept beyond MAX_CARDS per status.
-        folder: what the pictures' paths are relative to.
-        pictures: an input as a line has it → the file to show, or None. Never asked about http(s) addresses.
-        thumbnails: remembered ones from an earlier writing.
-
-    Raises:
-        OSError: the page cannot be written.
+        template: its name in `parts/`.
+        numbers: the batch in numbers.
+        root: the way from the page to the batch folder.
+        chunks: scripts with rows beside the page.
+        rows: texts of rows that the page itself has.
+        small: key and base64 of thumbnails that the page itself has.
     """
-    counts = _read(lines)
-    album = Album(batch_folder=folder, pictures=pictures, thumbnails=thumbnails or Thumbnails())
-    chosen = counts.chosen()
-    page.writelines(_render(summary, counts, len(chosen), (card(line, album) for line in chosen)))
+    # Loaded where a page is written: a worker that follows a batch does so for hours before.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
-
-@dataclass(slots=True, kw_only=True)
-class _Counts:
-    """What one pass over the lines leaves: numbers of all rows, and the lines that may become cards."""
-
-    rows: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    owners: Counter[str] = field(default_factory=Counter)
-    lines: dict[str, list[ResultLine]] = field(default_factory=lambda: {name: [] for name in STATUS_LABELS})
-
-    def chosen(self) -> list[ResultLine]:
-        """The lines that become cards, in the page's order."""
-        return [line for same in self.lines.values() for line in same][:MAX_CARDS]
-
-
-def _read(lines: Iterable[ResultLine]) -> _Counts:
-    counts = _Counts()
-    for line in lines:
-        status = status_of(line)
-        counts.rows += 1
-        counts.statuses[status] += 1
-        if owner := owner_of(line):
-            counts.owners[owner] += 1
-        if len(counts.lines[status]) < MAX_CARDS:
-            counts.lines[status].append(line)
-    return counts
-
-
-def _render(summary: Mapping[str, Any], counts: _Counts, shown: int, cards: Iterator[Card]) -> Iterator[str]:
-    """The page in pieces, each card's pictures made when its turn comes."""
     environment = Environment(
         autoescape=True,
         loader=FileSystemLoader(_FOLDER),
@@ -84,22 +83,55 @@ def _render(summary: Mapping[str, Any], counts: _Counts, shown: int, cards: Iter
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("contact_sheet.html")
-    return template.generate(
-        title=str(summary.get("batch") or "batch"),
+    summary, statuses = numbers.summary, numbers.statuses
+    reasons = {name: _REASON_LABELS[name] for name in REJECT_REASONS}
+    batch = {
+        "batch": str(summary.get("batch") or "batch"),
+        "rows": statuses.total(),
+        "chunks": chunks,
+        "root": root,
+        "fields": FIELDS,
+        "statuses": STATUS_LABELS,
+        "owners": OWNER_LABELS,
+        "reasons": reasons,
+    }
+    style, script = _style(), _script()
+    return environment.get_template(template).generate(
+        title=batch["batch"],
         facts=_facts(summary),
-        rows=counts.rows,
-        done=counts.statuses["succeeded"],
-        shown=shown,
-        statuses=_buttons(STATUS_LABELS, counts.statuses),
-        bars=_bars(counts),
-        owners=_buttons(OWNER_LABELS, counts.owners),
-        status_labels=STATUS_LABELS,
-        owner_labels=OWNER_LABELS,
-        cards=cards,
-        style_hash=_inline_hash("style"),
-        script_hash=_inline_hash("script"),
+        rows=statuses.total(),
+        done=statuses["succeeded"],
+        statuses=_buttons(STATUS_LABELS, statuses),
+        owners=_buttons(OWNER_LABELS, numbers.owners),
+        reasons=list(reasons.items()),
+        bars=_bars(statuses),
+        root=root,
+        batch=json.dumps(batch).replace("<", "\\u003c"),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        beside=bool(chunks),
+        chunks=rows,
+        small=small,
     )
+
+
+@cache
+def _style() -> str:
+    return (_FOLDER / "style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    """All scripts as one function, so that nothing of them is global but what chunks of rows call."""
+    parts = [(_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def _hash(inner: str) -> str:
+    """The hash by which the page's policy lets its own style and script run."""
+    return base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
 
 
 def _buttons(labels: Mapping[str, str], counts: Counter[str]) -> list[tuple[str, str, int]]:
@@ -117,19 +149,12 @@ def _time(value: object) -> str:
     return f"{text[:10]} {text[11:16]} UTC" if len(text) > 19 and text[10] == "T" else text  # noqa: PLR2004 ISO's shape
 
 
-def _bars(counts: _Counts) -> list[tuple[str, float, float]]:
+def _bars(statuses: Counter[str]) -> list[tuple[str, float, float]]:
     """Status, start and width in per cent of the header's bar, done first."""
     bars, start = [], 0.0
     for name in reversed(list(STATUS_LABELS)):
-        width = 100 * counts.statuses[name] / max(counts.rows, 1)
+        width = 100 * statuses[name] / max(statuses.total(), 1)
         if width:
             bars.append((name, round(start, 3), round(width, 3)))
         start += width
     return bars
-
-
-def _inline_hash(tag: str) -> str:
-    """The hash by which the page's policy lets its own style and script run, and nothing else."""
-    content = (_FOLDER / f"{tag}.html").read_text(encoding="utf-8")
-    inner = content.split(f"<{tag}>", 1)[1].rsplit(f"</{tag}>", 1)[0]
-    return base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()

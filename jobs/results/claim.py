@@ -29,7 +29,7 @@ from jobs.results.jsonl import ResultsFile
 log = structlog.get_logger()
 
 #: The checkpoint goes last: until then the folder still says whose it was.
-KEPT = (RESULTS, "results.csv", "failed.csv", "summary.json", "report.html", CHECKPOINT)
+KEPT = (RESULTS, "results.csv", "failed.csv", "summary.json", "report.html", "report", CHECKPOINT)
 IMAGES = "images"
 
 
@@ -44,7 +44,8 @@ def claim(
     if going:
         keep_aside(folder, going, renew, images=found is not None and is_drawn(found))
         found = None
-    mark = _mark(ledger)
+    marks = ledger.marks()
+    mark = marks[1] if marks else Mark(ledger="", orders=0)
     file = ResultsFile(folder, mark.ledger, ledger.prefix, mark.orders)
     if found is None:
         file.begin(renew)
@@ -85,7 +86,8 @@ def _judged(
     if not (accept or is_drawn(found) or _accepted(found, ledger)):
         raise ForeignResultsError(
             f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
-            " vton recover, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under other names"
+            f" vton recover {batch_id}, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under"
+            " other names"
         )
     return found, found.ledger[:8]
 

@@ -1,7 +1,7 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,21 @@ from typing import TypeVar
 
 import structlog
 
-from jobs.errors import ForeignResultsError, UnwrittenError
+from jobs.config.price import NO_PRICE, Price
+from jobs.config.settings import FlagSettings
+from jobs.errors import ForeignResultsError, NotFoundError, UnwrittenError
 from jobs.failpoints import reach
+from jobs.flags.batch import PATIENCE_S, BatchFlags
+from jobs.flags.measures import Measures
 from jobs.ledger import Ledger
+from jobs.pictures.store import place
 from jobs.pictures.stored import Hashes
-from jobs.records import BatchId, ResultLine
-from jobs.report import Thumbnails, write_report
-from jobs.results.checkpoint import SIMULATED
+from jobs.records import BatchId, Job, ResultLine
+from jobs.report import FOLDER, Sheet, Thumbnails
+from jobs.report.thumbnails import LIGHT_PIXELS
+from jobs.results.checkpoint import NOTHING, SIMULATED
 from jobs.results.claim import claim, output_place
-from jobs.results.files import replacing, sweep
+from jobs.results.files import PRIVATE, folder_rights, make_folder, replacing, share, sweep
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lease import LEASE_MS, Lease, LeaseLostError
 from jobs.results.lines import written
@@ -30,6 +36,8 @@ __all__ = ["LEASE_MS", "Exported", "Exporter"]
 log = structlog.get_logger()
 T = TypeVar("T")
 
+#: Between two words about a batch's files while all of them are made anew, s.
+PROGRESS_S = 5.0
 #: Rows in one round trip.
 CHUNK = 500
 
@@ -43,6 +51,10 @@ class Exported:
     lines: int
     #: results.csv and the other tables were written too.
     tables: bool
+    #: The last entry of the batch's outbox when it began, "0" = none: what ended until then is in the files.
+    entry: str
+    #: Every row has ended, and nothing is left to write.
+    completed: bool = False
 
 
 class Exporter:
@@ -54,16 +66,41 @@ class Exporter:
         *,
         output_dir: Path,
         picture_store: Path,
+        output_mode: int = PRIVATE,
+        flags: FlagSettings | None = None,
+        flags_s: float = PATIENCE_S,
+        price: Price = NO_PRICE,
+        completed: Callable[[Path], object] = lambda _folder: None,
+        exported: dict[BatchId, str] | None = None,
+        ended: Callable[[Iterable[ResultLine], int], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock`: seconds, for the times between renewals of a lease."""
+        """Where everything lies.
+
+        `output_mode`: rights of the files; `flags`: their limits, None: there are none; `flags_s`: how long they may take at
+        the end, see jobs.flags.batch; `price`: of one picture, for summary.json; `completed`: takes the folder of each batch
+        that `follow` completes; `exported`: is told up to which entry of a batch's outbox `follow` has written its files,
+        see `Exported.entry`; `ended`: takes lines of rows that have ended since the files were last written, and when
+        their batch was opened, ms; `clock`: seconds.
+        """
+        self._ended = ended
         self._ledger = ledger
+        self._output_mode = output_mode
         self._clock = clock
+        self._completed = completed
         self._output_dir = output_dir
         self._store = picture_store
+        # Beside the pictures, in the data folder: made while they are collected.
+        self._thumbnails = Thumbnails(picture_store.parent / "thumbnails")
+        self._light = Thumbnails(self._thumbnails.root, max_pixels=LIGHT_PIXELS)
+        self._flags = flags if flags and flags.enabled else None
+        self._flags_s = flags_s
+        self._price = price
+        self._measures = Measures(picture_store.parent, self._thumbnails.of_address)
         self._hashes = Hashes()
         #: Batches whose trouble was logged.
         self._logged: set[BatchId] = set()
+        self._exported: dict[BatchId, str] = {} if exported is None else exported
 
     def follow(self, batch_id: BatchId) -> None:
         """Brings the files of a batch up to date, if they belong here; called again and again while it runs.
@@ -71,13 +108,17 @@ class Exporter:
         What keeps them from being written is logged once, until they are.
 
         Raises:
-            NotFoundError, RedisDownError: see `export`.
+            RedisDownError: see `export`.
         """
-        output = self._ledger.batch(batch_id).output
+        try:
+            output = self._ledger.batch(batch_id).output
+        except NotFoundError:
+            # Pruned since: its files were written before.
+            return
         if output and output != output_place(self._output_dir):
             return
         try:
-            self.export(batch_id)
+            exported = self.export(batch_id)
         except (ForeignResultsError, UnwrittenError) as error:
             if batch_id not in self._logged:
                 event = "export.refused" if isinstance(error, ForeignResultsError) else "export.failed"
@@ -85,6 +126,10 @@ class Exporter:
             self._logged.add(batch_id)
         else:
             self._logged.discard(batch_id)
+            if exported is not None:
+                self._exported[batch_id] = exported.entry
+                if exported.completed:
+                    self._completed(exported.folder)
 
     def export(
         self, batch_id: BatchId, *, tables: bool = False, rest: bool = True, accept: bool = False
@@ -112,8 +157,9 @@ class Exporter:
         if not lease.take():
             return None
         try:
-            (folder / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
-            sweep(folder, lease.renew)
+            self._make_folders(folder)
+            for each in (folder, folder / FOLDER, folder / FOLDER / "rows"):
+                sweep(each, lease.renew)
             return self._export(folder, batch_id, lease, tables=tables, rest=rest, accept=accept)
         except LeaseLostError:
             return None
@@ -130,39 +176,82 @@ class Exporter:
         finally:
             lease.drop()
 
+    def _make_folders(self, folder: Path) -> None:
+        """Those that are missing; files follow the rights of theirs."""
+        make_folder(folder / "images", self._output_mode)
+        if self._output_mode != PRIVATE:
+            for each in (folder, folder / "images"):
+                # Not ours to change: it has the rights that somebody has given it.
+                with suppress(PermissionError):
+                    each.chmod(folder_rights(self._output_mode))
+
     def _export(
         self, folder: Path, batch_id: BatchId, lease: Lease, *, tables: bool, rest: bool, accept: bool
     ) -> Exported:
         file = claim(folder, self._ledger, batch_id, lease.renew, accept=accept)
         # Before the rows: what ends while they are read has another entry.
         entry = self._ledger.last_entry(batch_id)
-        rows = BatchRows(self._ledger, batch_id, BatchPictures(self._store, folder, self._hashes), lease)
+        flags = BatchFlags(self._measures, self._store, self._flags, self._flags_s) if self._flags else None
+        pictures = BatchPictures(self._store, folder, self._hashes)
+        rows = BatchRows(self._ledger, batch_id, pictures, lease, flags)
         status = rows.status
         tables = tables or status.complete
         lines = (
             self._write_all(folder, file, entry, rows, lease) if tables else self._bring_up(file, rows, lease)
         )
+        if tables and self._output_mode != PRIVATE:
+            share(folder, self._output_mode)
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
-        if status.complete and rest and self._ledger.deactivate(batch_id, entry):
+        completed = status.complete and rest and self._ledger.deactivate(batch_id, entry)
+        if completed:
             log.info("batch.completed", batch=batch_id, rows=status.rows, **status.counts)
         elif lines:
             log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
-        return Exported(folder=folder, lines=lines, tables=tables)
+        return Exported(folder=folder, lines=lines, tables=tables, entry=entry, completed=completed)
 
     def _write_all(self, folder: Path, file: ResultsFile, entry: str, rows: BatchRows, lease: Lease) -> int:
         """Every file anew, from the rows as they stand now; returns how many they are."""
         columns = rows.columns()
+        sheet = Sheet(
+            folder,
+            self._thumbnails,
+            opened=lambda path: replacing(path, lease.renew, errors="replace"),
+            digest=lambda source: rows.digests.get(source, ""),
+            keep=lease.keep,
+        )
+        rows.survey(self._make_small)
+        before = file.checkpoint() if self._ended else None
         with file.anew(entry, lease.renew) as write:
-            counts = write_tables(folder, columns, _passing(rows.all(), write), lease.renew, rows.dialect)
+            every = _passing(self._saying(rows), lambda line: write(written(line)), sheet.add)
+            counts = write_tables(folder, columns, every, lease.renew, rows.dialect)
             reach("exporting")
-        told = summary(rows.status, counts, rows.batch.manifest)
+        told = summary(rows.status, counts, rows.batch.manifest, self._price)
         write_json(folder / "summary.json", told, lease.renew)
-        thumbnails = _KeepingThumbnails(lease)
-        lines = (line for line, _ in rows.all())
-        with replacing(folder / "report.html", lease.renew, errors="replace") as page:
-            write_report(page, told, lines, folder, pictures=_local_file, thumbnails=thumbnails)
+        sheet.finish(told)
+        if self._ended:
+            self._say_ended(rows, before.entry if before else NOTHING)
         return int(told["rows"])
+
+    def _say_ended(self, rows: BatchRows, since: str) -> None:
+        """What has ended behind an entry of the outbox, once all is written."""
+        while self._ended and (entries := self._ledger.outbox(rows.status.batch_id, since, at_most=CHUNK)):
+            self._ended(rows.ended(entries), rows.batch.created_ms)
+            since = entries[-1].entry_id
+
+    def _make_small(self, job: Job) -> None:
+        """Makes thumbnails that nobody has made yet; heavy pictures are left to the sheet, which takes one at a time."""
+        pictures = [(place(self._store, each.name), each.sha256) for each in job.pictures]
+        self._light.make_all(job.pair, pictures)
+
+    def _saying(self, rows: BatchRows) -> Iterator[tuple[ResultLine, Mapping[str, str]]]:
+        """Every row; those who wait for a long batch's files see how far they are."""
+        said_s = self._clock()
+        for done, row in enumerate(rows.all(), start=1):
+            yield row
+            if self._clock() - said_s >= PROGRESS_S:
+                said_s = self._clock()
+                log.info("export.progress", batch=rows.status.batch_id, done=done, rows=rows.status.rows)
 
     def _bring_up(self, file: ResultsFile, rows: BatchRows, lease: Lease) -> int:
         """Adds what has ended since the checkpoint; a file without one is made anew."""
@@ -174,31 +263,15 @@ class Exporter:
             reach("exporting")
             checkpoint = file.append(map(written, lines), entries[-1].entry_id, lease.renew, after=checkpoint)
             added += len(lines)
+            if self._ended:
+                self._ended(lines, rows.batch.created_ms)
         return added
 
 
-class _KeepingThumbnails(Thumbnails):
-    """Thumbnails that keep the lease: those of a page together may take longer than it lasts."""
-
-    def __init__(self, lease: Lease) -> None:
-        super().__init__()
-        self._lease = lease
-
-    def of(self, path: Path, side: int) -> str | None:
-        self._lease.keep()
-        return super().of(path, side)
-
-
 def _passing(
-    rows: Iterable[tuple[ResultLine, T]], write: Callable[[str], object]
+    rows: Iterable[tuple[ResultLine, T]], *takers: Callable[[ResultLine], object]
 ) -> Iterator[tuple[ResultLine, T]]:
     for row in rows:
-        write(written(row[0]))
+        for take in takers:
+            take(row[0])
         yield row
-
-
-def _local_file(path: str) -> Path | None:
-    """A picture that may be shown; one in a folder that is closed to us is not."""
-    with suppress(OSError):
-        return Path(path) if Path(path).is_file() else None
-    return None

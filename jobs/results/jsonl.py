@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.failpoints import reach
+from jobs.pictures.stored import rights_in
 from jobs.results.checkpoint import (
     NOTHING,
     RESULTS,
@@ -66,6 +67,7 @@ class ResultsFile:
         length = after.length + len(text)
         # At its end whatever happens: a late writer never writes into what another's checkpoint covers.
         with self._path.open("a+b") as file:
+            os.fchmod(file.fileno(), rights_in(self._folder))
             if self.checkpoint() != after:
                 raise LeaseLostError("another exporter has written results.jsonl meanwhile")
             if file.seek(0, os.SEEK_END) > after.length:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,10 +20,12 @@ from jobs.records import (
     Picture,
     ResultLine,
     RowError,
+    Settled,
     Timings,
     Url,
 )
 from jobs.results.manifest_columns import extra_names
+from jobs.units import iso
 
 #: Longest part of an image's name that comes from the SKU, in bytes.
 LONGEST_STEM = 80
@@ -38,7 +39,9 @@ def result_line(
     *,
     left: str | None,
     created_ms: int,
+    manifest: str = "",
     extra: Sequence[str] | None = None,
+    version: int = 1,
 ) -> ResultLine:
     """The line of one row.
 
@@ -49,14 +52,18 @@ def result_line(
         job: its job; None for a bad row or one that left its job.
         left: the status of a row that left its job.
         created_ms: when the batch was made; what was finished before is reused.
+        manifest: the batch's manifest, where it has one only.
         extra: names of the batch's columns that pass through; None: those of this row.
+        version: which version of the row's picture `job` is.
     """
     failure = _failure(row.bad, job, left)
     common: dict[str, Any] = {
         "batch": batch_id,
         "row": number,
+        "file": row.file or manifest,
         "line": row.line,
         "sku": row.sku,
+        "version": version,
         "error": RowError(**asdict(failure)) if failure else None,
         "extra": {
             name: row.fields.get(name) for name in (extra_names(row.fields) if extra is None else extra)
@@ -71,10 +78,20 @@ def result_line(
         sub_task_ids=job.sub_task_ids,
         past_task_ids=job.past_task_ids,
         attempts=job.attempts,
-        images=_images(number, row.sku, job),
+        images=_images(number, row.sku, job, version),
         timings=_timings(job),
         source=_source(job, created_ms),
         inputs=_inputs(job),
+        settled=tuple(
+            Settled(
+                outcome=one.outcome,
+                task_id=one.task_id,
+                posted_at=iso(one.posted_ms),
+                by=one.by,
+                at=iso(one.at_ms) or "",
+            )
+            for one in job.settled
+        ),
         **common,
     )
 
@@ -94,24 +111,26 @@ def read_line(raw: bytes) -> ResultLine | None:
         return None
 
 
-def image_path(number: int, sku: str, index: int, picture: Picture) -> str:
-    """Where a row's picture lies in the batch folder: `images/<sku>_<row>.<ext>`, `…-2` for a second picture.
+def image_path(number: int, sku: str, index: int, picture: Picture, version: int = 1) -> str:
+    """Where a row's picture lies in the batch folder: `images/<sku>_<row>.<ext>`.
+
+    `…__v2` for a second version, `…-2` for a second picture.
 
     The row's number makes it the row's own whatever the SKU is; only letters, digits and `.-_` of the SKU stay.
     """
     stem = re.sub(r"[^\w.-]+", "_", sku).strip("._-")
     stem = stem.encode()[:LONGEST_STEM].decode(errors="ignore")
     extension = picture.name.rpartition(".")[2]
-    more = f"-{index + 1}" if index else ""
+    more = (f"__v{version}" if version > 1 else "") + (f"-{index + 1}" if index else "")
     return f"images/{stem or 'row'}_{number:04d}{more}.{extension}"
 
 
-def _images(number: int, sku: str, job: Job) -> tuple[Image, ...]:
+def _images(number: int, sku: str, job: Job, version: int) -> tuple[Image, ...]:
     if job.state is not JobState.SUCCEEDED:
         return ()
     return tuple(
         Image(
-            path=image_path(number, sku, index, picture),
+            path=image_path(number, sku, index, picture, version),
             url=picture.url,
             sha256=picture.sha256,
             width=picture.width,
@@ -131,8 +150,10 @@ def _failure(bad: BadCell | None, job: Job | None, left: str | None) -> Failure 
         return Failure(kind="cancelled", message=why, retryable=True, owner=Owner.OPS)
     if job is None:
         return None
-    if job.state is JobState.UNKNOWN and job.failure is not None and job.posted_ms is not None:
-        return replace(job.failure, message=f"{job.failure.message}; sent at {iso(job.posted_ms)}")
+    if job.state is JobState.UNKNOWN and job.failure is not None:
+        sent = f"; sent at {iso(job.posted_ms)}" if job.posted_ms is not None else ""
+        # It may have been bought: a person decides, whatever an older ledger says.
+        return replace(job.failure, message=f"{job.failure.message}{sent}", retryable=False)
     return job.failure
 
 
@@ -160,10 +181,3 @@ def _source(job: Job, created_ms: int) -> str | None:
 def _inputs(job: Job) -> Inputs:
     slots = job.pair.slots()
     return Inputs(**{slot: of.url if isinstance(of, Url) else of.shown for slot, of in slots})
-
-
-def iso(ms: int | None) -> str | None:
-    """Milliseconds since the epoch as ISO 8601 in UTC."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

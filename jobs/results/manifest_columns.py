@@ -7,11 +7,13 @@ columns and the pictures themselves, so that failed.csv can be run by itself.
 from collections.abc import Iterable
 
 from jobs.ledger.records import RowRecord
-from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, sku_rank
+from jobs.manifest.aliases import GARMENT_COLUMNS, OURS, best_names, column_of
 
 #: Columns that hold pictures.
 PICTURE_COLUMNS = frozenset({"person", *GARMENT_COLUMNS})
-_REPLACED = PICTURE_COLUMNS | {"category"}
+#: The key of a row of YAML or JSON that names several garments of its manifest.
+GARMENT_NAMES = "garments"
+_REPLACED = PICTURE_COLUMNS | {"category", GARMENT_NAMES}
 
 
 def table_cells(row: RowRecord, *, header: bool) -> dict[str, str]:
@@ -26,16 +28,17 @@ def table_cells(row: RowRecord, *, header: bool) -> dict[str, str]:
         cells.setdefault("sku" if name == sku else name if column in {None, "sku"} else column or name, text)
     if row.inputs:
         return {name: text for name, text in cells.items() if name not in _REPLACED} | row.inputs
-    return cells
+    # Names mean nothing outside of their manifest: a reader passes over them, as over all columns of ours.
+    return {OURS + name if name == GARMENT_NAMES else name: text for name, text in cells.items()}
 
 
 def extra_names(names: Iterable[str]) -> list[str]:
     """Those of a manifest's columns that only pass through; second ones for the SKU are among them."""
     columns = list(names)
-    sku = sku_name(columns)
-    return [name for name in columns if column_of(name) is None or (column_of(name) == "sku" and name != sku)]
+    read = set(best_names(columns).values())
+    return [name for name in columns if name not in read]
 
 
 def sku_name(names: Iterable[str]) -> str | None:
     """Which of the columns is the SKU's."""
-    return min((name for name in names if column_of(name) == "sku"), key=sku_rank, default=None)
+    return best_names(names).get("sku")

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
+from jobs.marks.found import marks_of_stored
 from jobs.pictures.stored import Gap, Hashes, copy_file, is_linked
 from jobs.records import Image, JobState, Owner, ResultLine, RowError
 from jobs.results.files import temporary
@@ -27,9 +28,9 @@ class BatchPictures:
         self._logged: set[int] = set()
 
     def placed(self, line: ResultLine) -> ResultLine:
-        """The line, its pictures lying whole in the folder before they are told of.
+        """The line, its pictures lying whole in the folder before they are reported.
 
-        A row whose picture neither the folder nor the store has whole is told as a gap: it must not keep the others back.
+        A row whose picture neither the folder nor the store has whole becomes a gap: it must not keep the others back.
         """
         if not line.images:
             return line
@@ -63,7 +64,7 @@ class BatchPictures:
                 self._restore(target, stored)
             elif not whole or is_linked(target, stored):
                 copy_file(stored, target, temporary(self._folder / target.name))
-            return replace(image, path=f"images/{target.name}")
+            return replace(image, path=f"images/{target.name}", marks=marks_of_stored(target, image.sha256))
         raise AssertionError("names never end")
 
     def _holds(self, target: Path, sha256: str) -> bool:

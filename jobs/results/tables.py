@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
+from jobs.config.price import Price, costs
 from jobs.manifest.aliases import column_of
 from jobs.records import BatchStatus, Dialect, ResultLine
 from jobs.results.files import Renew, replacing
-from jobs.results.lines import iso
 from jobs.results.manifest_columns import PICTURE_COLUMNS
+from jobs.units import iso
 
 #: Columns behind the manifest's own; the prefix (jobs.manifest.aliases) keeps them apart from any of those.
 STATUS_COLUMNS = (
@@ -25,9 +28,11 @@ STATUS_COLUMNS = (
     "vton_request_id",
     "vton_task_id",
     "vton_posted_at",
+    "vton_flags",
+    "vton_file",
 )
 #: Those of failed.csv: what whoever fixes it must know. A manifest's reader passes over all of ours.
-REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at")
+REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at", "vton_file")
 #: A spreadsheet runs a cell whose first character is one of these, in any of the widths that people type; blanks and marks
 #: without a width before it do not count.
 _FORMULA = re.compile(
@@ -47,7 +52,8 @@ def write_tables(
     `rows`: each one's line, and its cells by column.
 
     Returns:
-        How many rows have each status, owner and error class, as `status:…`, `owner:…`, `class:…`.
+        How many rows have each status, owner and error class, as `status:…`, `owner:…`, `class:…`; later
+        versions as `retake:…`.
     """
     counts: Counter[str] = Counter()
     with (
@@ -63,6 +69,13 @@ def write_tables(
             counts[f"status:{line.status}"] += 1
             if line.source:
                 counts[f"source:{line.source}"] += 1
+            counts.update(f"retake:{version.status}" for version in line.versions[1:])
+            for version in line.versions[1:]:
+                counts["retryable"] += version.error.retryable if version.error else 0
+            counts.update(f"flag:{flag.id}" for flag in line.flags)
+            if line.images:
+                measures = asdict(line.measures).items()
+                counts.update(f"unmeasured:{name}" for name, value in measures if value is None)
             if line.status == "succeeded":
                 continue
             again = [_again_cell(name, cells.get(name, "")) for name in columns]
@@ -74,8 +87,8 @@ def write_tables(
     return counts
 
 
-def summary(status: BatchStatus, counts: Counter[str], manifest: str) -> dict[str, Any]:
-    """summary.json: the counts by status add up to the rows."""
+def summary(status: BatchStatus, counts: Counter[str], manifest: str, price: Price) -> dict[str, Any]:
+    """summary.json: the counts by status add up to the rows; `price`: of one picture."""
 
     def part(prefix: str) -> dict[str, int]:
         return {
@@ -94,12 +107,13 @@ def summary(status: BatchStatus, counts: Counter[str], manifest: str) -> dict[st
         "gaps_by_owner": part("owner:"),
         "gaps_by_class": part("class:"),
         "pictures_by_source": part("source:"),
+        "second_takes": part("retake:"),
+        "flags": part("flag:"),
+        "flags_not_computed": part("unmeasured:"),
         "reused_rows": status.reused,
         "duplicate_rows": status.duplicate,
-        "ordered": status.ordered,
-        "charged_for_sure": status.charged_for_sure,
-        "perhaps_charged": status.perhaps_charged,
-        "refunded": status.refunded,
+        **status.money,
+        "cost": costs(price, **status.money),
         "created_at": iso(status.created_ms),
         "completed_at": iso(status.completed_ms),
         "seconds": None
@@ -123,6 +137,11 @@ def safe_cell(text: str) -> str:
 def _runs(text: str) -> bool:
     """Whether a spreadsheet would run a cell."""
     return _FORMULA.match(text) is not None and not _is_number(text)
+
+
+def plain_cell(text: str) -> str:
+    """The inverse of safe_cell."""
+    return text[1:] if text[:1] == "'" and _runs(text[1:]) else text
 
 
 def _again_cell(column: str, text: str) -> str:
@@ -157,3 +176,5 @@ def _status_cells(line: ResultLine) -> Iterator[str]:
     yield from (error.kind, error.message, error.owner) if error else ("", "", "")
     yield "" if not error else "yes" if error.retryable else "no"
     yield from (text or "" for text in (line.request_id, line.task_id, line.timings.posted_at))
+    yield " ".join(flag.id for flag in line.flags)
+    yield line.file

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import RedisDownError
 from worker.callbacks.address import CallbackAddresses
 from worker.callbacks.app import Receiver as CallbackReceiver
-from worker.callbacks.server import callback_server
+from worker.callbacks.server import bounded_server
 
 NEW, OLD = "n" * 32, "o" * 32
 NOW = 1_764_000_000.0
@@ -69,7 +69,7 @@ def receiver(request):
     taking = CallbackReceiver(
         hint=store.hint, addresses=addresses, now=lambda: NOW, count=outcomes.append, **times
     )
-    server = callback_server(taking.app(), host="127.0.0.1", port=port, head_s=head_s)
+    server = bounded_server(taking.app(), host="127.0.0.1", port=port, head_s=head_s)
     # The socket listens already: whoever connects before the server is up waits in its backlog.
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),))
     thread.start()

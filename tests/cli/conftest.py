@@ -65,7 +65,7 @@ class Elsewhere:
 def elsewhere(
     redis_socket: Path, redis_settings: RedisSettings, ledger: Ledger, queue: Queue
 ) -> Iterator[Elsewhere]:
-    """Its keys are those of the fixtures `ledger`, `queue` and `heart`."""
+    """Its keys are those of the fixtures `ledger`, `queue` and `driver`."""
     client = redis.Redis(unix_socket_path=str(redis_socket), decode_responses=True)
     made = Elsewhere(socket=redis_socket, prefix=redis_settings.prefix, client=client)
     yield made

@@ -65,7 +65,9 @@ def test_a_plan_tells_addresses_that_end_too_soon_and_those_that_are_no_pictures
     shop.write("night.csv", HEAD + "\n".join([f"L,{cdn}/p.jpg,{cdn}/l.jpg", *rows]) + "\n")
     slow = {"VTON_LIMITS__IMAGES_PER_MINUTE": "1"}
     told = shop.vton("plan", "night.csv", **slow).out
-    assert "night.csv: 5 addresses end in .mp4; HiDream is known to take JPEG, PNG and WEBP" in told
+    assert (
+        "5 rows: upper_clothes: the address ends in .mp4; HiDream is known to take JPEG, PNG and WEBP" in told
+    )
     assert "2 of them have addresses that end before they are sent (the first at " in told
     plan = json.loads(shop.vton("plan", "night.csv", "--json", **slow).out)
     assert (plan["new"], plan["too_late"], plan["first_end_s"]) == (6, 2, soon)

@@ -60,9 +60,9 @@ def test_a_batch_is_enqueued_once_shown_cancelled_and_taken_up_again(shop):
     with (shop.folder / "files" / batch_id / "failed.csv").open(newline="") as failed:
         names, *gaps = csv.reader(failed)
     with (shop.folder / manifest).open(newline="") as fed:
-        assert [names[:-4], *(gap[:-4] for gap in gaps)] == list(csv.reader(fed))
-    assert {tuple(gap[-4:]) for gap in gaps} == {
-        ("cancelled", "the batch was cancelled before it was submitted", "ops", "")
+        assert [names[:-5], *(gap[:-5] for gap in gaps)] == list(csv.reader(fed))
+    assert {tuple(gap[-5:]) for gap in gaps} == {
+        ("cancelled", "the batch was cancelled before it was submitted", "ops", "", manifest)
     }
     assert shop.vton("retry", batch_id).out.startswith(f"{batch_id}: 3 jobs wait again;")
     listed = json.loads(shop.vton("status", "--json").out)

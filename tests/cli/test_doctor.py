@@ -9,10 +9,11 @@ from typing import get_args
 
 import pytest
 
-from jobs.cli.doctor.account import ADVICE, SHORTEST_KEY
+from jobs.cli.doctor.account import SHORTEST_KEY
 from jobs.cli.doctor.folders import TIGHT_BYTES, check_folder
 from jobs.cli.watch import PERSONS
 from jobs.errors import ConfigError
+from jobs.health.account import ADVICE
 from jobs.records import PauseReason
 from tests.raw_server import RawServer, accepted
 from tests.runs.shop import SECRET, TOKEN
@@ -20,8 +21,8 @@ from worker.callbacks.address import CallbackAddresses
 
 OUTSIDE = {"VTON_CALLBACKS__PUBLIC_URL": "https://shop.example/hooks"}
 NAMES = [
-    "configuration", "token", "redis", "durability", "ledger", "account", "data_dir", "output_dir", "hidream", "callbacks",
-    "limits", "pace", "pictures",
+    "configuration", "token", "redis", "durability", "ledger", "account", "workers", "data_dir", "output_dir", "hidream",
+    "callbacks", "limits", "pace", "pictures", "notices",
 ]  # fmt: skip
 
 
@@ -60,6 +61,7 @@ def test_a_shop_in_which_all_is_well_is_told_so_line_by_line(shop):
         ("callbacks", {"VTON_CALLBACKS__PUBLIC_URL": "http://127.1.2.3:8780"}, "127.1.2.3"),
         ("callbacks", {"VTON_CALLBACKS__PUBLIC_URL": "http://[::1]:8780"}, "::1"),
         ("pictures", {"VTON_PICTURES__ROOTS": '["nowhere/pictures"]'}, "nowhere/pictures"),
+        ("notices", {"VTON_NOTIFY__COMMAND": '["no-such-program"]'}, "no program no-such-program"),
     ],
 )
 def test_what_only_a_person_can_mend_is_wrong_and_says_what_to_do(shop, name, env, said):
@@ -212,6 +214,16 @@ SHUT = {
         "not reached: ConnectError",
         "ops",
         "hidream below",
+    ),
+    "replicas": (
+        {
+            "closed_until": "9000000000000000",
+            "closed_by": "replicas",
+            "closed_why": "0 of 1 replicas have it",
+        },
+        "replicas behind: 0 of 1 replicas have it",
+        "ops",
+        "replicas above",
     ),
 }
 

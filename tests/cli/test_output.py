@@ -5,8 +5,8 @@ import os
 from tests.runs.test_output import started
 
 
-def test_a_watch_ends_when_nobody_looks_any_more(shop, heart, elsewhere):
-    heart.admit("b", ["a"], seal=True)
+def test_a_watch_ends_when_nobody_looks_any_more(shop, driver, elsewhere):
+    driver.admit("b", ["a"], seal=True)
     reader, writer = os.pipe()
     process = started(shop, "status", "b", "--watch", stdout=writer, stderr=writer, **elsewhere.env())
     os.close(writer)

@@ -215,6 +215,13 @@ def test_without_any_pair_the_reasons_are_said_and_the_old_manifest_stays(folder
     assert (folder.path / "tonight.csv").read_text() == "before"
 
 
+def test_products_without_a_category_are_said_with_what_gives_them_one(folder):
+    folder.write("plain.csv", f"sku,image\nB-1,{CDN}/b.jpg\n")
+    with pytest.raises(ManifestError, match="no pair to write"):
+        folder.pairs("plain.csv", "-o", "tonight.csv")
+    assert "        1 (none); --category tops gives all of these one\n" in folder.out.readouterr().out
+
+
 def test_a_category_may_be_said_for_products_that_have_none(folder):
     folder.write("amazon.txt", f"TemplateType=x\titem\nitem_sku\tmain_image_url\nAZ-1\t{CDN}/1.jpg\n")
     folder.pairs("amazon.txt", "-o", "tonight.csv", "--category", "top")

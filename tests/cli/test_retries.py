@@ -2,22 +2,22 @@
 
 from jobs.ledger import steps
 from jobs.records import JobState
-from tests.heart import failure, rid
+from tests.driver import failure, rid
 
 
-def test_what_was_paid_for_is_bought_anew_only_when_a_person_says_so(shop, elsewhere, heart):
-    heart.admit("b", ["x"], seal=True)
-    heart.submitted(task="t")
-    heart.ledger.run(steps.fail(rid("x"), failure(kind="picture_lost")))
+def test_what_was_paid_for_is_bought_anew_only_when_a_person_says_so(shop, elsewhere, driver):
+    driver.admit("b", ["x"], seal=True)
+    driver.submitted(task="t")
+    driver.ledger.run(steps.fail(rid("x"), failure(kind="picture_lost")))
     ended = shop.vton("retry", "b", "--lost", **elsewhere.env())
     assert (ended.code, ended.out) == (2, "")
     assert "bought a second time: 1 picture" in ended.err
     assert "--yes" in ended.err
-    assert heart.state(rid("x")) is JobState.FAILED
+    assert driver.state(rid("x")) is JobState.FAILED
     ended = shop.vton("retry", "b", **elsewhere.env())
     assert ended.out.startswith("b: 0 jobs wait again, 1 old tasks are asked again (nothing is bought")
-    assert heart.state(rid("x")) is JobState.SUBMITTED
-    heart.ledger.run(steps.fail(rid("x"), failure(kind="picture_lost")))
+    assert driver.state(rid("x")) is JobState.SUBMITTED
+    driver.ledger.run(steps.fail(rid("x"), failure(kind="picture_lost")))
     ended = shop.vton("retry", "b", "--lost", "--yes", **elsewhere.env())
     assert (ended.code, ended.out.startswith("b: 1 jobs wait again; ")) == (0, True)
-    assert heart.job(rid("x")).past_task_ids == ("t",)
+    assert driver.job(rid("x")).past_task_ids == ("t",)

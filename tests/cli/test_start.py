@@ -9,11 +9,13 @@ import pytest
 #: Libraries and parts of them that only some commands use.
 HEAVY = {
     "PIL",
+    "PIL.Image",
     "jinja2",
     "rich.console",
     "importlib.metadata",
     "redis.asyncio.client",
     "jobs.results.exporter",
+    "jobs.manifest",
 }
 
 
@@ -36,3 +38,9 @@ def loaded(folder, *words):
 )
 def test_a_command_loads_what_it_uses(words, wanted, tmp_path):
     assert loaded(tmp_path, *words) == wanted
+
+
+def test_a_plan_of_addresses_opens_no_picture(tmp_path):
+    addresses = "https://shop.example/p.jpg,https://shop.example/d.jpg"
+    (tmp_path / "list.csv").write_text(f"sku,person,dress\n1,{addresses}\n")
+    assert loaded(tmp_path, "plan", "list.csv").isdisjoint({"PIL.Image", "jinja2", "redis.asyncio.client"})

@@ -28,9 +28,9 @@ def session(ledger, queue, redis_settings, tmp_path) -> Session:
 
 
 @pytest.fixture
-def looked(session, heart, clock):
+def looked(session, driver, clock):
     """Looks at the time that the clock shows; returns whether Redis was asked."""
-    heart.admit("a", ["x"])
+    driver.admit("a", ["x"])
     watch, progress = Watch(session, BatchId("a"), clock=clock), Progress(BatchId("a"))
 
     def look() -> bool:
@@ -54,12 +54,12 @@ def test_a_batch_that_rests_is_looked_at_less_often(looked, clock):
     assert looked()
 
 
-def test_a_batch_that_moves_is_looked_at_each_time(looked, clock, heart):
+def test_a_batch_that_moves_is_looked_at_each_time(looked, clock, driver):
     assert looked()
     clock.now += QUIET_AFTER_S + 1
     assert looked()
     clock.now += QUIET_LOOK_S
-    heart.admit("a", ["y"], first=2)
+    driver.admit("a", ["y"], first=2)
     assert looked()
     clock.now += 0.1
     assert looked()

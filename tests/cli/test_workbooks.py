@@ -41,3 +41,17 @@ def test_the_pictures_of_a_workbook_are_enqueued_as_files_of_the_data_folder(sho
     assert "4 rows, 3 to submit, 0 reused, 0 duplicate, 1 invalid" in shop.vton("enqueue", "night.xlsx").out
     again = shop.vton("plan", "night.xlsx", "--json").out
     assert (json.loads(again)["new"], json.loads(again)["waiting"]) == (0, 3)
+
+
+def test_a_picture_in_a_cell_is_named_by_its_cell_not_by_its_file(shop):
+    transparent = io.BytesIO()
+    Image.new("RGBA", (400, 600), (200, 30, 30, 90)).save(transparent, "PNG")
+    with xlsxwriter.Workbook(shop.folder / "looks.xlsx") as workbook:
+        sheet = workbook.add_worksheet("Looks")
+        sheet.write_row("A1", ["sku", "person", "dress"])
+        for row in (1, 2):
+            sheet.write_row(row, 0, [f"D-{row}", f"https://cdn.example.com/{row}.jpg"])
+            sheet.embed_image(row, 2, "dress.png", {"image_data": transparent})
+    planned = shop.vton("plan", "looks.xlsx").out
+    assert "      e.g. looks.xlsx:Looks!C2  D-1\n      e.g. looks.xlsx:Looks!C3  D-2\n" in planned
+    assert "extracted" not in planned

@@ -3,8 +3,9 @@ import socket
 import httpx
 import pytest
 
+from jobs.addresses.public import ForbiddenAddressError, public, public_socket
 from jobs.config.settings import HiDreamSettings
-from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, public, public_socket
+from worker.collect.allowed_hosts import Hosts
 
 HOSTS = Hosts.of(
     HiDreamSettings(

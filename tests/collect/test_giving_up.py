@@ -39,17 +39,33 @@ def ago(**ms: int | None) -> dict[str, Any]:
 
 
 def facts(
-    *, unanswered: int = 99, missing: bool = False, auth: bool = False, **ms_ago: int | None
+    *,
+    unanswered: int = 99,
+    missing: bool = False,
+    named: bool = False,
+    auth: bool = False,
+    **ms_ago: int | None,
 ) -> NoAnswer:
     """Facts whose times are told as so many ms ago."""
     times = ago(**({"since_ms": 0} | ms_ago))
-    return NoAnswer(now_ms=NOW, reason="HTTP 5", unanswered=unanswered, missing=missing, auth=auth, **times)
+    return NoAnswer(
+        now_ms=NOW,
+        reason="HTTP 5",
+        unanswered=unanswered,
+        missing=missing,
+        named=named,
+        auth=auth,
+        **times,
+    )
 
 
 #: A task of its own that HiDream does not know: 404 for a minute, another task answered since the last one.
 ALONE: dict[str, Any] = {
     "missing": True, "since_ms": MINUTE, "missing_ms": MINUTE, "missed_ms": 5_000, "answered_ms": 1_000,
 }  # fmt: skip
+
+#: A task whose id a person has given, and that HiDream does not know; nobody else is asked for.
+NAMED: dict[str, Any] = {"named": True, "missing": True, "since_ms": MINUTE, "missing_ms": MINUTE}
 
 TABLE = [
     ("404 alone for a minute, others answered", ALONE, "task_lost"),
@@ -174,3 +190,18 @@ def test_errors_of_our_own_are_bounded(errors: int, elapsed_ms: float) -> None:
     else:
         assert isinstance(verdict, int)
         assert 1_000 <= verdict <= 8_000
+
+
+def test_a_task_id_that_a_person_has_mistyped_is_no_outage_and_is_theirs_to_put_right() -> None:
+    waits = after_no_answer(facts(**NAMED | {"missing_ms": MINUTE - 1}), TASKS)
+    assert waits == KeepAsking(missing_since_ms=NOW - MINUTE + 1, outage=False)
+    assert isinstance(after_no_answer(facts(**NAMED | {"unanswered": 1}), TASKS), KeepAsking)
+    given_up = after_no_answer(facts(**NAMED), TASKS)
+    assert isinstance(given_up, Lost)
+    assert (given_up.kind, given_up.outage, given_up.failure().owner) == ("task_lost", False, Owner.OPS)
+    assert "settle" in given_up.why
+
+
+def test_any_other_silence_of_a_task_that_a_person_has_named_is_as_of_any_task() -> None:
+    silent = after_no_answer(facts(named=True, since_ms=DOUBT_MS + 1), TASKS)
+    assert silent == KeepAsking(outage=True)

@@ -10,7 +10,7 @@ from jobs.config.settings import RedisSettings
 from jobs.errors import RedisDownError
 from jobs.ledger.script import Call, Script
 from jobs.redis.client import connect_async
-from tests.heart import Heart
+from tests.driver import Driver
 from worker.collect.pipelined import PipelinedRunner
 
 ECHO = Script("return ARGV[1]", "9f4f9e5ddb6c7a2a4b5b1f2f0a8e4f0000000000")
@@ -39,9 +39,9 @@ def play(
 
 
 def test_every_caller_has_its_own_answer_in_few_round_trips(
-    heart: Heart, redis_settings: RedisSettings
+    driver: Driver, redis_settings: RedisSettings
 ) -> None:
-    echo = cached(heart.ledger.client, "return ARGV[1]").script
+    echo = cached(driver.ledger.client, "return ARGV[1]").script
 
     async def act(runner: PipelinedRunner) -> list[str]:
         return await asyncio.gather(*(runner.run(Call(echo, (str(n),), str)) for n in range(300)))
@@ -49,8 +49,8 @@ def test_every_caller_has_its_own_answer_in_few_round_trips(
     assert play(redis_settings, act) == [str(n) for n in range(300)]
 
 
-def test_an_error_is_only_its_callers(heart: Heart, redis_settings: RedisSettings) -> None:
-    client = heart.ledger.client
+def test_an_error_is_only_its_callers(driver: Driver, redis_settings: RedisSettings) -> None:
+    client = driver.ledger.client
     good = cached(client, "return 'yes'")
     bad = cached(client, "redis.call('INCR', KEYS[1] .. ':clock:runs') return redis.call('LPOP')")
 
@@ -61,15 +61,15 @@ def test_an_error_is_only_its_callers(heart: Heart, redis_settings: RedisSetting
     first, broken, alone, last = play(redis_settings, act)
     assert (first, alone, last) == ("yes", "not cached", "yes")
     assert isinstance(broken, ResponseError)
-    assert client.getdel(heart.ledger.key("clock", "runs")) == "1", (
+    assert client.getdel(driver.ledger.key("clock", "runs")) == "1", (
         "what has done half its work is not run again"
     )
 
 
 def test_who_is_cancelled_leaves_the_others_their_answers(
-    heart: Heart, redis_settings: RedisSettings
+    driver: Driver, redis_settings: RedisSettings
 ) -> None:
-    echo = cached(heart.ledger.client, "return 'yes'")
+    echo = cached(driver.ledger.client, "return 'yes'")
 
     async def act(runner: PipelinedRunner) -> str:
         first = asyncio.create_task(runner.run(echo))
@@ -82,9 +82,9 @@ def test_who_is_cancelled_leaves_the_others_their_answers(
 
 
 def test_an_outage_is_told_to_all_who_wait_and_the_next_call_tries_again(
-    heart: Heart, redis_settings: RedisSettings
+    driver: Driver, redis_settings: RedisSettings
 ) -> None:
-    echo = cached(heart.ledger.client, "return 'yes'")
+    echo = cached(driver.ledger.client, "return 'yes'")
 
     async def act(runner: PipelinedRunner) -> tuple[list[Any], str]:
         working = runner.client.connection_pool.connection_kwargs

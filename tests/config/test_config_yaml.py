@@ -14,7 +14,14 @@ from jobs.config.settings import Settings
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 TEXT = CONFIG.read_text(encoding="utf-8")
 #: Given by the environment only.
-SECRET = {"callbacks.secret"}
+SECRET = {
+    "callbacks.secret",
+    "review.token",
+    "dashboard.token",
+    "dashboard.look_token",
+    "notify.secret",
+    "notify.apprise",
+}
 #: Their name is their comment.
 SELF_TELLING = re.compile(
     r"(base_url|_path|token_url|_timeout_s|host|port|_processes|_threads|max_pixels|level)$"

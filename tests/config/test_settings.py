@@ -1,6 +1,7 @@
 """Settings: the environment over the file over the defaults; every mistake is one line; secrets stay secret."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,21 @@ def test_settings_do_not_change_once_read() -> None:
         settings.limits.in_flight = 9  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("text", ["0.1", "'0.1'", '"0.10"'])
+def test_a_price_is_the_decimal_that_was_written_and_no_float(text: str) -> None:
+    price = read_settings(written(f"limits: {{price_per_image: {text}, currency: CNY}}"), {}).limits.price
+    assert price.cost(3) == Decimal("0.3")
+    assert price.words(3) == "0.30 CNY"
+    assert (price.pictures(Decimal("0.3")), price.pictures(Decimal("0.29"))) == (3, 2)
+
+
+def test_a_price_of_the_environment_is_exact(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_LIMITS__PRICE_PER_IMAGE", "0.0123")
+    settings = read_settings()
+    assert settings.limits.price.words(1000) == "12.30"
+    assert settings.limits.price.words(1) == "0.0123"
+
+
 # -- mistakes ------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +151,15 @@ def test_settings_do_not_change_once_read() -> None:
         ("limits: {images_per_minute: .nan}", "limits.images_per_minute"),
         ("limits: {images_per_minute: .inf}", "limits.images_per_minute"),
         ("limits: {max_images_per_day: -1}", "limits.max_images_per_day"),
+        ("limits: {price_per_image: -1}", "limits.price_per_image"),
+        ("limits: {price_per_image: .inf}", "limits.price_per_image"),
+        ("limits: {price_per_image: 0.0000001}", "limits.price_per_image"),
+        ("limits: {currency: yuan}", "limits.currency"),
+        ("limits: {max_cost_per_day: 5}", "max_cost_per_day needs price_per_image"),
+        (
+            "limits: {price_per_image: 2, max_cost_per_batch: 1}",
+            "max_cost_per_batch is less than one picture costs",
+        ),
         ("limits: {in_fligth: 3}", "limits.in_fligth"),
         ("limit: {in_flight: 3}", "limit"),
         ("limits: 3", "limits"),
@@ -146,6 +171,8 @@ def test_settings_do_not_change_once_read() -> None:
         ("hidream: {pause_codes: {2007: coffee}}", "hidream.pause_codes"),
         ("redis: {url: 'localhost:6379'}", "redis.url"),
         ("redis: {prefix: 'a b'}", "redis.prefix"),
+        ("redis: {replicas: 1}", "redis: replicas needs url"),
+        ("redis: {replicas: -1, url: 'redis://h'}", "redis.replicas"),
         ("callbacks: {port: 70000}", "callbacks.port"),
         ("logs: {level: loud}", "logs.level"),
         ("workers: {patience_s: 0}", "workers.patience_s"),
@@ -157,6 +184,8 @@ def test_settings_do_not_change_once_read() -> None:
         ("hidream: {token: abc}", "hidream.token"),
         ("hidream: {api_key: abc}", "hidream.api_key"),
         ("redis: {password: abc}", "redis.password"),
+        ("review: {token: abc}", "review.token"),
+        ("dashboard: {look_token: abc}", "dashboard.look_token"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_that_names_it(text: str, named: str) -> None:
@@ -181,6 +210,8 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(text: str, named: str) 
         ("VTON_HIDREAM__FINAL_CODES", "1051", "final_codes"),
         ("VTON_PICTURES__ROOTS", "[", "VTON_PICTURES__ROOTS"),
         ("VTON_REDIS__URL", "localhost", "redis.url"),
+        ("VTON_REVIEW__TOKEN", "fifteen-letters", "review.token"),
+        ("VTON_DASHBOARD__LOOK_TOKEN", "fifteen-letters", "dashboard.look_token"),
     ],
 )
 def test_a_mistake_in_the_environment_is_one_line_that_names_it(
@@ -276,9 +307,10 @@ def test_the_callback_keys_may_come_from_a_file(environment: pytest.MonkeyPatch)
 def test_every_secret_is_known_to_the_logs(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("VTON_REDIS__URL", "redis://user:redis-word@localhost")
     environment.setenv("VTON_CALLBACKS__SECRET", "key-one, key-two")
+    environment.setenv("VTON_REVIEW__TOKEN", "token-of-sheets-1")
     environment.setenv("HIDREAM_API_KEY", "api-word")
     found = secrets_of(read_settings(), read_credentials())
-    assert sorted(found) == ["api-word", "key-one", "key-two", "redis-word"]
+    assert sorted(found) == ["api-word", "key-one", "key-two", "redis-word", "token-of-sheets-1"]
     environment.undo()
     assert secrets_of(Settings(redis=RedisSettings(), callbacks=CallbackSettings()), Credentials()) == []
 
@@ -298,6 +330,9 @@ def test_every_secret_is_known_to_the_logs(environment: pytest.MonkeyPatch) -> N
         "unix://vton:word@/run/redis/redis.sock",
         "unix:///run/redis.sock?password=word",
         "redis://[::1]:6379",
+        "redis+sentinel://h1,h2:26380,h3/mymaster",
+        "rediss+sentinel://user:word@[::1]:26379,h2/vton.primary-1?ssl_ca_certs=/etc/vton/ca.pem",
+        "redis+sentinel://:p%2Fa%40d@h1/mymaster?sentinel_username=u&sentinel_password=w",
     ],
 )
 def test_an_address_of_redis_is_taken(environment: pytest.MonkeyPatch, url: str) -> None:
@@ -313,6 +348,9 @@ def test_an_address_of_redis_is_taken(environment: pytest.MonkeyPatch, url: str)
         "redis://localhost?db=3",
         "rediss://:word@localhost/1",
         "unix:///run/redis.sock?db=2",
+        "redis+sentinel://h1,h2/mymaster/3",
+        "redis+sentinel://h1,h2/3",
+        "redis+sentinel://h1,h2/mymaster?db=3",
     ],
 )
 def test_a_database_in_the_address_is_refused_with_the_settings_to_use(
@@ -336,6 +374,15 @@ def test_a_database_in_the_address_is_refused_with_the_settings_to_use(
         "redis://localhost?canary=1",
         "redis://localhost:canary",
         "redis://:canary@",
+        "redis+sentinel://:canary@/mymaster",
+        "redis+sentinel://:canary@h1,,h2/mymaster",
+        "redis+sentinel://:canary@h1,h2",
+        "redis+sentinel://:canary@h1:canary/mymaster",
+        "redis+sentinel://:canary@h1:99999/mymaster",
+        "redis+sentinel://:canary/word@h1/mymaster",
+        "redis+sentinel://:canary#word@h1/mymaster",
+        "redis+sentinel://h1/mymaster?canary=1",
+        "redis://h1?sentinel_password=canary",
     ],
 )
 def test_no_part_of_a_bad_address_is_shown(environment: pytest.MonkeyPatch, url: str) -> None:
@@ -348,7 +395,12 @@ def test_no_part_of_a_bad_address_is_shown(environment: pytest.MonkeyPatch, url:
 
 
 def test_a_password_in_the_file_is_refused(environment: pytest.MonkeyPatch) -> None:
-    for url in (f"redis://:{CANARY}@localhost", f"unix:///run/redis.sock?password={CANARY}"):
+    for url in (
+        f"redis://:{CANARY}@localhost",
+        f"unix:///run/redis.sock?password={CANARY}",
+        f"redis+sentinel://:{CANARY}@h1,h2/mymaster",
+        f"redis+sentinel://h1,h2/mymaster?sentinel_password={CANARY}",
+    ):
         with pytest.raises(ConfigError, match=r"redis\.url: an address with a password") as caught:
             read_settings(written(f"redis: {{url: '{url}'}}"))
         assert CANARY not in str(caught.value)
@@ -376,3 +428,31 @@ def test_a_password_is_known_to_the_logs_as_it_is_written_and_as_it_is_meant(
 ) -> None:
     environment.setenv("VTON_REDIS__URL", "redis://:a%2Fword@localhost")
     assert secrets_of(read_settings(), read_credentials()) == ["a%2Fword", "a/word"]
+
+
+# -- where notices go ----------------------------------------------------------------------------------------
+
+
+def test_the_ways_of_notices_are_secrets_of_the_environment_or_of_a_file(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("VTON_NOTIFY__WEBHOOK", f"https://hooks.shop.example/{CANARY}")
+    environment.setenv("VTON_NOTIFY__SECRET_FILE", str(written("key-4711", "key")))
+    environment.setenv("VTON_NOTIFY__APPRISE", "slack://a mailtos://b")
+    settings = read_settings()
+    assert settings.notify.secret.get_secret_value() == "key-4711"
+    assert CANARY not in repr(settings)
+    secrets = secrets_of(settings, Credentials())
+    assert {"key-4711", f"https://hooks.shop.example/{CANARY}", "slack://a", "mailtos://b"} <= set(secrets)
+
+
+@pytest.mark.parametrize("key", ["secret", "apprise"])
+def test_a_key_of_notices_in_a_file_in_the_tree_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"notify\.{key}: secrets are given by the environment"):
+        read_settings(written(f"notify: {{{key}: {CANARY}}}"))
+
+
+def test_a_webhook_without_a_key_is_one_clear_line(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VTON_NOTIFY__WEBHOOK", "https://hooks.shop.example/x")
+    with pytest.raises(ConfigError, match=r"^notify: webhook needs VTON_NOTIFY__SECRET"):
+        read_settings()

@@ -1,7 +1,8 @@
-"""`python -m tests.faults long` plays every scenario; `soak --minutes N` plays them all at once, at random."""
+"""`python -m tests.faults long` plays every scenario; `soak --minutes N` all at once, at random; `well --minutes N` none."""
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -17,10 +18,14 @@ from tests.faults import (
     callbacks,
     clocks,
     endings,
+    failover,
+    hosts,
     kills,
+    money,
     outages,
     pictures,
     reaching,
+    seen,
     shop,
     storm,
     submits,
@@ -39,6 +44,7 @@ LOADED = (
     kills,
     storm,
     outages,
+    failover,
     clocks,
     submits,
     throttling,
@@ -49,11 +55,14 @@ LOADED = (
     versions,
     upgrade,
     reaching,
+    seen,
     answers,
     tasks,
     away,
     behind,
     endings,
+    money,
+    hosts,
 )
 #: What a busy scenario is taken to last before it was ever measured, s.
 NOT_YET_S = 55.0
@@ -79,7 +88,11 @@ def main(words: Sequence[str] | None = None) -> int:
     soaked = kinds.add_parser("soak", help="random faults under load")
     soaked.add_argument("--minutes", type=float, default=10)
     soaked.add_argument("--seed", type=int, default=int(time.time()))
+    quiet = kinds.add_parser("well", help="no fault: whatever is said is a false alarm")
+    quiet.add_argument("--minutes", type=float, default=30)
     given = parser.parse_args(words)
+    # Under nohup it is ignored, by everything that is started here too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
     if given.kind == "one":
@@ -91,6 +104,9 @@ def main(words: Sequence[str] | None = None) -> int:
             name=name, area="soak", play=lambda folder: soak(folder, given.minutes, seed=given.seed)
         )
         return _report(name, played(long_one, keep=given.keep))
+    if given.kind == "well":
+        long_one = Scenario(name="well", area=seen.AREA, play=lambda folder: seen.well(folder, given.minutes))
+        return _report(f"{given.minutes:g} minutes without a fault", played(long_one, keep=given.keep))
     wanted = [
         one for one in SCENARIOS.values() if given.only in one.name and given.area.lower() in one.area.lower()
     ]

@@ -4,7 +4,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from jobs.cli import control
+from jobs.producing import control
 from jobs.records import BatchId, JobState
 from tests.faults.doubles import (
     against_double,

@@ -5,6 +5,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -22,14 +23,19 @@ from tests.faults.verdict import Verdict, counted, judge
 
 AREA = "the ledger's own files"
 BATCH = BatchId("batch")
+#: What became of the append-only file.
+Damage = Literal["older", "cut", "torn"]
 #: Longer than a socket's address may be.
 LONG = "a-folder-whose-name-is-far-too-long-for-the-address-of-a-socket" * 2
 #: `vton run`: nothing is bought before a person has decided.
 PERSON_NEEDED = 7
 
 
-def back_in_time(folder: Path, *, cut: bool, first: int = 20, second: int = 30) -> Outcome:
-    """The append-only file is an older one, or lacks its last 40 %. Nothing is bought; what the files know comes back."""
+def back_in_time(folder: Path, *, damage: Damage, first: int = 20, second: int = 30) -> Outcome:
+    """The append-only file is an older one, lacks its last 40 %, or is damaged in its middle and moved away for it.
+
+    Nothing is bought; what the files know comes back.
+    """
     with Machine(folder, Setup(in_flight=10)) as machine:
         monday, tuesday = range(first), range(first, first + second)
         codes = [machine.run("monday", monday)]
@@ -37,14 +43,24 @@ def back_in_time(folder: Path, *, cut: bool, first: int = 20, second: int = 30) 
         shutil.copytree(machine.data / "redis", backup, ignore=_no_sockets)
         codes.append(machine.run("tuesday", tuesday))
         redis = machine.data / "redis"
-        if cut:
-            (file,) = redis.rglob("*.aof" if (redis / "appendonly.aof").exists() else "*.incr.aof")
-            with file.open("r+b") as found:
-                found.truncate(int(file.stat().st_size * 0.6))
-        else:
+        broken = [] if codes == [0, 0] else [f"the first two runs ended with {codes}"]
+        if damage == "older":
             shutil.rmtree(redis)
             shutil.copytree(backup, redis)
-        broken = [] if codes == [0, 0] else [f"the first two runs ended with {codes}"]
+        else:
+            (file,) = redis.rglob("*.aof" if (redis / "appendonly.aof").exists() else "*.incr.aof")
+            with file.open("r+b") as found:
+                if damage == "cut":
+                    found.truncate(int(file.stat().st_size * 0.6))
+                else:
+                    # Where a command begins: inside of one the server may read on as if nothing were wrong.
+                    found.seek(file.read_bytes().index(b"\r\n*", file.stat().st_size // 2) + 2)
+                    found.write(bytes(64))
+        if damage == "torn":
+            code = machine.run("tuesday", tuesday)
+            if code != PERSON_NEEDED or "server.log" not in machine.runs[-1].last_words:
+                broken.append(f"with a damaged file: {machine.runs[-1].ending}")
+            redis.rename(folder / "damaged")
         for name, numbers in (("tuesday", tuesday), ("wednesday", range(500, 520))):
             code = machine.run(name, numbers)
             if code != PERSON_NEEDED:
@@ -74,8 +90,9 @@ def _no_sockets(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if (Path(folder) / name).is_socket()}
 
 
-scenario(AREA, "the append-only file of an hour ago is put back")(partial(back_in_time, cut=False))
-scenario(AREA, "the append-only file lacks its last 40 %")(partial(back_in_time, cut=True))
+scenario(AREA, "the append-only file of an hour ago is put back")(partial(back_in_time, damage="older"))
+scenario(AREA, "the append-only file lacks its last 40 %")(partial(back_in_time, damage="cut"))
+scenario(AREA, "the append-only file is damaged in its middle")(partial(back_in_time, damage="torn"))
 
 
 @scenario(AREA, "the data folder is moved between two runs")

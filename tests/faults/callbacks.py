@@ -6,14 +6,15 @@ import time
 from pathlib import Path
 
 import httpx
+import redis
 
 from jobs.records import BatchId
 from tests.faults.batch_runs import at, struck
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
-from tests.faults.rig import VTON, Rig, Setup
-from tests.faults.servers import free_port
+from tests.faults.rig import PREFIX, VTON, Rig, Setup
 from tests.faults.verdict import Verdict, judge
+from tests.ports import free_port
 
 
 def _callback_setup(**env: str) -> tuple[Setup, dict[str, str]]:
@@ -141,9 +142,17 @@ def _spread(waits: list[float]) -> str:
     return f"{len(waits)} tasks, median {sorted(waits)[len(waits) // 2]:.2f} s, longest {max(waits):.1f} s"
 
 
+def _content(rig: Rig) -> dict[str, bytes]:
+    """Every key of the ledger as Redis dumps it, but for the signs of life and the clock that goes on with them."""
+    with redis.Redis.from_url(rig.redis.url(), db=1) as client:
+        names = sorted(client.scan_iter(f"{PREFIX}:*"))
+        beside = {f"{PREFIX}:heartbeats".encode(), f"{PREFIX}:clock".encode()}
+        return {name.decode(): client.dump(name) for name in names if name not in beside}
+
+
 @scenario("callbacks", "10,000 forged callbacks")
 def _forged(folder: Path) -> Outcome:
-    """No job is touched: Redis is not asked to write a byte."""
+    """No job is touched: nothing in the ledger is another one, but for the receiver's own sign of life."""
     setup, receiver = _callback_setup()
     with Rig(folder, setup) as rig:
         rig.processes.add_program("receiver", (sys.executable, "-m", "worker.callbacks")).start()
@@ -152,7 +161,7 @@ def _forged(folder: Path) -> Outcome:
         ids = sorted(rig.jobs(batch))
         address = receiver["VTON_CALLBACKS__PUBLIC_URL"]
         rig.until(lambda: _answers(address), "the receiver answers")
-        before, states = rig.redis.written(), rig.jobs(batch)
+        before, states = _content(rig), rig.jobs(batch)
         codes: dict[int, int] = {}
         lock = threading.Lock()
 
@@ -171,14 +180,14 @@ def _forged(folder: Path) -> Outcome:
             thread.start()
         for thread in threads:
             thread.join()
-        same = rig.jobs(batch) == states and rig.redis.written() == before
+        same = rig.jobs(batch) == states and _content(rig) == before
         broken = [] if same else ["a forged callback changed the ledger"]
         broken += [] if set(codes) == {404} else [f"answers: {codes}"]
         return Outcome(
             verdict=Verdict(jobs=len(ids)),
             faults=sum(codes.values()),
             broken=broken,
-            note=f"answers: {codes}; 0 bytes written to the ledger",
+            note=f"answers: {codes}; nothing in the ledger was changed",
         )
 
 

@@ -124,7 +124,7 @@ def closed_streams(folder: Path, *, jobs: int = 60) -> Outcome:
         return Outcome(verdict=verdict, faults=1, ending=f"exit {piped.returncode}", broken=broken)
 
 
-def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | None = None) -> Outcome:
+def while_reading(folder: Path, *, rows: int = 900_000, sent: signal.Signals | None = None) -> Outcome:
     """A signal, or the deadline, while a long manifest is still read: it ends, and takes no further row."""
     with Machine(folder, Setup(in_flight=5)) as machine:
         words = () if sent else ("--deadline", "6s")
@@ -150,9 +150,9 @@ def while_reading(folder: Path, *, rows: int = 300_000, sent: signal.Signals | N
         )
 
 
-scenario(SIGNALS, "Ctrl-C while 300,000 rows are read")(partial(while_reading, sent=signal.SIGINT))
-scenario(SIGNALS, "SIGTERM while 300,000 rows are read")(partial(while_reading, sent=signal.SIGTERM))
-scenario(SIGNALS, "`--deadline 6s` while 300,000 rows are read")(while_reading)
+scenario(SIGNALS, "Ctrl-C while 900,000 rows are read")(partial(while_reading, sent=signal.SIGINT))
+scenario(SIGNALS, "SIGTERM while 900,000 rows are read")(partial(while_reading, sent=signal.SIGTERM))
+scenario(SIGNALS, "`--deadline 6s` while 900,000 rows are read")(while_reading)
 
 
 def mid_line(folder: Path, *, rounds: int = 25) -> Outcome:

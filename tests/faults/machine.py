@@ -22,8 +22,9 @@ from jobs.ledger import Ledger
 from jobs.records import BatchId
 from tests.double.process import Double
 from tests.faults.processes import Processes
-from tests.faults.scene import ROOT, VTON, Scene, Setup, StuckError
-from tests.faults.servers import RedisServer, free_port
+from tests.faults.scene import PRODUCT, VTON, Scene, Setup, StuckError
+from tests.faults.servers import RedisServer
+from tests.ports import free_port
 
 #: What starting or ending a run may take on a busy machine, s.
 PATIENCE_S = 300
@@ -102,7 +103,7 @@ class Machine(Scene):
         return (
             plain
             | {
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": str(PRODUCT),
                 "PYTHONUNBUFFERED": "1",
                 "HOME": str(self.folder),
                 "HIDREAM_TOKEN": self.canaries["token"],

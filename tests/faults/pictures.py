@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.cli import control
+from jobs.producing import control
 from tests.faults.batch_runs import Rules, at, batch_run, one, struck
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.rig import Rig, Setup

@@ -101,10 +101,13 @@ class Processes:
         self._env = env
         self.workers: list[Worker] = []
 
-    def add(self, queue: str, *, threads: int, env: Mapping[str, str] | None = None) -> Worker:
-        """One more worker of a queue, not yet started."""
+    def add(
+        self, queue: str, *, threads: int, env: Mapping[str, str] | None = None, inside: tuple[str, ...] = ()
+    ) -> Worker:
+        """One more worker of a queue, not yet started; `inside`: words before its command."""
         number = 1 + sum(worker.name.startswith(queue) for worker in self.workers)
         argv = (sys.executable, "-m", "dramatiq", "worker.app", "-Q", queue, "-p", "1", "-t", str(threads))
+        argv = (*inside, *argv)
         prefetch = {"dramatiq_queue_prefetch": str(threads), "dramatiq_worker_timeout": "100"}
         return self.add_program(f"{queue}-{number}", argv, {**prefetch, **(env or {})})
 

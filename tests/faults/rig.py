@@ -12,8 +12,9 @@ from jobs.records import BatchId
 from tests.double.process import Double
 from tests.faults.processes import Processes
 from tests.faults.proxy import Proxy
-from tests.faults.scene import ROOT, VTON, Scene, Setup, StuckError
-from tests.faults.servers import RedisServer, Simulator, free_port
+from tests.faults.scene import PRODUCT, ROOT, VTON, Scene, Setup, StuckError
+from tests.faults.servers import RedisServer, Simulator
+from tests.ports import free_port
 
 __all__ = ["ROOT", "VTON", "Rig", "Setup", "StuckError"]
 
@@ -30,9 +31,9 @@ class Rig(Scene):
         self.canaries = {
             name: f"{name}-canary-{secrets.token_hex(12)}" for name in ("token", "redis", "callback")
         }
-        self.redis = RedisServer(folder / "redis", self.canaries["redis"], setup.redis_env)
+        self.redis = self._server()
         plain = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        self._plain = plain | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(folder)}
+        self._plain = plain | {"PYTHONPATH": str(PRODUCT), "PYTHONUNBUFFERED": "1", "HOME": str(folder)}
         self.simulator = self._vendor()
         self.redis_proxy = Proxy(self.redis.port)
         self.wires: list[Proxy] = []
@@ -65,17 +66,32 @@ class Rig(Scene):
         self.env = self._settings()
         self.processes = Processes(self.folder, self.env)
         self._stack.callback(self.processes.stop)
-        for _ in range(setup.submit):
-            own = {}
+        for number in range(setup.submit):
+            own = self._own("submit", number)
             if setup.wires:
                 self.wires.append(self._stack.enter_context(Proxy(self.simulator.port)))
-                own = {"VTON_HIDREAM__BASE_URL": f"http://127.0.0.1:{self.wires[-1].port}"}
-            self.processes.add("submit", threads=setup.threads, env=own)
-        for _ in range(setup.collect):
-            self.processes.add("collect", threads=2)
+                own |= {"VTON_HIDREAM__BASE_URL": f"http://127.0.0.1:{self.wires[-1].port}"}
+            inside = self._inside("submit", number)
+            self.processes.add("submit", threads=setup.threads, env=own, inside=inside)
+        for number in range(setup.collect):
+            own, inside = self._own("collect", number), self._inside("collect", number)
+            self.processes.add("collect", threads=2, env=own, inside=inside)
         if setup.started:
             self.processes.start()
             self.until(self.ready, "the workers are ready")
+
+    def _server(self) -> RedisServer:
+        return RedisServer(self.folder / "redis", self.canaries["redis"], self.setup.redis_env)
+
+    def _own(self, queue: str, number: int) -> dict[str, str]:
+        """Settings that only this worker has."""
+        del queue, number
+        return {}
+
+    def _inside(self, queue: str, number: int) -> tuple[str, ...]:
+        """Words before its command that say where it runs."""
+        del queue, number
+        return ()
 
     def _vendor(self) -> Simulator | Double:
         setup = self.setup
@@ -98,7 +114,7 @@ class Rig(Scene):
             str(setup.submit_delay_s),
             *setup.simulator,
         )
-        return Simulator(self.folder / "vendor", words, self._plain)
+        return Simulator(self.folder / "vendor", words, self._plain | {"PYTHONPATH": str(ROOT)})
 
     def _settings(self) -> dict[str, str]:
         setup = self.setup
@@ -120,7 +136,7 @@ class Rig(Scene):
 
     # -- what a person does ------------------------------------------------------------------------------------
 
-    def enqueue(self, name: str, numbers: range, *, tree: Path = ROOT) -> BatchId:
+    def enqueue(self, name: str, numbers: range, *, tree: Path = PRODUCT) -> BatchId:
         """Puts pairs into the ledger as the batch `name`."""
         self.vton("enqueue", str(self.manifest(name, numbers)), "--batch", name, tree=tree)
         return BatchId(name)

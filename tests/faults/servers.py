@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,30 @@ import redis
 
 from jobs.local.redis_server import find_server
 from tests.faults.pause import pause
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+from tests.ports import free_port
 
 
 class RedisServer:
     """A redis-server with `appendfsync always`; the same files after every restart."""
 
-    def __init__(self, folder: Path, password: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        password: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        program: Path | None = None,
+        config: str = "",
+        host: str = "127.0.0.1",
+        inside: tuple[str, ...] = (),
+    ) -> None:
+        """`program`: another one than the product would find; `config`: more lines of its redis.conf; `host`: what it
+        listens on; `inside`: words before its command that let it run there.
+        """
+        self._program = program
+        self._config = config
+        self.host = host
+        self.inside = inside
         self._folder = folder
         self._password = password
         #: More of its environment; nobody else's.
@@ -38,7 +49,7 @@ class RedisServer:
 
     def url(self, port: int | None = None) -> str:
         """The address for `redis.url`, through another port when a proxy stands before it."""
-        return f"redis://:{self._password}@127.0.0.1:{port or self.port}"
+        return f"redis://:{self._password}@{self.host}:{port or self.port}"
 
     def client(self, db: int) -> Any:
         """A client that goes past every proxy."""
@@ -46,15 +57,16 @@ class RedisServer:
 
     def start(self) -> None:
         """Starts it and waits until it has loaded its file."""
-        server = find_server()
+        server = self._program or find_server()
         assert server is not None, "the tests need a redis-server"
         # The password comes by stdin, so that no argv and no file of ours holds it.
         config = (
-            f'port {self.port}\nbind 127.0.0.1\nappendonly yes\nappendfsync always\nsave ""\n'
+            f'port {self.port}\nbind {self.host}\nappendonly yes\nappendfsync always\nsave ""\n'
             f"dir {self._folder}\nlogfile {self._folder}/server.log\nrequirepass {self._password}\n"
+            f"{self._config}\n"
         )
         self._process = subprocess.Popen(
-            [server, "-"],
+            [*self.inside, server, "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, **self._env},
@@ -63,16 +75,21 @@ class RedisServer:
         assert self._process.stdin is not None
         self._process.stdin.write(config.encode())
         self._process.stdin.close()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         with self.client(0) as client:
-            while time.monotonic() < deadline:
+            while self._process.poll() is None and time.monotonic() < deadline:
                 try:
                     client.ping()
                 except redis.RedisError:
                     pause(0.02)
                 else:
                     return
-        raise RuntimeError("redis does not start")
+        raise RuntimeError(f"redis does not start: {(self._folder / 'server.log').read_text()}")
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to it."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """Ends it by SIGKILL."""
@@ -80,10 +97,6 @@ class RedisServer:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
-
-    def written(self) -> bytes:
-        """Everything it was ever asked to write."""
-        return b"".join(path.read_bytes() for path in self._folder.rglob("*") if path.is_file())
 
 
 class Simulator:
@@ -94,18 +107,23 @@ class Simulator:
         self._words = words
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
+        self.host = "127.0.0.1"
+        #: Words before its command that let it run where that address is.
+        self.inside: tuple[str, ...] = ()
         self.port = free_port()
         folder.mkdir()
 
     @property
     def address(self) -> str:
         """Its base url."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Starts it, or starts it again with the same books on the same port."""
         # Pictures are fetched here, whichever proxy a submit came through.
         own = (
+            "--host",
+            self.host,
             "--port",
             str(self.port),
             "--state",
@@ -113,7 +131,7 @@ class Simulator:
             "--pictures-base",
             f"{self.address}/image/",
         )
-        argv = [sys.executable, "-m", "worker.simulator", *own, *self._words]
+        argv = [*self.inside, sys.executable, "-m", "worker.simulator", *own, *self._words]
         with (self._folder / "simulator.log").open("ab") as log:
             self._process = subprocess.Popen(
                 argv, env=dict(self._env), stdout=subprocess.PIPE, stderr=log, start_new_session=True

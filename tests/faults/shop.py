@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobs.cli import control
+from jobs.producing import control
 from jobs.records import BatchId
 from tests.faults.outcome import Outcome, SkippedError, scenario
 from tests.faults.pause import pause

@@ -114,7 +114,7 @@ def _bound(what: str, seen: int, n: int) -> str:
     """A zero out of n has a 95 % upper bound of about 3/n."""
     if seen or not n:
         return ""
-    return f"None {what} in {n:,} jobs bounds the rate (95 %) below {3 / n:.2%} under these faults."
+    return f"None {what} in {n:,} jobs bounds the rate (95 %) below {300 / n:.2g} % under these faults."
 
 
 def _cores() -> int:

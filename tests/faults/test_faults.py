@@ -2,12 +2,15 @@
 
 import contextlib
 import socket
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults import kills, outages, storm
-from tests.faults.outcome import held
+from tests.faults import failover, kills, money, outages, storm
+from tests.faults.outcome import SkippedError, held
 from tests.faults.proxy import Proxy
 
 
@@ -30,6 +33,28 @@ def test_sigterm_under_load_leaves_nothing_unknown(tmp_path: Path) -> None:
 
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
     assert held(outages.redis_down(tmp_path, down_s=1, jobs=150, collect=1))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(failover.killed, id="killed", marks=pytest.mark.slow),
+        pytest.param(partial(failover.lagging, lag_s=2), id="ahead"),
+    ],
+)
+def test_a_primary_that_dies_under_load_loses_nothing_and_nothing_is_bought_twice(
+    tmp_path: Path, harm: Callable[[failover.StandbyRig], float]
+) -> None:
+    try:
+        outcome = failover.fail_over(tmp_path, harm=harm, jobs=80)
+    except SkippedError as error:
+        pytest.skip(str(error))
+    # How soon it goes on is for a machine that has nothing else to do.
+    assert held(replace(outcome, broken=[]))
+
+
+def test_the_bill_is_never_beside_the_books_and_what_is_settled_by_them_is_fetched(tmp_path: Path) -> None:
+    assert held(money.settled_run(tmp_path, seed=1, jobs=24))
 
 
 def test_a_script_whose_reply_is_lost_has_run_once(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 import signal
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.faults import answers, away, behind, endings, tasks
 from tests.faults.outcome import held
@@ -62,7 +65,7 @@ def test_an_accepted_answer_outlives_a_redis_outage_and_its_process(tmp_path: Pa
 
 
 def test_a_ledger_that_went_back_in_time_buys_nothing_before_a_person_has_decided(tmp_path: Path) -> None:
-    assert held(behind.back_in_time(tmp_path, cut=False, first=6, second=10))
+    assert held(behind.back_in_time(tmp_path, damage="older", first=6, second=10))
 
 
 def test_a_copy_of_a_data_folder_leaves_the_original_alone(tmp_path: Path) -> None:
@@ -81,5 +84,15 @@ def test_a_run_goes_on_when_nobody_listens_any_more(tmp_path: Path) -> None:
     assert held(endings.closed_streams(tmp_path, jobs=16))
 
 
-def test_a_pair_that_is_always_turned_away_ends_no_run_and_keeps_none_alive(tmp_path: Path) -> None:
-    assert held(endings.poison(tmp_path, jobs=12, do="code", code=2004))
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"do": "status", "status": 503, "body": "envelope"},
+        pytest.param({"do": "code", "code": 2004}, marks=pytest.mark.slow),
+    ],
+    ids=["503", "2004"],
+)
+def test_a_pair_that_is_always_turned_away_ends_no_run_and_keeps_none_alive(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    assert held(endings.poison(tmp_path, jobs=12, **how))

@@ -79,7 +79,7 @@ def _upgraded(folder: Path) -> Outcome:
             worker.signal(signal.SIGTERM, group=False)
         codes = [worker.wait() for worker in old]
         took = rig.finish(first, second, third)
-        rig.until(lambda: not waiting(rig), "the queues are empty", within_s=30)
+        rig.until(lambda: not waiting(rig), "the queues are empty")
         rig.processes.stop()
         left = left_in_queues(rig)
         broken = [f"left in the queues: {left}"] if left else []

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from jobs.cli import control
+from redis.client import Pipeline
+
 from jobs.ledger.codec import UNREADABLE
+from jobs.producing import control
 from jobs.producing.queue import COLLECT, EXPORT, SUBMIT
-from jobs.records import BatchId, Job, JobState, RequestId
+from jobs.records import ENDED_STATES, BatchId, Job, JobState, RequestId
 from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.rig import PREFIX, Rig, Setup
@@ -93,7 +95,7 @@ def _messages(folder: Path) -> Outcome:
             pause(1)
             rig.processes.poll()
         took = rig.finish(batch)
-        rig.until(lambda: not waiting(rig), "the queues are empty", within_s=30)
+        rig.until(lambda: not waiting(rig), "the queues are empty")
         rig.processes.stop()
         left = left_in_queues(rig)
         starts = {worker.name: worker.starts for worker in rig.processes.workers if worker.starts > 1}
@@ -108,9 +110,9 @@ def _messages(folder: Path) -> Outcome:
 
 
 def waiting(rig: Rig) -> int:
-    """Messages in the queues."""
+    """Messages in the queues and in the hands of workers, who give them back when they are stopped."""
     with rig.redis.client(0) as client:
-        return sum(client.llen(f"{PREFIX}:{queue}") for queue in (SUBMIT, COLLECT))
+        return sum(client.hlen(f"{PREFIX}:{queue}.msgs") for queue in (SUBMIT, COLLECT))
 
 
 @scenario("versions", "a ledger of another version: fields it does not know, fields it lacks")
@@ -186,7 +188,9 @@ def _unreadable(folder: Path) -> Outcome:
             **dict(zip(by_state[JobState.SUBMITTED], SPOILT, strict=False)),
             **dict(zip(by_state[JobState.QUEUED], waiting, strict=False)),
         }
-        kept = {rid: _spoil(rig, rid, spoil) for rid, spoil in victims.items()}
+        tried = {rid: _spoil(rig, rid, spoil) for rid, spoil in victims.items()}
+        # One that has ended meanwhile is nobody's to attend to: it stays as it is.
+        kept = {rid: fields for rid, fields in tried.items() if fields is not None}
         control.resume(rig.ledger)
         others = rig.status(batch).rows - len(kept)
         went_on = rig.until(
@@ -227,16 +231,24 @@ def _end(job: Job) -> str:
     return f"{job.state}: {job.failure.kind}" if job.failure else str(job.state)
 
 
-def _spoil(rig: Rig, request_id: RequestId, spoil: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Spoils a hash; returns what was there."""
-    client, name = rig.ledger.client, rig.ledger.key("job", request_id)
-    before = {field: client.hget(name, field) for field in spoil}
-    for field, value in spoil.items():
-        if value is None:
-            client.hdel(name, field)
-        else:
-            client.hset(name, field, value)
-    return before
+def _spoil(rig: Rig, request_id: RequestId, spoil: Mapping[str, str | None]) -> dict[str, str | None] | None:
+    """Spoils a hash; returns what was there, or None for a job that has ended: in one step, since it may end now."""
+    name = rig.ledger.key("job", request_id)
+
+    def open_one(pipeline: Pipeline) -> dict[str, str | None] | None:
+        before = {field: pipeline.hget(name, field) for field in spoil}
+        ended = pipeline.hget(name, "state") in ENDED_STATES
+        pipeline.multi()
+        if ended:
+            return None
+        for field, value in spoil.items():
+            if value is None:
+                pipeline.hdel(name, field)
+            else:
+                pipeline.hset(name, field, value)
+        return before
+
+    return rig.ledger.client.transaction(open_one, name, value_from_callable=True)
 
 
 def _put_right(rig: Rig, request_id: RequestId, fields: Mapping[str, str | None]) -> None:

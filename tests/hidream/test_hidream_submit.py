@@ -1,15 +1,19 @@
+import base64
 import contextlib
+import hashlib
 import json
+import os
 import socket
 import threading
 import time
 
 import pytest
 
-from jobs.records import Slot
+from jobs.records import LocalFile, Slot
 from tests.raw_server import RawServer, accepted, raw, says
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, Unknown
 from worker.hidream.wire import Base64, submit_body
+from worker.submit.bodies import StreamedFile
 
 CANARY = "sk-canary-0123456789"
 BODY = submit_body([(Slot.PERSON, "https://a/p.jpg"), (Slot.DRESS, "https://a/d.jpg")], request_id="r-1")
@@ -92,6 +96,54 @@ def test_a_reset_while_the_body_is_on_its_way_sends_no_job(submitter):
 
     with Hasty() as server:
         assert isinstance(submitter(server.url).submit(BIG), NotSent)
+
+
+@pytest.mark.parametrize("size", [16_000_000, 1000], ids=["other", "shorter"])
+def test_a_picture_that_changes_while_it_is_sent_is_not_sent_whole(submitter, tmp_path, size):
+    path = tmp_path / "p.jpg"
+    path.write_bytes(b"planned!" * 2_000_000)
+    person = LocalFile(path=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    streamed = StreamedFile(source=person, size=16_000_000)
+    body = submit_body([(Slot.PERSON, streamed), (Slot.DRESS, "https://a/d.jpg")])
+    read = []
+
+    def change(wire):
+        read.append(wire.sock.recv(1000))
+        # In place: whoever reads it has the same file open.
+        with path.open("r+b") as file:
+            file.truncate(size)
+            file.seek(size - 1000)
+            file.write(b"another")
+        with contextlib.suppress(OSError):
+            while more := wire.sock.recv(1_000_000):
+                read.append(more)
+        return False
+
+    with RawServer(on_connect=change) as server:
+        outcome = submitter(server.url).submit(body)
+    assert isinstance(outcome, NotSent)
+    assert sum(map(len, read)) < body.length
+
+
+def test_a_picture_that_is_gone_when_it_shall_be_sent_is_not_sent(submitter, tmp_path):
+    gone = LocalFile(path=str(tmp_path / "p.jpg"), sha256="0" * 64)
+    with RawServer(accepted("t-9")) as server:
+        body = submit_body([(Slot.PERSON, StreamedFile(source=gone, size=1000))])
+        assert isinstance(submitter(server.url).submit(body), NotSent)
+
+
+def test_a_streamed_picture_arrives_as_it_is(submitter, tmp_path):
+    content = os.urandom(2_000_001)
+    (tmp_path / "p.jpg").write_bytes(content)
+    person = LocalFile(path=str(tmp_path / "p.jpg"), sha256=hashlib.sha256(content).hexdigest())
+    streamed = StreamedFile(source=person, size=len(content))
+    body = submit_body([(Slot.PERSON, streamed), (Slot.DRESS, streamed)], request_id="r-1")
+    with RawServer(accepted("t-9")) as server:
+        assert submitter(server.url).submit(body).task_id == "t-9"
+    [heard] = server.heard
+    assert [base64.b64decode(heard.json[slot]) == content for slot in ("person", "dress")] == [True, True]
+    assert heard.headers["content-length"] == str(body.length)
+    assert "transfer-encoding" not in heard.headers
 
 
 def test_a_body_nobody_reads_sends_no_job(submitter):

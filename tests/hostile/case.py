@@ -14,6 +14,8 @@ class Door(StrEnum):
     """Where a file comes in."""
 
     MANIFEST = "manifest"
+    #: A shop's feed or export.
+    PRODUCTS = "products"
     #: A picture that a manifest names.
     LOCAL = "local picture"
     #: A picture that HiDream names.

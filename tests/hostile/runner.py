@@ -24,16 +24,18 @@ from jobs.manifest import open_manifest
 from jobs.pictures.check import LocalPictures
 from jobs.pictures.store import PictureStore
 from jobs.producing.planning import Planner
+from jobs.products.records import LeftOut, Product
+from jobs.products.sources import Reading, open_source
 from jobs.records import BadRow, Picture
 from jobs.results.lines import image_path
-from tests.hostile import manifests, pictures, workbooks
+from tests.hostile import feeds, manifests, pictures, workbooks
 from tests.hostile.case import CASES, Case, Door
 from worker.collect.collection import LOGGED
 from worker.collect.download import Downloader
 from worker.hidream.session import make_ssl_context
 
 #: Their registering is all that is wanted of them.
-LOADED = (manifests, pictures, workbooks)
+LOADED = (manifests, pictures, workbooks, feeds)
 PICTURE = Picture(name="x.jpg", url="", sha256="", width=1, height=1, bytes=1)
 #: A process that has not ended by now, by the clock, hangs.
 SECONDS = 120
@@ -56,6 +58,8 @@ def through(case: Case, path: Path) -> str:
     match case.door:
         case Door.MANIFEST:
             return read_manifest(path)
+        case Door.PRODUCTS:
+            return read_products(path)
         case Door.LOCAL:
             return look_at(path)
         case Door.DOWNLOAD:
@@ -84,6 +88,18 @@ def read_manifest(path: Path) -> str:
         + (f": {first}" if first else "")
         + (f", as {Path(name).with_suffix('')}" if name else "")
     )
+
+
+def read_products(path: Path) -> str:
+    """Reads all products, as `vton pairs` does."""
+    good = left_out = 0
+    try:
+        for found in open_source(str(path), Reading(extracted=path.parent)).products():
+            left_out += isinstance(found, LeftOut)
+            good += isinstance(found, Product)
+    except VtonError as error:
+        return f"refused: {str(error).replace(str(path.parent), '.')}"
+    return f"{good} good, {left_out} left out"
 
 
 def look_at(path: Path) -> str:

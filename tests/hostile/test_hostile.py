@@ -3,30 +3,40 @@
 import json
 import re
 import sys
-from subprocess import PIPE, run
+from subprocess import PIPE, Popen
+from typing import Any
 
 import pytest
 
 from tests.hostile.case import CASES, MB_ALLOWED, SECONDS_ALLOWED
 from tests.hostile.runner import LOADED
 
-#: One of them waits for all: on a busy machine that takes its time.
-pytestmark = pytest.mark.timeout(1600)
 QUICK = [key for key, case in CASES.items() if not case.heavy]
 
 
 @pytest.fixture(scope="module")
-def measured():
-    """Key → what became of it; one run for all."""
+def measure():
+    """Asks the runner what becomes of a file; each is made and read once, whoever asks."""
     assert LOADED
-    runner = [sys.executable, "-m", "tests.hostile.runner"]
-    ended = run(runner, input="\n".join(QUICK), stdout=PIPE, text=True, timeout=1500, check=True)
-    return {found["key"]: found for found in map(json.loads, ended.stdout.splitlines())}
+    with Popen(
+        [sys.executable, "-m", "tests.hostile.runner"], stdin=PIPE, stdout=PIPE, text=True, bufsize=1
+    ) as runner:
+        assert runner.stdin is not None
+        assert runner.stdout is not None
+
+        def ask(key: str) -> dict[str, Any]:
+            runner.stdin.write(f"{key}\n")
+            answer = runner.stdout.readline()
+            assert answer, f"the runner has ended: {runner.poll()}"
+            return json.loads(answer)
+
+        yield ask
+        runner.stdin.close()
 
 
 @pytest.mark.parametrize("key", QUICK)
-def test_a_hostile_file_does_no_harm(measured, key):
-    found = measured[key]
+def test_a_hostile_file_does_no_harm(measure, key):
+    found = measure(key)
     assert re.search(CASES[key].expected, found["said"], re.DOTALL), found
     assert found["megabytes"] <= MB_ALLOWED, found
     assert found["seconds"] <= SECONDS_ALLOWED, found

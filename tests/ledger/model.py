@@ -18,8 +18,12 @@ class Twin:
     task: str | None = None
     #: A task that a callback named before the submit was answered.
     hint_task: str | None = None
-    #: Batch that paid for the task to come, while that may be taken back.
+    #: Batch whose order the task is, or the one to come, while that counts.
     paid: str | None = None
+    #: Former orders that it goes on without: batch and task, None while none was named.
+    orders: list[tuple[str, str | None]] = field(default_factory=list)
+    #: What a person has found out: when the POST began, its outcome, its task, who pays.
+    settled: list[tuple[str, str, str, str | None]] = field(default_factory=list)
     attempts: int = 0
     failures: int = 0
     retryable: bool = False
@@ -37,8 +41,18 @@ class Twin:
         """It stands in a line."""
         return self.state == "queued" and self.claim is None and "retry" not in self.sets
 
+    def keep_order(self) -> None:
+        if self.paid:
+            self.orders.append((self.paid, self.task))
+            self.paid = None
+
+    def open_order(self) -> int | None:
+        """The last former order that no task was named for."""
+        return next((at for at in reversed(range(len(self.orders))) if self.orders[at][1] is None), None)
+
     def forget_task(self) -> None:
-        self.claim = self.was = self.task = self.hint_task = self.paid = None
+        self.keep_order()
+        self.claim = self.was = self.task = self.hint_task = None
         self.over = False
 
     def renew(self) -> None:
@@ -71,6 +85,9 @@ class Model:
     reused: dict[str, int] = field(default_factory=dict)
     duplicate: dict[str, int] = field(default_factory=dict)
     spent: dict[str, int] = field(default_factory=dict)
+    charged: dict[str, int] = field(default_factory=dict)
+    #: Tasks that were named though nothing was counted for them any more.
+    uncounted: dict[str, int] = field(default_factory=dict)
 
     def admit(self, batch: str, first: int, names: Iterable[str | None]) -> list[str]:
         """Returns the jobs that come into the line."""
@@ -141,7 +158,7 @@ class Model:
         if asked:
             twin.ask_old_task()
         elif again:
-            twin.renew()
+            self.forget_task(twin, renew=True)
             twin.state = "queued"
             return True
         if not known and twin.state == "succeeded":
@@ -154,6 +171,34 @@ class Model:
         twin.sets = twin.sets - {"retry"} | {"leases", "posting"}
         _add(self.spent, batch, 1)
 
+    def forget_task(self, twin: Twin, *, renew: bool = False) -> None:
+        """It begins anew; a task that a callback has named is that of an order without one."""
+        hinted = twin.hint_task
+        if renew:
+            twin.renew()
+        else:
+            twin.forget_task()
+        self.name_order(twin, hinted)
+
+    def name_order(self, twin: Twin, task: str | None) -> None:
+        at = twin.open_order()
+        if task and at is not None:
+            batch = twin.orders[at][0]
+            twin.orders[at] = batch, task
+            _add(self.charged, batch, 1)
+
+    def charge(self, twin: Twin, home: str | None) -> None:
+        """A task was named: of its order, of a former one, or of one that counts no more and is its home's."""
+        at = twin.open_order()
+        if not twin.paid and at is not None:
+            twin.paid = twin.orders.pop(at)[0]
+        elif not twin.paid and home:
+            twin.paid = home
+            _add(self.spent, home, 1)
+            _add(self.uncounted, home, 1)
+        if twin.paid:
+            _add(self.charged, twin.paid, 1)
+
     def refund(self, twin: Twin) -> None:
         if twin.paid:
             _add(self.spent, twin.paid, -1)
@@ -164,27 +209,32 @@ class Model:
         twin.was, twin.claim = twin.claim or twin.was, None
         twin.state = "queued" if twin.refs.keys() - self.cancelled else "cancelled"
 
-    def hold(self, name: str) -> str:
+    def hold(self, name: str, home: str | None) -> str:
         """Its slot stays taken for a while. Returns the state it comes to."""
         twin = self.jobs[name]
         twin.sets.discard("posting")
-        if not self.adopt(name, twin.hint_task):
+        if not self.adopt(name, twin.hint_task, home):
             twin.state = "unknown"
             twin.sets.add("unknown")
         return twin.state
 
-    def adopt(self, name: str, task: str | None) -> bool:
-        """A callback named the task of a job that nobody could account for."""
+    def adopt(self, name: str, task: str | None, home: str | None) -> bool:
+        """A callback named the task of a job that nobody could account for. `home`: the batch in whose line it stands."""
         twin = self.jobs[name]
         if not task or task in self.tasks:
             return False
         self.tasks[task] = name
+        if twin.state == "queued":
+            self.refund(twin)
+        elif twin.task:
+            twin.keep_order()
+        self.charge(twin, home)
         twin.state, twin.task, twin.hint_task = "submitted", task, None
         twin.attempts += 1
         twin.sets = twin.sets - {"posting", "unknown", "retry"} | {"leases", "due"}
         return True
 
-    def accept(self, name: str, task: str) -> bool:
+    def accept(self, name: str, task: str, home: str | None) -> bool:
         """False: the task is another job's, and both are held."""
         twin, owner = self.jobs[name], self.tasks.setdefault(task, name)
         if owner != name:
@@ -192,6 +242,9 @@ class Model:
             if self.jobs[owner].state == "submitted":
                 self._share(self.jobs[owner])
             return False
+        if twin.hint_task and twin.hint_task != task:
+            self.name_order(twin, twin.hint_task)
+        self.charge(twin, home)
         twin.state, twin.task, twin.hint_task, twin.was = "submitted", task, None, None
         twin.attempts += 1
         twin.sets = twin.sets - {"posting", "unknown", "retry"} | {"leases", "due"}
@@ -206,6 +259,63 @@ class Model:
         twin.state, twin.retryable, twin.lost = state, retryable, lost
         twin.release()
         twin.sets -= {"due", "unknown"}
+
+    def settle(
+        self, name: str, batch: str, begun: str, outcome: str, task: str, *, home: str | None, force: bool
+    ) -> str:
+        """A person has found out what became of a POST that began at `begun`. Returns what the ledger should answer."""
+        twin = self.jobs.get(name)
+        if twin is None or batch not in twin.refs:
+            return "none"
+        posted = begun if twin.state == "unknown" or not twin.settled else twin.settled[-1][0]
+        former = next((one for one in reversed(twin.settled) if one[0] == posted), None)
+        if former is not None and former[1:3] == (outcome, task):
+            return "known"
+        if task in self.tasks and (self.tasks[task], twin.task) != (name, task):
+            return "taken"
+        if former is not None and former[1] != "leave":
+            if not force or not self._take_back(twin, former):
+                return "moved" if force else "differs"
+        elif twin.state != "unknown":
+            return "state"
+        twin.settled.append((posted, outcome, task, twin.paid))
+        twin.sets.discard("unknown")
+        if outcome == "bought" and twin.task == task:
+            twin.shared = False
+            twin.ask_old_task()
+        elif outcome == "bought":
+            self.adopt(name, task, home)
+        elif outcome == "not_bought":
+            if twin.task and twin.paid:
+                _add(self.charged, twin.paid, -1)
+            twin.release()
+            self.refund(twin)
+            self.forget_task(twin, renew=True)
+            self.queue(twin)
+        return "settled"
+
+    def _take_back(self, twin: Twin, former: tuple[str, str, str, str | None]) -> bool:
+        _, outcome, task, payer = former
+        if former != twin.settled[-1]:
+            return False
+        if outcome == "bought" and twin.task == task and twin.state != "unknown":
+            del self.tasks[task]
+            if twin.paid:
+                _add(self.charged, twin.paid, -1)
+            twin.attempts -= 1
+            twin.release()
+            twin.sets -= {"due"}
+            twin.claim = twin.was = twin.task = twin.hint_task = None
+            twin.over = twin.lost = False
+        elif outcome == "not_bought" and twin.state == "queued" and twin.claim is None:
+            twin.sets.discard("retry")
+            if payer:
+                twin.paid = payer
+                _add(self.spent, payer, 1)
+        else:
+            return False
+        twin.state, twin.shared, twin.lost = "unknown", False, False
+        return True
 
     def cancel(self, batch: str, twin: Twin) -> None:
         if twin.refs.keys() - self.cancelled - {batch}:

@@ -27,7 +27,7 @@ from jobs.ledger.accepted_answers import FOLDER, AcceptedAnswer, AcceptedAnswers
 from jobs.ledger.script import run_all
 from jobs.records import JobState, RequestId, TaskId
 from jobs.redis.client import connect
-from tests.heart import Heart, failure, rid
+from tests.driver import Driver, failure, rid
 from tests.on_loop import OnLoop, call, gate_of
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw
 from tests.runs.shop import TOKEN, open_shop
@@ -71,9 +71,9 @@ def end(answers: AcceptedAnswers) -> None:
     answers.leave()
 
 
-def answer_to(heart: Heart, permit: Any, task: str = "t-1", **other: Any) -> AcceptedAnswer:
+def answer_to(driver: Driver, permit: Any, task: str = "t-1", **other: Any) -> AcceptedAnswer:
     fields = {
-        "ledger_id": heart.ledger.ledger_id() or "",
+        "ledger_id": driver.ledger.ledger_id() or "",
         "request_id": permit.request_id,
         "claim": permit.claim,
         "task_id": TaskId(task),
@@ -94,10 +94,10 @@ def wait_until(true: Callable[[], Any]) -> None:
 
 
 def test_answers_stand_in_a_journal_of_their_owner_alone_until_the_ledger_has_them(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x"])
-    kept = answers.keep(answer_to(heart, heart.submitting()))
+    driver.admit("a", ["x"])
+    kept = answers.keep(answer_to(driver, driver.submitting()))
     answers.secure(kept)
     [path] = files(tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -109,23 +109,23 @@ def test_answers_stand_in_a_journal_of_their_owner_alone_until_the_ledger_has_th
 
 
 def test_a_journal_whose_process_lives_is_left_alone_and_goes_with_its_last_answer(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x", "y"])
+    driver.admit("a", ["x", "y"])
     for task in ("t-1", "t-2"):
-        answers.keep(answer_to(heart, heart.submitting(), task))
+        answers.keep(answer_to(driver, driver.submitting(), task))
     others = AcceptedAnswers(tmp_path)
-    assert others.bring_in(heart.ledger) == 0, "it records them itself"
+    assert others.bring_in(driver.ledger) == 0, "it records them itself"
     end(answers)
-    assert others.bring_in(heart.ledger) == 2
+    assert others.bring_in(driver.ledger) == 2
     assert files(tmp_path) == []
 
 
 def test_a_disk_that_takes_nothing_does_not_bring_an_answer_in_twice(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heart.admit("a", ["x"])
-    answers.keep(answer_to(heart, heart.submitting()))
+    driver.admit("a", ["x"])
+    answers.keep(answer_to(driver, driver.submitting()))
     end(answers)
 
     def full(*_: Any) -> int:
@@ -134,44 +134,44 @@ def test_a_disk_that_takes_nothing_does_not_bring_an_answer_in_twice(
     monkeypatch.setattr(os, "write", full)
     monkeypatch.setattr(Path, "unlink", full)
     others = AcceptedAnswers(tmp_path)
-    assert [others.bring_in(heart.ledger) for _ in range(3)] == [1, 0, 0]
+    assert [others.bring_in(driver.ledger) for _ in range(3)] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EBADF])
 def test_a_file_system_without_locks_keeps_answers_and_lets_them_be_brought_in(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def none(*_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", none)
-    heart.admit("a", ["x"])
-    assert answers.keep(answer_to(heart, heart.submitting()))
-    assert answers.bring_in(heart.ledger) == 1
+    driver.admit("a", ["x"])
+    assert answers.keep(answer_to(driver, driver.submitting()))
+    assert answers.bring_in(driver.ledger) == 1
     assert outstanding(tmp_path) == []
 
 
 def test_a_long_journal_does_not_wait_for_an_answer_that_stays(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.ledger.accepted_answers.JOURNAL_BYTES", 400)
-    heart.admit("a", ["x"])
-    answer = answer_to(heart, heart.submitting())
+    driver.admit("a", ["x"])
+    answer = answer_to(driver, driver.submitting())
     answers.keep(answer)
     for _ in range(20):
         answers.forget(answers.keep(answer))
     assert len(files(tmp_path)) == 2
     assert len(outstanding(tmp_path)) == 1
-    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
+    assert AcceptedAnswers(tmp_path).bring_in(driver.ledger) == 1
     assert len(files(tmp_path)) == 1
 
 
 def test_a_long_journal_that_is_done_with_gives_way_to_a_new_one(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.ledger.accepted_answers.JOURNAL_BYTES", 400)
-    heart.admit("a", ["x"])
-    answer = answer_to(heart, heart.submitting())
+    driver.admit("a", ["x"])
+    answer = answer_to(driver, driver.submitting())
     for _ in range(20):
         first, second = answers.keep(answer), answers.keep(answer)
         answers.forget(first)
@@ -181,10 +181,10 @@ def test_a_long_journal_that_is_done_with_gives_way_to_a_new_one(
 
 
 def test_a_journal_that_somebody_removed_is_begun_anew(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x"])
-    answer = answer_to(heart, heart.submitting())
+    driver.admit("a", ["x"])
+    answer = answer_to(driver, driver.submitting())
     answers.forget(answers.keep(answer))
     [path] = files(tmp_path)
     path.unlink()
@@ -193,42 +193,42 @@ def test_a_journal_that_somebody_removed_is_begun_anew(
 
 
 def test_a_line_that_the_disk_has_cut_off_spoils_no_other(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x", "y"])
-    answers.keep(answer_to(heart, heart.submitting(), "t-1"))
+    driver.admit("a", ["x", "y"])
+    answers.keep(answer_to(driver, driver.submitting(), "t-1"))
     [path] = files(tmp_path)
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
-    answers.keep(answer_to(heart, heart.submitting(), "t-2"))
+    answers.keep(answer_to(driver, driver.submitting(), "t-2"))
     end(answers)
     with structlog.testing.capture_logs() as events:
-        assert answers.bring_in(heart.ledger) == 1
+        assert answers.bring_in(driver.ledger) == 1
     assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
 
 
 def test_a_file_that_an_earlier_version_left_is_brought_in(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x"])
-    answers.keep(answer_to(heart, heart.submitting()))
+    driver.admit("a", ["x"])
+    answers.keep(answer_to(driver, driver.submitting()))
     [entry] = outstanding(tmp_path)
     end(answers)
     for path in files(tmp_path):
         path.unlink()
     del entry["key"]
     (tmp_path / FOLDER / f"{rid('x')}-01234567.json").write_text(json.dumps(entry))
-    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
-    assert heart.job(rid("x")).task_id == "t-1"
+    assert AcceptedAnswers(tmp_path).bring_in(driver.ledger) == 1
+    assert driver.job(rid("x")).task_id == "t-1"
     assert files(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(heart: Heart, tmp_path: Path) -> None:
-    heart.admit("a", ["x"])
+def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(driver: Driver, tmp_path: Path) -> None:
+    driver.admit("a", ["x"])
     (tmp_path / FOLDER).write_text("a file where the folder should be")
     answers = AcceptedAnswers(tmp_path)
     with structlog.testing.capture_logs() as events:
-        path = answers.keep(answer_to(heart, heart.submitting()))
+        path = answers.keep(answer_to(driver, driver.submitting()))
         answers.secure(path)
         answers.forget(path)
     assert path is None
@@ -239,116 +239,118 @@ def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(heart: Heart,
 # -- bringing in ---------------------------------------------------------------------------------------------
 
 
-def bring(heart: Heart, answers: AcceptedAnswers, answer: AcceptedAnswer) -> int:
+def bring(driver: Driver, answers: AcceptedAnswers, answer: AcceptedAnswer) -> int:
     answers.keep(answer)
     end(answers)
-    return answers.bring_in(heart.ledger)
+    return answers.bring_in(driver.ledger)
 
 
 def test_an_answer_whose_worker_died_is_recorded_as_if_it_lived(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x"])
-    permit = heart.submitting()
-    assert bring(heart, answers, answer_to(heart, permit)) == 1
-    job = heart.job(rid("x"))
+    driver.admit("a", ["x"])
+    permit = driver.submitting()
+    assert bring(driver, answers, answer_to(driver, permit)) == 1
+    job = driver.job(rid("x"))
     assert (job.state, job.task_id, job.sub_task_ids) == (JobState.SUBMITTED, "t-1", ("s-1",))
-    assert heart.spent("a") == 1
+    assert driver.spent("a") == 1
     assert outstanding(tmp_path) == []
-    assert answers.bring_in(heart.ledger) == 0
+    assert answers.bring_in(driver.ledger) == 0
 
 
-def unknown(heart: Heart, permit: Any) -> None:
-    assert heart.ledger.run(steps.hold(permit.request_id, permit.claim, failure(kind="no_answer")))
+def unknown(driver: Driver, permit: Any) -> None:
+    assert driver.ledger.run(steps.hold(permit.request_id, permit.claim, failure(kind="no_answer")))
 
 
-def asked_again_by_a_person(heart: Heart, permit: Any) -> None:
-    unknown(heart, permit)
-    assert heart.ledger.run(steps.reopen(permit.request_id, JobState.UNKNOWN))
+def asked_again_by_a_person(driver: Driver, permit: Any) -> None:
+    unknown(driver, permit)
+    assert driver.ledger.run(steps.reopen(permit.request_id, JobState.UNKNOWN))
 
 
-def given_up_as_unsent(heart: Heart, permit: Any) -> None:
-    assert heart.ledger.run(steps.refuse(permit.request_id, permit.claim, failure(), answered=False))
+def given_up_as_unsent(driver: Driver, permit: Any) -> None:
+    assert driver.ledger.run(steps.refuse(permit.request_id, permit.claim, failure(), answered=False))
 
 
 @pytest.mark.parametrize("meanwhile", [unknown, asked_again_by_a_person, given_up_as_unsent])
 def test_an_answer_that_comes_late_has_its_task_asked_for(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, meanwhile: Callable[[Heart, Any], None]
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, meanwhile: Callable[[Driver, Any], None]
 ) -> None:
-    heart.admit("a", ["x"])
-    permit = heart.submitting()
-    meanwhile(heart, permit)
-    assert bring(heart, answers, answer_to(heart, permit)) == 1
-    job = heart.job(rid("x"))
+    driver.admit("a", ["x"])
+    permit = driver.submitting()
+    meanwhile(driver, permit)
+    assert bring(driver, answers, answer_to(driver, permit)) == 1
+    job = driver.job(rid("x"))
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
-    assert heart.ask().kind == "empty", "it is not bought again"
-    assert list(heart.members("due")) == [rid("x")]
+    assert driver.ask().kind == "empty", "it is not bought again"
+    assert list(driver.members("due")) == [rid("x")]
     assert outstanding(tmp_path) == []
 
 
 def test_whoever_is_about_to_buy_it_again_asks_for_the_task_instead(
-    heart: Heart, answers: AcceptedAnswers
+    driver: Driver, answers: AcceptedAnswers
 ) -> None:
-    heart.admit("a", ["x"])
-    first = heart.submitting()
-    asked_again_by_a_person(heart, first)
-    second = heart.granted()
-    assert bring(heart, answers, answer_to(heart, first)) == 1
-    assert heart.begin(second.request_id or "", second.claim) == "fenced"
-    assert heart.job(rid("x")).task_id == "t-1"
-    assert heart.spent("a") == 1
+    driver.admit("a", ["x"])
+    first = driver.submitting()
+    asked_again_by_a_person(driver, first)
+    second = driver.granted()
+    assert bring(driver, answers, answer_to(driver, first)) == 1
+    assert driver.begin(second.request_id or "", second.claim) == "fenced"
+    assert driver.job(rid("x")).task_id == "t-1"
+    assert driver.spent("a") == 1
 
 
-def test_the_id_of_a_task_whose_job_went_another_way_is_kept(heart: Heart, answers: AcceptedAnswers) -> None:
-    heart.admit("a", ["x"])
-    first = heart.submitting()
-    asked_again_by_a_person(heart, first)
-    heart.submitted(task="t-2")
+def test_the_id_of_a_task_whose_job_went_another_way_is_kept(
+    driver: Driver, answers: AcceptedAnswers
+) -> None:
+    driver.admit("a", ["x"])
+    first = driver.submitting()
+    asked_again_by_a_person(driver, first)
+    driver.submitted(task="t-2")
     for _ in range(2):
-        assert bring(heart, answers, answer_to(heart, first)) == 1
-    job = heart.job(rid("x"))
+        assert bring(driver, answers, answer_to(driver, first)) == 1
+    job = driver.job(rid("x"))
     assert (job.state, job.task_id, job.past_task_ids) == (JobState.SUBMITTED, "t-2", ("t-1",))
 
 
 def test_an_answer_that_the_ledger_has_already_changes_nothing(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path
 ) -> None:
-    heart.admit("a", ["x"])
-    permit = heart.submitting()
-    answer = answer_to(heart, permit)
-    run_all(heart.ledger.run, answer.recording())
-    before = heart.snapshot()
-    assert bring(heart, answers, answer) == 1
-    assert heart.snapshot() == before
+    driver.admit("a", ["x"])
+    permit = driver.submitting()
+    answer = answer_to(driver, permit)
+    run_all(driver.ledger.run, answer.recording())
+    before = driver.snapshot()
+    assert bring(driver, answers, answer) == 1
+    assert driver.snapshot() == before
     assert outstanding(tmp_path) == []
 
 
 @pytest.mark.parametrize("other", [{"ledger_id": "another"}, {"request_id": RequestId("nobody's")}])
 def test_an_answer_of_another_ledger_stays_where_it_is_and_is_told_once(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, other: dict[str, Any]
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, other: dict[str, Any]
 ) -> None:
-    heart.admit("a", ["x"])
-    permit = heart.submitting()
-    before = heart.snapshot()
-    answers.keep(answer_to(heart, permit, **({"claim": "none"} | other)))
+    driver.admit("a", ["x"])
+    permit = driver.submitting()
+    before = driver.snapshot()
+    answers.keep(answer_to(driver, permit, **({"claim": "none"} | other)))
     end(answers)
     with structlog.testing.capture_logs() as events:
-        assert [answers.bring_in(heart.ledger) for _ in range(3)] == [0, 0, 0]
+        assert [answers.bring_in(driver.ledger) for _ in range(3)] == [0, 0, 0]
     assert [each["event"] for each in events] == ["answer.unsaved"]
-    assert heart.snapshot() == before
+    assert driver.snapshot() == before
     assert len(outstanding(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"task_id": "t"}', b"\xff"])
 def test_what_cannot_be_read_stays_and_is_told_once(
-    heart: Heart, answers: AcceptedAnswers, tmp_path: Path, content: bytes
+    driver: Driver, answers: AcceptedAnswers, tmp_path: Path, content: bytes
 ) -> None:
-    heart.admit("a", ["x"])
-    answers.keep(answer_to(heart, heart.submitting()))
+    driver.admit("a", ["x"])
+    answers.keep(answer_to(driver, driver.submitting()))
     end(answers)
     files(tmp_path)[0].with_name("broken.json").write_bytes(content)
     with structlog.testing.capture_logs() as events:
-        assert [answers.bring_in(heart.ledger) for _ in range(2)] == [1, 0], "the others are brought in"
+        assert [answers.bring_in(driver.ledger) for _ in range(2)] == [1, 0], "the others are brought in"
     assert sorted(each["event"] for each in events) == ["answer.adopted", "answer.unsaved"]
     assert (tmp_path / FOLDER / "broken.json").read_bytes() == content
 
@@ -383,16 +385,16 @@ class Far:
 
 
 @pytest.fixture
-def far(redis_settings: RedisSettings, redis_socket: Path, heart: Heart, tmp_path: Path) -> Iterator[Far]:
+def far(redis_settings: RedisSettings, redis_socket: Path, driver: Driver, tmp_path: Path) -> Iterator[Far]:
     link = redis_socket.parent / f"{tmp_path.name[-20:]}.sock"
     link.symlink_to(redis_socket)
     settings = redis_settings.model_copy(update={"url": SecretStr(f"unix://{link}")})
     client = connect(settings, db=settings.ledger_db, patience_s=0.2)
     client.client_setname(link.name)
-    yield Far(Ledger(client, heart.ledger.prefix), heart.ledger.client, link, redis_socket)
+    yield Far(Ledger(client, driver.ledger.prefix), driver.ledger.client, link, redis_socket)
     client.close()
     link.unlink(missing_ok=True)
-    heart.ledger.client.config_set("maxmemory", "0")
+    driver.ledger.client.config_set("maxmemory", "0")
 
 
 @pytest.fixture
@@ -437,26 +439,26 @@ def submit_next(desk: Submission) -> None:
 def test_an_accepted_answer_is_kept_and_written_when_redis_is_back(
     far: Far, tmp_path: Path, desk_of: Callable[..., Submission], away: Any, back: Any
 ) -> None:
-    heart = Heart(Ledger(far.near, far.ledger.prefix))
-    heart.admit("a", ["x"], seal=True)
+    driver = Driver(Ledger(far.near, far.ledger.prefix))
+    driver.admit("a", ["x"], seal=True)
     thread = threading.Thread(target=submit_next, args=(desk_of(far.ledger, lambda: away(far)),))
     thread.start()
     wait_until(lambda: files(tmp_path))
     threading.Event().wait(1)
-    assert heart.state(rid("x")) is JobState.SUBMITTING
+    assert driver.state(rid("x")) is JobState.SUBMITTING
     assert [entry["task_id"] for entry in outstanding(tmp_path)] == ["t-1"]
     back(far)
     thread.join(PATIENT_S)
     assert not thread.is_alive()
-    job = heart.job(rid("x"))
+    job = driver.job(rid("x"))
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
     assert outstanding(tmp_path) == []
 
 
 def test_any_other_answer_is_recorded_once_when_redis_is_back(
-    heart: Heart, far: Far, desk_of: Callable[..., Submission]
+    driver: Driver, far: Far, desk_of: Callable[..., Submission]
 ) -> None:
-    heart.admit("a", ["x"], seal=True)
+    driver.admit("a", ["x"], seal=True)
     gone = threading.Event()
 
     def away() -> None:
@@ -467,17 +469,17 @@ def test_any_other_answer_is_recorded_once_when_redis_is_back(
     thread.start()
     assert gone.wait(PATIENT_S)
     threading.Event().wait(1)
-    assert heart.state(rid("x")) is JobState.SUBMITTING
+    assert driver.state(rid("x")) is JobState.SUBMITTING
     far.back()
     thread.join(PATIENT_S)
-    assert heart.state(rid("x")) is JobState.UNKNOWN
-    assert heart.gate()["streak"] == "1"
+    assert driver.state(rid("x")) is JobState.UNKNOWN
+    assert driver.gate()["streak"] == "1"
 
 
 def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
-    heart: Heart, far: Far, tmp_path: Path, desk_of: Callable[..., Submission]
+    driver: Driver, far: Far, tmp_path: Path, desk_of: Callable[..., Submission]
 ) -> None:
-    heart.admit("a", ["x"], seal=True)
+    driver.admit("a", ["x"], seal=True)
     desk = desk_of(far.ledger, far.cut)
     failed: list[type] = []
 
@@ -494,8 +496,8 @@ def test_a_worker_that_is_told_to_end_leaves_its_answer_on_disk(
         call(desk.gate.stop())
     thread.join(PATIENT_S)
     assert failed == [RedisDownError]
-    assert AcceptedAnswers(tmp_path).bring_in(heart.ledger) == 1
-    assert heart.job(rid("x")).task_id == "t-1"
+    assert AcceptedAnswers(tmp_path).bring_in(driver.ledger) == 1
+    assert driver.job(rid("x")).task_id == "t-1"
 
 
 # -- a real worker -------------------------------------------------------------------------------------------

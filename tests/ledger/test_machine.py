@@ -1,5 +1,6 @@
 """Any order of steps, right and wrong claims, lost replies and dead holders: the ledger stays what the model says."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -18,10 +19,11 @@ from hypothesis.stateful import (
 
 from jobs.ledger import Ledger, steps
 from jobs.ledger.codec import decode_job
+from jobs.ledger.orders import Money, orders_of
 from jobs.ledger.script import Call
-from jobs.records import BatchId, Job, JobState, TaskId
+from jobs.records import BatchId, Job, JobState, SettledAs, TaskId
 from tests.conftest import flush
-from tests.heart import Heart, failure, picture, rid, row
+from tests.driver import Driver, failure, picture, rid, row
 from tests.ledger.model import ENDED, Model, Twin
 
 NAMES = tuple("vwxyz")
@@ -48,7 +50,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heart = Heart(Ledger(self.ledger.client, f"{self.ledger.prefix}-{uuid4().hex[:8]}"))
+        self.driver = Driver(Ledger(self.ledger.client, f"{self.ledger.prefix}-{uuid4().hex[:8]}"))
         self.model = Model()
         #: What was run with a token, to be run again at any time.
         self.history: list[Call[Any]] = []
@@ -62,15 +64,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.adopted = 0
 
     def teardown(self) -> None:
-        flush(self.heart.ledger.client, self.heart.ledger.prefix)
+        flush(self.driver.ledger.client, self.driver.ledger.prefix)
 
     @initialize(budget=st.sampled_from([0, 0, 4]))
     def open(self, budget: int) -> None:
         self.budget = budget
         for batch in BATCHES:
-            self.heart.ledger.open_batch(BatchId(batch))
+            self.driver.ledger.open_batch(BatchId(batch))
         # Slots of unknown jobs stay taken for as long as a task takes: longer than any of these tests.
-        self.heart.gate(lat_mean="12.5", lat_var="0", lat_n="100")
+        self.driver.gate(lat_mean="12.5", lat_var="0", lat_n="100")
 
     # -- the producer ------------------------------------------------------------------------------------
 
@@ -92,9 +94,9 @@ class LedgerMachine(RuleBasedStateMachine):
         batch, first, chunk = self.admitted[which % len(self.admitted)]
         if self.model.left.get(batch):
             return  # they would join again
-        before = self.heart.snapshot()
+        before = self.driver.snapshot()
         assert self._admit(batch, first, chunk).rows == 0
-        assert self.heart.snapshot() == before
+        assert self.driver.snapshot() == before
 
     @precondition(lambda self: self.admitted)
     @rule(
@@ -114,11 +116,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _admit(self, batch: str, first: int, chunk: list[str | None]) -> Any:
         rows = [row(number, name) for number, name in enumerate(chunk, first)]
-        return self.heart.ledger.admit(BatchId(batch), rows)
+        return self.driver.ledger.admit(BatchId(batch), rows)
 
     @rule(batch=batches)
     def seal(self, batch: str) -> None:
-        self.heart.ledger.seal(BatchId(batch))
+        self.driver.ledger.seal(BatchId(batch))
         self.model.sealed.add(batch)
 
     # -- the gate ----------------------------------------------------------------------------------------
@@ -128,22 +130,22 @@ class LedgerMachine(RuleBasedStateMachine):
         self.serial += 1
         claim = f"claim-{self.serial}"
         grantable, leases = self._grantable(), len(self.model.members("leases"))
-        call = self.heart.ask_call(claim, in_flight=CAP, batch_budget=self.budget)
-        answer = self.heart.ledger.run(call)
+        call = self.driver.ask_call(claim, in_flight=CAP, batch_budget=self.budget)
+        answer = self.driver.ledger.run(call)
         if answer.kind != "granted":
             assert leases >= CAP or not grantable, answer
             return
         name = NAME_OF[answer.request_id or rid("")]
-        batch = self.heart.raw(answer.request_id)["paid_batch"]
+        batch = self.driver.raw(answer.request_id)["paid_batch"]
         assert (name, batch) in grantable
         assert leases < CAP
         self.model.grant(name, claim, batch)
         self.claims[name].append(claim)
         self.history.append(call)
         if replay:
-            before = self.heart.snapshot()
-            assert self.heart.ledger.run(call).request_id == answer.request_id
-            assert self.heart.snapshot() == before
+            before = self.driver.snapshot()
+            assert self.driver.ledger.run(call).request_id == answer.request_id
+            assert self.driver.snapshot() == before
 
     def _grantable(self) -> set[tuple[str, str]]:
         """Jobs that may be submitted now, each with a batch that would pay."""
@@ -152,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for name, twin in self.model.jobs.items()
             if twin.state == "queued" and twin.claim is None
             for batch in twin.refs.keys() - self.model.cancelled
-            if rid(name) in self.heart.line(batch)
+            if rid(name) in self.driver.line(batch)
             and (self.budget == 0 or self.model.spent.get(batch, 0) < self.budget)
         }
 
@@ -162,10 +164,8 @@ class LedgerMachine(RuleBasedStateMachine):
         twin, claim = self._twin(name), self._claim(name, whose)
         ours = twin is not None and twin.claim == claim and twin.state in {"queued", "submitting"}
         adopted = twin is not None and ours and twin.state == "queued" and self._adopt(name, twin.hint_task)
-        assert self.heart.begin(rid(name), claim) == ("go" if ours and not adopted else "fenced")
-        if twin is not None and adopted:
-            self.model.refund(twin)
-        elif twin is not None and ours:
+        assert self.driver.begin(rid(name), claim) == ("go" if ours and not adopted else "fenced")
+        if twin is not None and ours and not adopted:
             twin.state = "submitting"
 
     @rule(pick=picks, whose=claims, replay=flags)
@@ -174,14 +174,11 @@ class LedgerMachine(RuleBasedStateMachine):
         twin, claim = self._twin(name), self._claim(name, whose)
         ours = twin is not None and twin.claim == claim
         ours = ours and twin is not None and twin.state in {"queued", "submitting", "unknown"}
-        reply = self._run(self.heart.give_back_call(rid(name), claim), replay=replay)
+        reply = self._run(self.driver.give_back_call(rid(name), claim), replay=replay)
         assert reply[0] == int(ours)
         if twin is None or not ours:
             return
-        unused = twin.state == "queued"
         if self._adopt(name, twin.hint_task):
-            if unused:
-                self.model.refund(twin)
             return
         self.model.refund(twin)
         self.model.queue(twin)
@@ -191,11 +188,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _adopt(self, name: str, task: str | None) -> bool:
         lent = "leases" in self.model.jobs[name].sets
-        if not self.model.adopt(name, task):
+        if not self.model.adopt(name, task, self._home(name)):
             return False
         self.adopted += int(not lent)
         self.former_tasks[name].append(task or "")
         return True
+
+    def _home(self, name: str) -> str | None:
+        """The batch in whose line it stands, or stood."""
+        return self.driver.raw(rid(name)).get("batch")
 
     # -- the submit worker -------------------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (taken.recorded, taken.shared_with) == (False, None)
             return
         self.adopted += int("leases" not in twin.sets)
-        if self.model.accept(name, task):
+        if self.model.accept(name, task, self._home(name)):
             assert taken.recorded
             self.former_tasks[name].append(task)
         else:
@@ -237,7 +238,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ours = twin is not None and twin.claim == claim and twin.state == "submitting"
         assert self._run(steps.hold(rid(name), claim, failure()), replay=replay) == ours
         if ours:
-            self.model.hold(name)
+            self.model.hold(name, self._home(name))
 
     @rule(pick=picks, whose=claims, retryable=flags, replay=flags)
     def refuse(self, pick: int, whose: str, retryable: bool, replay: bool) -> None:
@@ -249,10 +250,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self._run(call, replay=replay) == ours
         if twin is None or not ours:
             return
-        unused = twin.state == "queued"
         if self._adopt(name, twin.hint_task):
-            if unused:
-                self.model.refund(twin)
             return
         self.model.refund(twin)
         self.model.end(twin, "failed", retryable=retryable)
@@ -275,7 +273,7 @@ class LedgerMachine(RuleBasedStateMachine):
         name = self._pick(pick, lambda twin: twin.state == "submitted")
         task = self._task(name, former)
         call = steps.ended(rid(name), task, ["u"], "poll", 12_000)
-        assert (self._twice(call) if replay else self.heart.ledger.run(call)) == self._has(name, task)
+        assert (self._twice(call) if replay else self.driver.ledger.run(call)) == self._has(name, task)
         if self._has(name, task):
             self.model.jobs[name].over = True
             self.model.jobs[name].release()
@@ -289,7 +287,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if ours:
             twin = self.model.jobs[name]
             twin.state = "queued"
-            twin.forget_task()
+            self.model.forget_task(twin)
             twin.failures += 1
             twin.release()
             twin.sets = twin.sets - {"due"} | {"retry"}
@@ -330,7 +328,7 @@ class LedgerMachine(RuleBasedStateMachine):
         twin = self._twin(name)
         own = twin.task if twin is not None else None
         task = {"new": f"task-{self.serial}", "own": own, "none": None}[kind]
-        assert self.heart.ledger.run(steps.hint(rid(name), task)) == (twin is not None)
+        assert self.driver.ledger.run(steps.hint(rid(name), task)) == (twin is not None)
         if twin is None:
             return
         if twin.state == "submitting" or (twin.state == "queued" and twin.claim):
@@ -343,11 +341,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def take_due(self) -> None:
         for name in self.model.members("due"):
-            self.heart.score("due", rid(name), 0)
-        due = self.heart.ledger.run(steps.take_due(16))
+            self.driver.score("due", rid(name), 0)
+        due = self.driver.ledger.run(steps.take_due(16))
         assert {NAME_OF[job.request_id] for job in due.jobs} == self.model.members("due")
         assert all(job.state is JobState.SUBMITTED for job in due.jobs)
-        assert self.heart.ledger.run(steps.take_due(16)).jobs == ()
+        assert self.driver.ledger.run(steps.take_due(16)).jobs == ()
 
     # -- persons and time --------------------------------------------------------------------------------
 
@@ -357,15 +355,45 @@ class LedgerMachine(RuleBasedStateMachine):
         twin = self._twin(name)
         ours = twin is not None and twin.state == state and bool(twin.refs)
         assert self._twice(steps.reopen(rid(name), JobState(state), anew=anew)) == ours
-        assert not self.heart.ledger.run(steps.reopen(rid(name), JobState(state)))
+        assert not self.driver.ledger.run(steps.reopen(rid(name), JobState(state)))
         if twin is not None and ours:
             self.model.cancelled -= twin.refs.keys()
             if twin.lost and not anew:
                 twin.ask_old_task()
                 return
-            twin.renew()
+            self.model.forget_task(twin, renew=True)
             self.model.queue(twin)
             twin.sets.discard("unknown")
+
+    @rule(
+        pick=picks,
+        batch=batches,
+        outcome=st.sampled_from(["bought", "not_bought", "leave"]),
+        known=rarely,
+        again=rarely,
+        force=flags,
+    )
+    def settle(
+        self, *, pick: int, batch: str, outcome: SettledAs, known: bool, again: bool, force: bool
+    ) -> None:
+        name = self._pick(pick, lambda twin: twin.state == "unknown" or (again and twin.settled))
+        twin = self._twin(name)
+        self.serial += 1
+        task = f"task-{self.serial}" if outcome == "bought" else ""
+        if task and known and self.model.tasks:
+            task = sorted(self.model.tasks)[pick % len(self.model.tasks)]
+        begun, lent = (
+            self.driver.raw(rid(name)).get("begun_ms", ""),
+            twin is not None and "leases" in twin.sets,
+        )
+        home = self._home(name)
+        call = steps.settle(rid(name), batch, outcome, by="somebody", task_id=task, force=force)
+        kind = self.driver.ledger.run(call).kind
+        assert kind == self.model.settle(name, batch, begun, outcome, task, home=home, force=force)
+        if kind == "settled":
+            self.history.append(call)
+            self.adopted += int(outcome == "bought" and not lent)
+            self.former_tasks[name] += [task] if task else []
 
     @rule(pick=picks, batch=batches)
     def cancel(self, pick: int, batch: str) -> None:
@@ -374,7 +402,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=batches, killed=rarely)
     def cancel_a_batch(self, batch: str, killed: bool) -> None:
-        self.heart.ledger.client.hset(self.heart.ledger.key("batch", batch), "cancelled", 1)
+        self.driver.ledger.client.hset(self.driver.ledger.key("batch", batch), "cancelled", 1)
         self.model.cancelled.add(batch)
         if not killed:
             for name in NAMES:
@@ -383,14 +411,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.cancelled)
     @rule(batch=batches)
     def run_a_batch_again(self, batch: str) -> None:
-        assert not self.heart.ledger.open_batch(BatchId(batch))
+        assert not self.driver.ledger.open_batch(BatchId(batch))
         self.model.cancelled.discard(batch)
 
     def _cancel(self, name: str, batch: str) -> None:
         twin = self._twin(name)
         ours = twin is not None and twin.state == "queued" and twin.claim is None and batch in twin.refs
         assert self._twice(steps.cancel(batch, rid(name))) == ours
-        assert not self.heart.ledger.run(steps.cancel(batch, rid(name)))
+        assert not self.driver.ledger.run(steps.cancel(batch, rid(name)))
         if twin is not None and ours:
             self.model.cancel(batch, twin)
 
@@ -403,10 +431,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def reconcile(self, policy: str, dead: set[str], ripe: set[str], old: set[str]) -> None:
         for kind, which in (("posting", dead), ("retry", ripe), ("unknown", old)):
             for name in which:
-                self.heart.score(kind, rid(name), 0)
+                self.driver.score(kind, rid(name), 0)
         # One that becomes unknown by this turn is not old.
         old = old & self.model.members("unknown")
-        found = self.heart.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
+        found = self.driver.ledger.run(steps.reconcile(policy=policy, quiet_s=3_600))
         redriven, unknown = self._bury(dead & self.model.members("posting"))
         for name in ripe & self.model.members("retry"):
             twin = self.model.jobs[name]
@@ -418,7 +446,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {NAME_OF[each] for each in found.redriven} == redriven
         assert {NAME_OF[each] for each in found.unknown} == unknown
         assert {NAME_OF[each] for each in found.resubmitted} == resubmitted
-        assert found.queued == self.heart.ledger.queued_total()
+        assert found.queued == self.driver.ledger.queued_total()
 
     def _bury(self, dead: set[str]) -> tuple[set[str], set[str]]:
         redriven, unknown = set(), set()
@@ -426,14 +454,13 @@ class LedgerMachine(RuleBasedStateMachine):
             twin = self.model.jobs[name]
             if twin.state == "queued":
                 twin.release()
-                adopted = self._adopt(name, twin.hint_task)
-                self.model.refund(twin)
-                if adopted:
+                if self._adopt(name, twin.hint_task):
                     continue
+                self.model.refund(twin)
                 self.model.queue(twin)
                 redriven.add(name)
                 self._renounce(name, twin.was or "")
-            elif self.model.hold(name) == "unknown":
+            elif self.model.hold(name, self._home(name)) == "unknown":
                 unknown.add(name)
         return redriven, unknown
 
@@ -444,7 +471,8 @@ class LedgerMachine(RuleBasedStateMachine):
             twin.sets.discard("unknown")
             wanted = twin.refs.keys() - self.model.cancelled
             if twin.state == "unknown" and not twin.shared and not twin.resubmitted and wanted:
-                twin.resubmitted, twin.paid = True, None
+                twin.resubmitted = True
+                twin.keep_order()
                 self.model.queue(twin)
                 resubmitted.add(name)
         return resubmitted
@@ -453,15 +481,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 999))
     def an_old_script_comes_late(self, which: int) -> None:
         call = self.history[which % len(self.history)]
-        before = self.heart.snapshot()
-        self.heart.ledger.run(call)
-        assert self.heart.snapshot() == before
+        before = self.driver.snapshot()
+        self.driver.ledger.run(call)
+        assert self.driver.snapshot() == before
 
     # -- what is always so -------------------------------------------------------------------------------
 
     @invariant()
     def the_ledger_is_what_the_model_says(self) -> None:
-        seen = self.heart.snapshot()
+        seen = self.driver.snapshot()
         jobs = {
             key[4:]: decode_job(key[4:], fields) for key, fields in seen.items() if key.startswith("job:")
         }
@@ -470,6 +498,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(seen.get("leases", ())) <= CAP + self.adopted
         for batch in BATCHES:
             if f"batch:{batch}" in seen:
+                self._orders_are_what_is_counted(batch, seen)
                 self._counters_are_what_a_recount_says(batch, seen[f"batch:{batch}"])
                 self._every_end_is_told(batch, seen.get(f"out:{batch}", []), jobs)
         assert sum(int(each) for each in seen.get("spent", {}).values()) == sum(self.model.spent.values())
@@ -507,7 +536,20 @@ class LedgerMachine(RuleBasedStateMachine):
         assert ("completed_ms" in fields) == complete
         spent = int(fields.get("spent", 0))
         assert spent == self.model.spent.get(batch, 0)
-        assert self.budget == 0 or spent <= self.budget
+        # Beside it stand tasks that were named though their order had been given back: they were bought all the same.
+        assert self.budget == 0 or spent <= self.budget + self.model.uncounted.get(batch, 0)
+        charged = int(fields.get("charged", 0))
+        assert charged == self.model.charged.get(batch, 0)
+
+    def _orders_are_what_is_counted(self, batch: str, seen: dict[str, Any]) -> None:
+        """What the jobs say of their orders is what the batch's counters say; permits are counted and are no orders yet."""
+        jobs = [(key[4:], fields) for key, fields in seen.items() if key.startswith("job:")]
+        orders = [one for name, fields in jobs for one in orders_of(name, fields)]
+        found = Counter(one.money for one in orders if one.batch == batch)
+        charged, spent = (int(seen[f"batch:{batch}"].get(name, 0)) for name in ("charged", "spent"))
+        permits = sum(twin.paid == batch and twin.state == "queued" for twin in self.model.jobs.values())
+        assert found[Money.FOR_SURE] == charged
+        assert found[Money.FOR_SURE] + found[Money.PERHAPS] + permits == spent
 
     def _every_end_is_told(self, batch: str, outbox: list[Any], jobs: dict[str, Job]) -> None:
         told = {(entry.get("job"), entry.get("v")) for _, entry in outbox}
@@ -552,25 +594,25 @@ class LedgerMachine(RuleBasedStateMachine):
     def _renounce(self, name: str, claim: str) -> None:
         """Who gave a permit back, or lost it before its intent, never says afterwards that it was accepted."""
         self.model.jobs[name].was = None
-        self.heart.ledger.client.hdel(self.heart.ledger.key("job", rid(name)), "was")
+        self.driver.ledger.client.hdel(self.driver.ledger.key("job", rid(name)), "was")
         assert claim
 
     def _twice(self, call: Call[Any]) -> Any:
         """Runs a step whose reply is lost, so that it is sent again at once."""
-        reply = self.heart.ledger.run(call)
-        before = self.heart.snapshot()
-        assert self.heart.ledger.run(call) == reply
-        assert self.heart.snapshot() == before
+        reply = self.driver.ledger.run(call)
+        before = self.driver.snapshot()
+        assert self.driver.ledger.run(call) == reply
+        assert self.driver.snapshot() == before
         return reply
 
     def _run(self, call: Call[Any], *, replay: bool) -> Any:
         """Runs a step with a token; its reply may be lost, so that it runs twice."""
-        reply = self.heart.ledger.run(call)
+        reply = self.driver.ledger.run(call)
         self.history.append(call)
         if replay:
-            before = self.heart.snapshot()
-            self.heart.ledger.run(call)
-            assert self.heart.snapshot() == before
+            before = self.driver.snapshot()
+            self.driver.ledger.run(call)
+            assert self.driver.snapshot() == before
         return reply
 
 

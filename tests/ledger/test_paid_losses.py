@@ -5,51 +5,51 @@ import pytest
 from jobs.ledger import RowFate, steps
 from jobs.ledger.script import script
 from jobs.records import PAID_LOSSES, BatchId, JobState, TaskId
-from tests.heart import Heart, failure, rid, row
+from tests.driver import Driver, failure, rid, row
 
 
-def lost(heart: Heart, kind: str, *, retryable: bool = True) -> None:
-    heart.admit("a", ["x"], seal=True)
-    heart.submitted(task="t")
-    assert heart.ledger.run(steps.fail(rid("x"), failure(kind=kind, retryable=retryable)))
-    assert heart.counts("a") == {"failed": 1}
+def lost(driver: Driver, kind: str, *, retryable: bool = True) -> None:
+    driver.admit("a", ["x"], seal=True)
+    driver.submitted(task="t")
+    assert driver.ledger.run(steps.fail(rid("x"), failure(kind=kind, retryable=retryable)))
+    assert driver.counts("a") == {"failed": 1}
 
 
 @pytest.mark.parametrize("kind", sorted(PAID_LOSSES))
 @pytest.mark.parametrize("retryable", [True, False])
 def test_another_batch_asks_the_old_task_and_buys_nothing(
-    heart: Heart, kind: str, *, retryable: bool
+    driver: Driver, kind: str, *, retryable: bool
 ) -> None:
-    lost(heart, kind, retryable=retryable)
-    assert heart.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.ASKED], "the plan says the same"
-    admitted = heart.admit("b", ["x", "x"], seal=True)
+    lost(driver, kind, retryable=retryable)
+    assert driver.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.ASKED], "the plan says the same"
+    admitted = driver.admit("b", ["x", "x"], seal=True)
     assert admitted.queued == ()
-    job = heart.job(rid("x"))
+    job = driver.job(rid("x"))
     assert (job.state, job.task_id, job.failure) == (JobState.SUBMITTED, "t", None)
     assert job.asked_ms is not None
-    assert rid("x") in heart.members("due")
-    assert heart.members("leases") == {}, "whether it runs is not known yet"
-    assert heart.counts("a") == {"submitted": 1}
-    assert heart.counts("b") == {"submitted": 2}
-    assert heart.ledger.status(BatchId("b")).open == 2
-    assert heart.spent("b") == 0
-    assert heart.ask().kind == "empty"
+    assert rid("x") in driver.members("due")
+    assert driver.members("leases") == {}, "whether it runs is not known yet"
+    assert driver.counts("a") == {"submitted": 1}
+    assert driver.counts("b") == {"submitted": 2}
+    assert driver.ledger.status(BatchId("b")).open == 2
+    assert driver.spent("b") == 0
+    assert driver.ask().kind == "empty"
 
 
 @pytest.mark.parametrize("kind", ["task_failed", "no_result"])
-def test_a_task_that_hidream_ended_without_a_picture_is_bought_again(heart: Heart, kind: str) -> None:
-    lost(heart, kind)
-    assert heart.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.AGAIN]
-    assert heart.admit("b", ["x"]).queued == (rid("x"),)
+def test_a_task_that_hidream_ended_without_a_picture_is_bought_again(driver: Driver, kind: str) -> None:
+    lost(driver, kind)
+    assert driver.ledger.fates(BatchId("b"), [row(1, "x")]) == [RowFate.AGAIN]
+    assert driver.admit("b", ["x"]).queued == (rid("x"),)
 
 
-def test_the_id_of_a_replaced_task_is_kept(heart: Heart) -> None:
-    heart.admit("a", ["x"])
+def test_the_id_of_a_replaced_task_is_kept(driver: Driver) -> None:
+    driver.admit("a", ["x"])
     for task in ("t1", "t2", "t3"):
-        heart.submitted(task=task)
-        assert heart.ledger.run(steps.again(rid("x"), TaskId(task), 0))
-        heart.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
-    assert heart.job(rid("x")).past_task_ids == ("t1", "t2", "t3")
+        driver.submitted(task=task)
+        assert driver.ledger.run(steps.again(rid("x"), TaskId(task), 0))
+        driver.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    assert driver.job(rid("x")).past_task_ids == ("t1", "t2", "t3")
 
 
 def test_lua_and_python_name_the_same_losses() -> None:

@@ -350,18 +350,19 @@ def test_a_full_disk_under_the_log_does_not_stop_the_work():
     logging.getLogger("lib").warning("x")
 
 
-#: Event, level and meaning of each line of the catalogue.
+#: Event, its levels and meaning of each line of the catalogue.
 CATALOGUE = re.findall(
-    r"^\| `([a-z_]+\.[a-z_]+)` \| (\w+) \| (.+) \|$",
+    r"^\| `([a-z_]+\.[a-z_]+)` \| ([\w, ]+) \| (.+) \|$",
     (ROOT / "docs" / "logs.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 EVENTS = {name for name, _, _ in CATALOGUE}
+LEVELS_OF = {(name, level) for name, levels, _ in CATALOGUE for level in levels.split(", ")}
 
 
 def test_the_catalogue_has_each_event_once_with_its_level_and_what_it_means():
     assert len(EVENTS) == len(CATALOGUE) > 60
-    assert {level for _, level, _ in CATALOGUE} == {"debug", "info", "warning", "error"}
+    assert {level for _, level in LEVELS_OF} == {"debug", "info", "warning", "error"}
 
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
@@ -376,7 +377,7 @@ def texts(node):
 
 
 def logged_in(function):
-    """Every text that may be the event of a log call in a function, its own functions left out."""
+    """Every text that may be the event of a log call in a function, with its level; its own functions left out."""
     assigned, names = {}, set()
     for node in ast.walk(function):
         match node:
@@ -386,30 +387,32 @@ def logged_in(function):
                 func=ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name), attr=level),
                 args=[event, *_],
             ) if level in LEVELS and name.rstrip("_").endswith(("log", "logger")):
-                names.add(event.id) if isinstance(event, ast.Name) else None
-                yield from texts(event)
+                names.add((event.id, level)) if isinstance(event, ast.Name) else None
+                yield from ((text, level) for text in texts(event))
             case ast.Call(
                 func=ast.Attribute(value=ast.Call(), attr=level), args=[ast.Constant(value=str(event)), *_]
             ):
                 # structlog.get_logger().exception("…")
                 if level in LEVELS:
-                    yield event
-    for name in names:
-        yield from assigned.get(name, [])
+                    yield event, level
+    for name, level in names:
+        yield from ((text, level) for text in assigned.get(name, []))
 
 
 def logged_events():
+    """Where, which event, at which level, as the catalogue writes it."""
     for path in sorted([*ROOT.glob("jobs/**/*.py"), *ROOT.glob("worker/**/*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for event in logged_in(node):
+                for event, level in logged_in(node):
                     if re.fullmatch(r"[a-z_]+\.[a-z_]+", event):
-                        yield f"{path.relative_to(ROOT)}:{node.name}", event
+                        where = f"{path.relative_to(ROOT)}:{node.name}"
+                        yield where, event, level.replace("exception", "error")
 
 
-def test_every_event_that_the_code_logs_is_catalogued():
-    assert [(where, event) for where, event in logged_events() if event not in EVENTS] == []
+def test_every_event_that_the_code_logs_is_catalogued_with_its_level():
+    assert [one for one in logged_events() if one[1:] not in LEVELS_OF] == []
 
 
-def test_every_event_of_the_catalogue_is_logged_somewhere():
-    assert EVENTS - {event for _, event in logged_events()} == set()
+def test_every_event_of_the_catalogue_is_logged_somewhere_at_each_of_its_levels():
+    assert LEVELS_OF - {one[1:] for one in logged_events()} == set()

@@ -90,11 +90,17 @@ def test_addresses_and_paths_are_taken_as_they_are(rows, picture):
     assert row.inputs["person"] == picture
 
 
-@pytest.mark.parametrize("cells", ["A,p.jpg", "A,p.jpg,u.jpg,,,,,surplus"])
-def test_a_ragged_row_is_reported_with_both_counts(rows, cells):
-    bad, good = rows(f"{HEAD}{cells}\nB,p.jpg,u.jpg,,,,\n")
-    assert bad.why == f"the line has {cells.count(',') + 1} cells, but the first line names 7 columns"
+def test_a_row_with_more_cells_than_columns_is_reported_with_both_counts(rows):
+    bad, good = rows(f"{HEAD}A,p.jpg,u.jpg,,,,,surplus\nB,p.jpg,u.jpg,,,,\n")
+    assert bad.why == "the line has 8 cells, but the first line names 7 columns"
     assert (bad.sku, good.sku) == ("A", "B")
+
+
+def test_cells_that_are_missing_at_a_rows_end_are_empty(rows):
+    good, bad = rows(f"{HEAD}A,p.jpg,u.jpg\nB,p.jpg\n")
+    assert good.inputs == {"person": "p.jpg", "upper_clothes": "u.jpg"}
+    assert good.fields == {"sku": "A", "person": "p.jpg", "upper_clothes": "u.jpg"}
+    assert (bad.sku, bad.why) == ("B", "the row has no garment")
 
 
 def test_a_formula_passes_through_unharmed(rows):
@@ -109,7 +115,7 @@ def test_a_sku_that_climbs_passes_through_as_text(rows):
 
 @pytest.mark.parametrize(
     ("line", "why"),
-    [(b"A,p\0.jpg,u.jpg,,,,", "NUL"), (b"A,p.jpg,\xff\xff,,,,", "neither UTF-8 nor GB18030")],
+    [(b"A,p\0.jpg,u.jpg,,,,", "NUL"), (b"A,p.jpg,\xff\xff,,,,", "no UTF-8 text")],
 )
 def test_a_line_that_is_no_text_is_one_bad_row(rows, line, why):
     bad, good = rows(HEAD.encode() + line + "\nB,p.jpg,衣.jpg,,,,\n".encode())

@@ -1,9 +1,10 @@
 """A format is a source: what CONTRIBUTING.md says of adding one, tried with two that nobody has."""
 
 import pytest
+import xlsxwriter
 
 from jobs.errors import ManifestError
-from jobs.manifest import formats
+from jobs.manifest import Reading, formats, open_manifest
 from jobs.manifest.mappings import Entry, Names
 from jobs.records import BadRow, Dialect, Row
 
@@ -53,7 +54,7 @@ def test_a_binary_format_of_records_is_known_by_its_first_bytes(opened):
     good, bad, short = manifest.rows()
     assert (type(good), good.number, good.line, good.sku) == (Row, 1, 4, "A")
     assert (type(bad), bad.line, bad.why) == (BadRow, 5, "cell B5 is an error")
-    assert short.why == "the line has 2 cells, but line 3 names 3 columns"
+    assert short.why == "the row has no garment"
 
 
 def test_a_source_of_records_is_refused_by_its_own_name_and_line(opened):
@@ -67,3 +68,17 @@ def test_a_format_of_entries_brings_names_and_keys_of_its_own(opened):
     good, bad = manifest.rows()
     assert good.inputs == {"person": "people/anna.jpg", "dress": "d.jpg"}
     assert (bad.number, bad.line, bad.why) == (2, 2, "two words are needed")
+
+
+def test_options_that_say_nothing_about_a_file_are_named(write, tmp_path):
+    table = str(write("sku,person,dress\nA,p.jpg,d.jpg\n"))
+    how = Reading(sheet="Looks", visible_only=True, encoding="cp1252")
+    assert open_manifest(table, how).remarks == (
+        "--sheet says nothing here: it is no workbook",
+        "--visible-only says nothing here: it is no workbook",
+    )
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        book.add_worksheet("Looks").write_row("A1", ["sku", "person", "dress"])
+    assert open_manifest(str(tmp_path / "a.xlsx"), how).remarks == (
+        "--encoding says nothing here: its text has one encoding only",
+    )

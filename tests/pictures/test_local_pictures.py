@@ -4,14 +4,16 @@ import hashlib
 import io
 import os
 import struct
+import threading
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from jobs.config.settings import PictureSettings
 from jobs.pictures.check import LocalPictures, PictureError
-from jobs.records import LocalFile, Url
+from jobs.records import LocalFile, Row, Url
 
 
 def picture(form="JPEG", size=(80, 100), color="red"):
@@ -30,7 +32,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def pictures(folder):
-    return LocalPictures(PictureSettings(max_bytes=200_000, max_pixels=1_000_000), folder)
+    return LocalPictures(PictureSettings(max_bytes=200_000, max_pixels=1_000_000, convert="off"), folder)
 
 
 def why(pictures, text):
@@ -172,3 +174,65 @@ def test_a_link_turned_outside_is_refused_though_its_text_is_known(folder, pictu
     (folder / "link.jpg").unlink()
     (folder / "link.jpg").symlink_to(folder.parent / "secret.jpg")
     assert "outside" in why(pictures, "link.jpg")
+
+
+def rows(*texts):
+    return [
+        Row(number=n, line=n, sku="", inputs={"person": text}, fields={}) for n, text in enumerate(texts, 1)
+    ]
+
+
+def test_pictures_are_looked_at_ahead_of_their_rows_and_each_once(folder):
+    for number in range(60):
+        (folder / f"{number}.jpg").write_bytes(picture(color=(number, 0, 0)))
+    texts = [f"{number}.jpg" for number in range(60)] * 2
+    pictures = LocalPictures(PictureSettings(), folder)
+    found = [pictures.source(row.inputs["person"]) for row in pictures.ahead(rows(*texts))]
+    assert [Path(each.path).name for each in found] == texts
+    assert pictures.looked_at == 60
+
+
+def test_rows_keep_their_order_and_tell_of_their_pictures_whatever_is_ahead(folder):
+    (folder / "a.jpg").write_bytes(picture())
+    (folder / "cut.jpg").write_bytes(picture(color="noise")[:-900])
+    texts = [
+        "a.jpg",
+        "https://x.example/a.jpg",
+        "none.jpg",
+        "cut.jpg",
+        "~/a.jpg",
+        "../a.jpg",
+        "cut.jpg",
+        "a.jpg",
+    ] * 5
+    pictures = LocalPictures(PictureSettings(), folder)
+
+    def told(text):
+        try:
+            return type(pictures.source(text)).__name__
+        except PictureError as error:
+            return error.why.partition(" ")[0]
+
+    ahead = [told(row.inputs["person"]) for row in pictures.ahead(rows(*texts))]
+    pictures = LocalPictures(PictureSettings(), folder)
+    assert ahead == [told(text) for text in texts]
+    assert pictures.looked_at == 2
+
+
+def test_a_picture_that_changes_after_it_was_begun_is_looked_at_again(folder):
+    (folder / "a.jpg").write_bytes(picture(color="red"))
+    pictures = LocalPictures(PictureSettings(), folder)
+    for row in pictures.ahead(rows("a.jpg")):
+        (folder / "new.jpg").write_bytes(picture(color="blue"))
+        (folder / "new.jpg").replace(folder / "a.jpg")
+        found = pictures.source(row.inputs["person"])
+    assert found.sha256 == hashlib.sha256((folder / "a.jpg").read_bytes()).hexdigest()
+
+
+def test_who_stops_in_the_middle_leaves_no_thread(folder):
+    for number in range(60):
+        (folder / f"{number}.jpg").write_bytes(picture(color="noise", size=(500, 500)))
+    ahead = LocalPictures(PictureSettings(), folder).ahead(rows(*(f"{number}.jpg" for number in range(60))))
+    next(ahead)
+    ahead.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("pictures")]

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.cli import control
 from jobs.cli import plan_counts as planning
 from jobs.cli.plan_counts import Plan, plan_of
 from jobs.config.settings import Settings
 from jobs.ledger import Ledger, steps
 from jobs.pictures.check import PictureError
+from jobs.producing import control
 from jobs.producing import producer as producing
 from jobs.producing.planning import Planner
 from jobs.producing.producer import Produced, Producer
 from jobs.producing.queue import Queue
 from jobs.records import PAID_LOSSES, BadRow, BatchId, Dialect, JobState, LocalFile, Row, Source
 from tests.conftest import flush
-from tests.heart import Heart, failure
+from tests.driver import Driver, failure
 
 FILES = tuple("uvwxyz")
 #: What lies in a file now: a picture of that content, or None: nothing that could be sent.
@@ -79,29 +79,29 @@ class Shop:
         return {key for key in found if self.ledger.client.hget(key, "state") == JobState.QUEUED}
 
 
-def _end(heart: Heart, how: str) -> None:
+def _end(driver: Driver, how: str) -> None:
     """Brings the next job of the line somewhere."""
     match how:
         case "submitted":
-            heart.submitted()
+            driver.submitted()
         case "succeeded":
-            heart.succeeded()
+            driver.succeeded()
         case "unknown":
-            heart.unknown()
+            driver.unknown()
         case "rejected":
-            job = heart.submitted()
-            heart.ledger.run(steps.fail(job.request_id, failure(retryable=False), JobState.REJECTED))
+            job = driver.submitted()
+            driver.ledger.run(steps.fail(job.request_id, failure(retryable=False), JobState.REJECTED))
         case "again":
-            job = heart.submitted()
+            job = driver.submitted()
             assert job.task_id is not None
-            heart.ledger.run(steps.again(job.request_id, job.task_id, 60_000))
+            driver.ledger.run(steps.again(job.request_id, job.task_id, 60_000))
         case "retryable" | "final":
-            heart.failed(retryable=how == "retryable")
+            driver.failed(retryable=how == "retryable")
         case "claimed":
-            heart.granted()
+            driver.granted()
         case _:
-            job = heart.submitted()
-            heart.ledger.run(steps.fail(job.request_id, failure(kind=how)))
+            job = driver.submitted()
+            driver.ledger.run(steps.fail(job.request_id, failure(kind=how)))
 
 
 ends = st.sampled_from(
@@ -151,21 +151,21 @@ def test_a_plan_says_what_a_run_then_buys(
     changed: Contents,
 ) -> None:
     here, manifest = shop(), Rows(wanted, "this")
-    heart = Heart(here.ledger)
+    driver = Driver(here.ledger)
     here.contents = first
     here.run(Rows(others, "other"), OTHER)
-    _end_some(heart, here, ended)
+    _end_some(driver, here, ended)
     if fed_before:
         here.run(manifest, THIS)
-        _end_some(heart, here, ended_later)
+        _end_some(driver, here, ended_later)
     for batch in cancelled:
         if batch in here.ledger.batches():
             control.cancel(here.ledger, here.queue, batch)
     here.contents = changed
 
-    before, snapshot = here.queued(), heart.snapshot()
+    before, snapshot = here.queued(), driver.snapshot()
     plan = here.plan(manifest, THIS)
-    assert heart.snapshot() == snapshot, "a plan changes nothing"
+    assert driver.snapshot() == snapshot, "a plan changes nothing"
     here.run(manifest, THIS)
 
     assert plan.new == len(here.queued() - before)
@@ -187,13 +187,13 @@ def _of_rows(here: Shop, jobs: dict) -> Iterator[tuple[int, object]]:  # type: i
                 yield number, jobs[row.job]
 
 
-def _end_some(heart: Heart, here: Shop, ended: list[str]) -> None:
+def _end_some(driver: Driver, here: Shop, ended: list[str]) -> None:
     for how in ended:
-        if not here.ledger.queued_total() or heart.ledger.client.zcard(heart.ledger.key("leases")) > 900:
+        if not here.ledger.queued_total() or driver.ledger.client.zcard(driver.ledger.key("leases")) > 900:
             return
         if not _waiting(here):
             return
-        _end(heart, how)
+        _end(driver, how)
 
 
 def _waiting(here: Shop) -> bool:

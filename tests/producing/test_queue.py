@@ -19,7 +19,7 @@ from jobs.ledger import Ledger
 from jobs.producing.producer import send_missing_messages
 from jobs.producing.queue import COLLECT, EXPORT, SUBMIT, WAKE_UPS, Queue, envelope
 from jobs.redis.client import connect
-from tests.heart import Heart, rid
+from tests.driver import Driver, rid
 from worker.actors import STRANGER, TolerantBroker, declare
 from worker.submit.submission import Submission
 
@@ -148,21 +148,21 @@ def test_a_message_of_another_versions_actor_is_dropped_and_told(broker: RedisBr
 
 
 def test_lost_messages_are_sent_again_and_spare_ones_are_not(
-    ledger: Ledger, queue: Queue, heart: Heart
+    ledger: Ledger, queue: Queue, driver: Driver
 ) -> None:
-    heart.admit("a", ["x", "y", "z"])
+    driver.admit("a", ["x", "y", "z"])
     assert send_missing_messages(ledger, queue) == 3
     assert send_missing_messages(ledger, queue) == 0
     queue._client.ltrim(f"{queue._namespace}:{SUBMIT}", 0, 0)
     assert send_missing_messages(ledger, queue) == 2
-    heart.granted()
+    driver.granted()
     assert send_missing_messages(ledger, queue) == 0
 
 
 def test_a_bounded_number_of_messages_is_enough_for_any_number_of_jobs(
-    ledger: Ledger, queue: Queue, heart: Heart
+    ledger: Ledger, queue: Queue, driver: Driver
 ) -> None:
-    heart.admit("a", [f"p{number}" for number in range(WAKE_UPS + 20)])
+    driver.admit("a", [f"p{number}" for number in range(WAKE_UPS + 20)])
     assert send_missing_messages(ledger, queue) == WAKE_UPS
     assert send_missing_messages(ledger, queue) == 0
 

@@ -92,6 +92,28 @@ def test_magentos_additional_images_stand_in_one_cell(read):
     assert slots(found) == [Slot.UPPER_CLOTHES]
 
 
+def test_magentos_lines_for_views_of_a_shop_are_no_products_of_their_own(read):
+    found = read(
+        "sku,store_view_code,categories,name,base_image\n"
+        "WS-1,,Default Category/Women/Tops,Top,/w/s/ws-1.jpg\n"
+        "WS-1,de,,Oberteil,\n"
+        "WS-1,zh_cn,,上衣,/w/s/zh.jpg\n"
+        "WS-2,default,Default Category/Women/Skirts,Skirt,/w/s/ws-2.jpg\n"
+    )
+    assert seen(found) == [("2", "WS-1", "/w/s/ws-1.jpg"), ("5", "WS-2", "/w/s/ws-2.jpg")]
+
+
+def test_names_for_people_above_an_exports_own_are_passed_over(read):
+    found = read(
+        "TemplateType=Clothing\tVersion=2015\n"
+        "SKU\tType\tImage\n"
+        "item_sku\tfeed_product_type\tmain_image_url\n"
+        f"AZ-1\tdress\t{CDN}/1.jpg\n"
+    )
+    assert seen(found) == [("4", "AZ-1", f"{CDN}/1.jpg")]
+    assert slots(found) == [Slot.DRESS]
+
+
 AKENEO = "sku;categories;enabled;family;front_view-en_US;back_view\nA-1;women,dresses;1;clothing;files/a.jpg;files/b.jpg\n"
 
 
@@ -210,6 +232,15 @@ def test_an_encoding_that_is_said_is_taken_or_refused_by_name(read):
     ):
         with pytest.raises(ManifestError, match=why):
             read(text.encode("cp1252"), encoding=encoding)
+
+
+def test_a_table_whose_encoding_is_not_sure_is_refused_until_it_is_named(read):
+    """What is written of it is UTF-8: wrong letters of an address would be bought."""
+    text = "sku,image,category\nA,https://x.example/sukně.jpg,top\n".encode("cp1250")
+    with pytest.raises(ManifestError, match="its text may be cp1252 or cp1250; save it as"):
+        read(text)
+    (product,) = read(text, encoding="cp1250")
+    assert product.fields["image"] == "https://x.example/sukně.jpg"
 
 
 def test_broken_lines_are_left_out_by_themselves(read):

@@ -12,16 +12,8 @@ from jobs.products.categories import Categories
 from jobs.products.feed import Feed
 from jobs.products.records import Product
 from jobs.records import Slot
+from tests.hostile.feeds import CDN, FOOT, HEAD, ITEM, REFUSED, rss
 from tests.products.conftest import seen
-
-CDN = "https://cdn.shop.example"
-HEAD = '<?xml version="1.0"?>\n<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title>\n'
-FOOT = "</channel></rss>"
-ITEM = f"<item><g:id>A</g:id><g:image_link>{CDN}/a.jpg</g:image_link><g:product_type>Tops</g:product_type></item>"
-
-
-def rss(*items: str) -> str:
-    return HEAD + "\n".join(items) + FOOT
 
 
 def test_an_rss_feeds_items_are_products_with_all_their_pictures(read):
@@ -80,31 +72,6 @@ def test_a_feed_is_read_in_the_encoding_that_it_says(read, encoding):
     text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?><rss>{ITEM.replace(">A<", f">{sku}<")}</rss>'
     text = text.replace("<rss>", '<rss xmlns:g="g">')
     assert [each.sku for each in read(text.encode(encoding), "feed.xml")] == [sku]
-
-
-BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
-REFUSED = {
-    "an entity bomb": (f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY e0 "ha">{BOMB}]><rss>&e9;</rss>', "document type"),
-    "a quadratic bomb": (f'<!DOCTYPE rss [<!ENTITY e "{"x" * 100_000}">]><rss>{"&e;" * 1000}</rss>', "document type"),
-    "a file of the machine": ('<!DOCTYPE rss [<!ENTITY e SYSTEM "file:///etc/passwd">]><rss>&e;</rss>', "document type"),
-    "a document type elsewhere": ('<!DOCTYPE rss SYSTEM "http://127.0.0.1:1/x.dtd"><rss/>', "document type"),
-    "a web page": ("<!DOCTYPE html><html></html>", "document type"),
-    "a page without its type": ("<html><body/></html>", r":1: is no feed: it begins with <html>"),
-    "half a feed": (HEAD + ITEM * 3 + "<item><g:id>B</g:", r":3: is not XML to its end: (unclosed token|no element)"),
-    "a feed without its end": (HEAD + ITEM, "is not XML to its end: no element found"),
-    "tags that cross": (HEAD + "<item><g:id>A</item></g:id>", "mismatched tag"),
-    "two feeds": (rss(ITEM) + rss(ITEM).removeprefix('<?xml version="1.0"?>\n'), "junk after document element"),
-    "an unknown entity": (rss(ITEM.replace(">A<", ">&nbsp;<")), "undefined entity"),
-    "a tag of 20 MB": (HEAD + f'<item a="{"x" * 20_000_000}"/>', "longer than 1 MB"),
-    "a comment of 20 MB": (HEAD + f"<!--{'x' * 20_000_000}-->", "longer than 1 MB"),
-    "an item of 20 MB": (HEAD + f"<item><g:id>{'x' * 20_000_000}</g:id></item>", "one item in it is longer than 1 MB"),
-    "an item of a million parts": (HEAD + f"<item>{'<a>b</a>' * 200_000}</item>", "one item in it is longer"),
-    "a million names": (HEAD + "<item>" + "</item><item>".join(f"<n{n}/>" for n in range(100_000)), "different names"),
-    "a million levels": (HEAD + "<a>" * 1_000_000, "inside each other"),
-    "a million levels in an item": (HEAD + "<item>" + "<a>" * 1_000_000, "inside each other"),
-    "an encoding nobody knows": ('<?xml version="1.0" encoding="klingon"?><rss/>', "encoding"),
-    "a NUL": (HEAD + "<item>\0</item>", "not well-formed"),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(("content", "why"), REFUSED.values(), ids=REFUSED)

@@ -33,7 +33,7 @@ def outcome(path):
         (HEAD + '"' + "x\n" * 3_000 + GOOD, 3_000, 1),
         (HEAD + "A," * 400_000 + "\n" + GOOD, 1, 1),
         (HEAD + GOOD.replace("A", "A\0") + GOOD, 1, 1),
-        (HEAD.encode() + b"\xff\xfe\n" + GOOD.encode(), 1, 1),
+        (HEAD.encode() + "红色连衣裙\n".encode() + b"\xff\xfe\n" + GOOD.encode(), 2, 1),
         (HEAD + GOOD * 3_000, 3_000, 0),
         (HEAD + GOOD[:20], 1, 0),
     ],

@@ -142,7 +142,7 @@ def test_too_few_databases_are_told_with_the_settings_to_change(narrow: redis.Re
 def test_too_many_clients_are_told_before_a_run_and_while_it_lasts(narrow: redis.Redis) -> None:
     narrow.config_set("maxclients", 10)
     with pytest.raises(
-        ConfigError, match="takes 10 clients and has 1; a run needs 44 more: raise its maxclients"
+        ConfigError, match="takes 10 clients and has 1; a run needs 48 more: raise its maxclients"
     ):
         check_clients(narrow, clients_of_run(Settings()))
     check_clients(narrow, 9)

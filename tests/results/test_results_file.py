@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.cli import control
 from jobs.errors import ForeignResultsError
+from jobs.producing import control
 from jobs.records import JobState
 from jobs.results.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
+from jobs.results.exporter import Exporter
 from jobs.results.jsonl import ResultsFile
 from jobs.results.lease import LeaseLostError
 
@@ -166,6 +167,30 @@ def test_a_file_grows_as_rows_end_and_is_one_line_a_row_in_order_when_all_have(b
     books.exporter.export(batch)
     whole = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["row"], line["status"]) for line in whole] == [(n, "succeeded") for n in range(1, 7)]
+
+
+def test_whoever_asks_hears_of_each_row_once_when_it_is_written(books):
+    batch, heard = books.feed(pairs(6)), []
+
+    def exported(**options):
+        Exporter(
+            books.ledger,
+            output_dir=books.out,
+            picture_store=books.store,
+            ended=lambda lines, created_ms: heard.extend((line.row, created_ms) for line in lines),
+        ).export(batch, **options)
+        return sorted(row for row, _ in heard)
+
+    books.finish(most=2)
+    assert exported() == [1, 2]
+    books.finish(most=1)
+    assert exported(tables=True) == [1, 2, 3]
+    books.finish(most=1)
+    assert exported() == [1, 2, 3, 4]
+    books.finish()
+    assert exported() == [1, 2, 3, 4, 5, 6], "the batch is complete: all files are made anew"
+    assert exported(tables=True) == [1, 2, 3, 4, 5, 6]
+    assert {created_ms for _, created_ms in heard} == {books.ledger.batch(batch).created_ms}
 
 
 def test_the_results_command_writes_every_row_once_while_the_batch_runs(books):
@@ -449,6 +474,8 @@ def test_every_line_has_the_same_keys_and_one_type_for_each(books, name):
         assert all(agree(kinds(line), kinds(other)) for other in lines), line
     assert lines[0].keys() == {
         "batch", "row", "line", "sku", "request_id", "status", "task_id", "sub_task_ids", "past_task_ids",
-        "attempts", "images", "error", "timings", "source", "inputs", "extra",
+        "attempts", "images", "error", "timings", "source", "inputs", "extra", "review", "flags", "measures",
+        "settled",
+        "version", "versions", "file",
     }  # fmt: skip
     assert set(lines[0]["inputs"]) == {"person", "upper_clothes", "lower_clothes", "dress"}

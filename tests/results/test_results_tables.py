@@ -57,7 +57,11 @@ def test_no_cell_begins_like_a_formula_unless_it_is_a_number(text):
 
 @pytest.mark.parametrize(
     ("encoding", "delimiter", "mark"),
-    [("utf-8", ",", b""), ("utf-8-sig", ";", b"\xef\xbb\xbf"), ("gb18030", "\t", b"\xef\xbb\xbf")],
+    [
+        ("utf-8", ",", b"\xef\xbb\xbf"),
+        ("utf-8-sig", ";", b"\xef\xbb\xbf"),
+        ("gb18030", "\t", b"\xef\xbb\xbf"),
+    ],
 )
 def test_tables_are_written_for_the_spreadsheet_that_wrote_the_manifest(books, encoding, delimiter, mark):
     rows = [["货号", "person", "dress"], ["一", "https://a.example/p", "https://a.example/d"], ["二", "", ""]]
@@ -87,6 +91,7 @@ def test_a_gap_stands_in_failed_csv_with_its_reason_and_its_owner(books):
         "vton_message": "person: the person's picture is missing",
         "vton_owner": "merch",
         "vton_posted_at": "",
+        "vton_file": "night.csv",
     }
 
 
@@ -191,6 +196,31 @@ matrix: {people: [ines], garments: [shirt, skirt]}
         "person": "https://a.example/ines.jpg",
         "lower_clothes": "https://a.example/skirt.png",
     }
+
+
+def test_a_yaml_manifests_failed_rows_are_a_manifest_in_which_no_name_is_misspelt(books):
+    batch = books.feed(
+        """
+people: {ines: https://a.example/ines.jpg}
+garments:
+  shirt: {upper_clothes: https://a.example/shirt.png}
+  skirt: {lower_clothes: https://a.example/skirt.png}
+jobs:
+  - {sku: A, person: ines, garments: [shirt, skirt]}
+  - {sku: B, person: ines, garments: [shirt, hat]}
+  - {sku: C, person: ines, garment: shirt}
+""",
+        "night.yaml",
+    )
+    books.finish(lambda _job: JobState.REJECTED)
+    books.exporter.export(batch)
+    again = open_manifest(str(books.out / batch / "failed.csv"))
+    rows = list(again.rows())
+    assert [isinstance(row, BadRow) for row in rows] == [False, True, False]
+    assert rows[0].inputs.keys() == {"person", "upper_clothes", "lower_clothes"}
+    assert again.suspected_typos == ()
+    head, *cells = books.table(batch, "failed.csv")
+    assert [row[head.index("vton_garments")] for row in cells] == ["", "shirt, hat", ""]
 
 
 def test_the_summary_adds_up_to_the_rows_at_every_moment(books):

@@ -1,11 +1,11 @@
 """A vendor and a shop of its own for each test; when it is over, nothing of it may have said a secret."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.runs.shop import TOKEN, Shop, open_shop
 from tests.runs.vendor import Vendor
 
@@ -27,8 +27,6 @@ def shop(tmp_path: Path, vendor: Vendor) -> Iterator[Shop]:
     assert "Traceback" not in made.logs()
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
+    return free_port()

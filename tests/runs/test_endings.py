@@ -36,6 +36,7 @@ def test_bad_rows_are_listed_with_their_line_and_the_rest_runs(shop):
     assert [line["error"]["owner"] for line in batch.lines[1:]] == ["merch"] * 6
     assert batch.summary["gaps_by_class"] == {"row_invalid": 6}
     assert len(shop.vendor.submits) == 1
+    assert any("  batch.csv:3: person: the person's picture is missing\n" in said for said in shop.said)
     assert [row.sku for row in open_manifest(str(batch.folder / "failed.csv")).rows()] == [
         f"A-{n}" for n in range(2, 8)
     ]
@@ -64,7 +65,10 @@ def test_a_vendor_that_is_not_reached_is_waited_for_and_the_run_says_so(shop):
     process.terminate()
     ended = shop.end(process)
     assert ended.code == 130
-    assert "still queued: 2 rows; any next vton run buys them; not wanted: vton cancel" in ended.out
+    assert (
+        "still queued: 2 rows; any next run buys them: vton run batch.csv; not wanted: vton cancel"
+        in ended.out
+    )
     assert not shop.vendor.submits
 
 

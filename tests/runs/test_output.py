@@ -49,7 +49,7 @@ def test_a_run_started_with_closed_streams_completes(shop):
 def test_what_a_stream_of_ascii_cannot_say_is_said_in_escapes(shop, env):
     shop.write("batch.csv", "sku,person,upper\n连衣裙,模特.jpg,https://cdn.example/g\n")
     ended = shop.vton("plan", "batch.csv", **env)
-    assert ended.code == 0
+    assert ended.code == 2
     assert "there is no such file" in ended.out
     said = json.loads(shop.vton("plan", "batch.csv", "--json", **env).out)
     assert said["invalid"] == 1

@@ -5,7 +5,7 @@ import signal
 
 from tests.runs.shop import Shop
 
-BIG = 300_000
+BIG = 1_500_000
 
 
 def big(shop: Shop) -> str:

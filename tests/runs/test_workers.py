@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
+import redis
 import yaml
 
 from jobs.local.redis_server import EmbeddedRedis
@@ -123,8 +125,14 @@ def test_a_receiver_is_healthy_until_it_ends_at_a_hang_up(shop, redis_socket, fr
     subprocess.run(
         [sys.executable, *(word.replace("8780", str(free_port)) for word in check)], check=True, timeout=60
     )
+    ledger = redis.Redis(unix_socket_path=str(redis_socket), db=1, decode_responses=True)
+    mine = f'"pid":{process.pid},'
+    while not [said for said in ledger.hvals("vton:heartbeats") if mine in said]:
+        time.sleep(0.05)
     process.send_signal(signal.SIGHUP)
     assert "Finished server process" in shop.end(process).err
+    assert not [said for said in ledger.hvals("vton:heartbeats") if mine in said], "it has ended in order"
+    ledger.close()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What docs/simulator.md and the example say is so."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,11 @@ def test_the_fault_table_is_the_vocabulary(at):
     section = PAGE.split(f"### At {at}\n")[1].split("\n#")[0]
     rows = [row for row in section.splitlines() if row.startswith("| `")]
     assert rows == [line(do, word) for do, word in PLACES[at].items()]
+
+
+def test_the_pages_command_is_understood():
+    (line,) = re.findall(r"^python -m worker\.simulator (.+)$", PAGE, re.MULTILINE)
+    assert _parser().parse_args(shlex.split(line))
 
 
 def test_every_switch_and_address_is_documented():

@@ -1,10 +1,14 @@
 """`python -m worker.simulator` as others start it."""
 
+import asyncio
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import warnings
 
 import httpx
 import pytest
@@ -12,6 +16,7 @@ import pytest
 from jobs.errors import UsageError
 from tests.simulator.conftest import Client
 from worker.simulator.options import Options, read_options
+from worker.simulator.server import Server
 
 QUICK = ["--port", "0", "--latency-s", "0", "--submit-delay-s", "0"]
 
@@ -50,6 +55,29 @@ def test_it_says_one_line_and_a_signal_ends_it_at_once_though_a_caller_hangs(tmp
     assert gone.wait(60)
     thread.join()
     client.http.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_connection_that_is_being_accepted_when_it_ends_is_closed(turns):
+    """A caller that only looks whether somebody listens is gone before it was accepted."""
+
+    async def play() -> None:
+        ready = asyncio.Event()
+        server = Server(Options(port=0), ready=lambda _: ready.set())
+        work = asyncio.create_task(server.work())
+        await ready.wait()
+        host, _, port = server.address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            server.stop()
+            await work
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        asyncio.run(play())
+        gc.collect()
+    assert [str(each.message) for each in said] == []
 
 
 def test_a_killed_simulator_keeps_its_books(tmp_path):
@@ -96,7 +124,7 @@ def test_what_cannot_be_is_one_line_and_an_exit_code(words, code, said):
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
     assert said in done.stderr

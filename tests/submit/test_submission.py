@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from jobs.identity import request_id
 from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.codec import encode, encode_pair
-from jobs.records import BatchId, JobState, LocalFile, Owner, Pair, RequestId, Url
-from tests.heart import Heart, rid
+from jobs.records import BatchId, Job, JobState, LocalFile, Owner, Pair, RequestId, Url
+from jobs.tracing import Traces
+from tests.driver import Driver, rid
 from tests.on_loop import OnLoop, call, gate_of
 from tests.raw_server import Answer, Heard, RawServer, Wire, accepted, raw, says
 from worker.collect.schedule import PollSchedule
@@ -39,7 +40,7 @@ PATIENT_S = 60
 class Desk:
     """A submit process: its gate, its client and what it counts."""
 
-    heart: Heart
+    driver: Driver
     submission: Submission
     gate: Any
     metrics: Metrics
@@ -59,19 +60,19 @@ class Desk:
 
     def spent(self) -> tuple[int, int]:
         """Pictures counted in the batch's budget and in the days'."""
-        days = self.heart.ledger.client.hvals(self.heart.ledger.key("spent"))
-        return self.heart.spent("a"), sum(map(int, days))
+        days = self.driver.ledger.client.hvals(self.driver.ledger.key("spent"))
+        return self.driver.spent("a"), sum(map(int, days))
 
     def untouched(self, name: str, place: int = 0) -> None:
         """The job waits again as if nothing had been tried; whatever it held is free."""
-        job = self.heart.job(rid(name))
+        job = self.driver.job(rid(name))
         assert (job.state, job.attempts, job.task_id) == (JobState.QUEUED, 0, None)
-        assert self.heart.line("a")[place] == rid(name), "it has waited already"
+        assert self.driver.line("a")[place] == rid(name), "it has waited already"
         self.free()
 
     def free(self) -> None:
         assert self.spent() == (0, 0)
-        assert self.heart.members("leases") == self.heart.members("posting") == {}
+        assert self.driver.members("leases") == self.driver.members("posting") == {}
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +81,7 @@ def context() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+def desk_at(driver: Driver, context: ssl.SSLContext, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     clients: list[Any] = []
 
     def make(
@@ -88,7 +89,7 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
         url: str = "",
         notify: str | None = None,
         safe: tuple[int, ...] = (),
-        ledger: Ledger = heart.ledger,
+        ledger: Ledger = driver.ledger,
         **limits: Any,
     ) -> Desk:
         hidream = HiDreamSettings(
@@ -116,7 +117,7 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
             answers=AcceptedAnswers(tmp_path),
             notify_url=address,
         )
-        made = Desk(heart, submission, gate, metrics, server)
+        made = Desk(driver, submission, gate, metrics, server)
         return made
 
     yield make
@@ -125,9 +126,9 @@ def desk_at(heart: Heart, context: ssl.SSLContext, tmp_path: Path) -> Iterator[C
 
 
 @pytest.fixture
-def desk(heart: Heart, desk_at: Callable[..., Desk]) -> Iterator[Desk]:
+def desk(driver: Driver, desk_at: Callable[..., Desk]) -> Iterator[Desk]:
     """A desk with two jobs before it."""
-    heart.admit("a", ["p", "q"], seal=True)
+    driver.admit("a", ["p", "q"], seal=True)
     with RawServer(accepted("t-1", "s-1")) as server:
         yield desk_at(server)
 
@@ -141,17 +142,17 @@ def hang_up(wire: Wire, _heard: Heard) -> None:
 
 def test_an_accepted_job_has_its_task_its_lease_and_its_first_poll(desk: Desk) -> None:
     assert desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert (job.state, job.task_id, job.sub_task_ids) == (JobState.SUBMITTED, "t-1", ("s-1",))
     assert job.attempts == 1
     assert desk.spent() == (1, 1)
-    assert list(desk.heart.members("leases")) == list(desk.heart.members("due")) == [rid("p")]
-    assert desk.heart.members("posting") == {}
+    assert list(desk.driver.members("leases")) == list(desk.driver.members("due")) == [rid("p")]
+    assert desk.driver.members("posting") == {}
     assert desk.outcome("accepted") == 1
 
 
-def test_the_body_names_the_job_and_where_to_call_back(heart: Heart, desk_at: Callable[..., Desk]) -> None:
-    heart.admit("a", ["p"])
+def test_the_body_names_the_job_and_where_to_call_back(driver: Driver, desk_at: Callable[..., Desk]) -> None:
+    driver.admit("a", ["p"])
     with RawServer(accepted("t-1")) as server:
         desk_at(server, notify="https://shop.example/call/1").submit()
     assert server.heard[0].json["request_id"] == rid("p")
@@ -164,7 +165,7 @@ def test_the_intent_is_in_the_ledger_before_the_request_arrives(desk: Desk) -> N
 
     def look(wire: Wire, heard: Heard) -> None:
         name = heard.json["request_id"]
-        seen.append((desk.heart.state(name), desk.spent(), list(desk.heart.members("posting"))))
+        seen.append((desk.driver.state(name), desk.spent(), list(desk.driver.members("posting"))))
         accepted("t-1")(wire, heard)
 
     desk.answers(look)
@@ -175,28 +176,28 @@ def test_the_intent_is_in_the_ledger_before_the_request_arrives(desk: Desk) -> N
 def test_a_listed_refusal_is_the_jobs_own_and_costs_nothing(desk: Desk) -> None:
     desk.answers(says({"code": 1051, "message": "no person in it"}))
     desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert job.state is JobState.FAILED
     assert job.failure is not None
     assert (job.failure.kind, job.failure.code, job.failure.retryable) == ("picture_invalid", 1051, False)
     assert job.failure.owner is Owner.MERCH
     assert "no person in it" in job.failure.message
     desk.free()
-    assert {"streak", "breaker", "closed_until", "paused"} & desk.heart.gate().keys() == set()
+    assert {"streak", "breaker", "closed_until", "paused"} & desk.driver.gate().keys() == set()
     assert desk.outcome("refused") == 1
 
 
 def test_a_listed_refusal_ends_a_run_of_bad_answers(desk: Desk) -> None:
-    desk.heart.gate(streak=STREAK - 1)
+    desk.driver.gate(streak=STREAK - 1)
     desk.answers(says({"code": 1051, "message": "no person in it"}))
     desk.submit()
-    assert "streak" not in desk.heart.gate()
+    assert "streak" not in desk.driver.gate()
 
 
 def test_an_unlisted_refusal_fails_the_job_and_counts_against_the_account(desk: Desk) -> None:
     desk.answers(says({"code": 7777, "message": "what is this"}))
     desk.submit()
-    failure = desk.heart.job(rid("p")).failure
+    failure = desk.driver.job(rid("p")).failure
     assert failure is not None
     assert (failure.kind, failure.code, failure.owner, failure.retryable) == (
         "refused",
@@ -205,18 +206,18 @@ def test_an_unlisted_refusal_fails_the_job_and_counts_against_the_account(desk: 
         True,
     )
     desk.free()
-    assert desk.heart.gate()["streak"] == "1"
-    assert "breaker" not in desk.heart.gate()
+    assert desk.driver.gate()["streak"] == "1"
+    assert "breaker" not in desk.driver.gate()
 
 
 def test_a_run_of_unlisted_refusals_opens_the_breaker(desk: Desk) -> None:
-    desk.heart.gate(streak=STREAK - 1)
+    desk.driver.gate(streak=STREAK - 1)
     desk.answers(says({"code": 7777, "message": "what is this"}))
     with structlog.testing.capture_logs() as events:
         desk.submit()
-    assert desk.heart.gate()["breaker"] == "vendor"
+    assert desk.driver.gate()["breaker"] == "vendor"
     assert [each["event"] for each in events] == ["submit.refused", "breaker.opened"]
-    assert desk.heart.state(rid("q")) is JobState.QUEUED
+    assert desk.driver.state(rid("q")) is JobState.QUEUED
 
 
 def test_throttling_closes_the_account_for_as_long_as_it_says_and_shrinks_the_rate(desk: Desk) -> None:
@@ -224,8 +225,8 @@ def test_throttling_closes_the_account_for_as_long_as_it_says_and_shrinks_the_ra
     with structlog.testing.capture_logs() as events:
         desk.submit()
     desk.untouched("p")
-    gate = desk.heart.gate()
-    answer = desk.heart.ask()
+    gate = desk.driver.gate()
+    answer = desk.driver.ask()
     assert (answer.kind, answer.reason) == ("wait", "throttled")
     assert 5_000 < answer.wait_ms <= 7_000
     assert float(gate["factor"]) == pytest.approx(0.7)
@@ -237,19 +238,19 @@ def test_an_overloaded_vendor_closes_the_account_and_keeps_the_rate(desk: Desk) 
     desk.answers(says({"code": 2004, "message": "queue full"}))
     desk.submit()
     desk.untouched("p")
-    waiting = desk.heart.ask()
+    waiting = desk.driver.ask()
     assert (waiting.kind, waiting.reason) == ("wait", "throttled")
     assert waiting.wait_ms <= 1_000
-    assert "factor" not in desk.heart.gate()
+    assert "factor" not in desk.driver.gate()
 
 
-def test_a_status_known_to_be_safe_buys_nothing(heart: Heart, desk_at: Callable[..., Desk]) -> None:
-    heart.admit("a", ["p", "q"])
+def test_a_status_known_to_be_safe_buys_nothing(driver: Driver, desk_at: Callable[..., Desk]) -> None:
+    driver.admit("a", ["p", "q"])
     with RawServer(raw(503, b"<html>")) as server:
         desk = desk_at(server, safe=(503,))
         desk.submit()
     desk.untouched("p")
-    assert heart.ask().reason == "throttled"
+    assert driver.ask().reason == "throttled"
 
 
 @pytest.mark.parametrize(
@@ -269,13 +270,13 @@ def test_an_account_that_cannot_buy_opens_the_breaker_and_fails_no_job(
     desk.answers(answer)
     desk.submit()
     desk.untouched("p", place=-1)
-    assert desk.heart.gate()["breaker"] == reason
-    assert desk.heart.ask().reason == reason
+    assert desk.driver.gate()["breaker"] == reason
+    assert desk.driver.ask().reason == reason
     assert desk.outcome("paused") == 1
 
 
-def test_what_was_not_sent_waits_again_at_no_cost(heart: Heart, desk_at: Callable[..., Desk]) -> None:
-    heart.admit("a", ["p", "q"])
+def test_what_was_not_sent_waits_again_at_no_cost(driver: Driver, desk_at: Callable[..., Desk]) -> None:
+    driver.admit("a", ["p", "q"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with RawServer(accepted()) as server:
@@ -284,10 +285,10 @@ def test_what_was_not_sent_waits_again_at_no_cost(heart: Heart, desk_at: Callabl
             assert desk.submit()
         assert server.heard == []
     desk.untouched("p")
-    assert desk.heart.ask().reason == "throttled", "everybody waits a little"
+    assert desk.driver.ask().reason == "throttled", "everybody waits a little"
     assert [each["event"] for each in events] == ["submit.not_sent"]
     assert desk.outcome("not_sent") == 1
-    assert "factor" not in desk.heart.gate()
+    assert "factor" not in desk.driver.gate()
 
 
 @pytest.mark.parametrize(
@@ -300,14 +301,14 @@ def test_what_was_not_sent_waits_again_at_no_cost(heart: Heart, desk_at: Callabl
 def test_an_answer_that_proves_nothing_holds_the_job_as_unknown_and_spent(desk: Desk, answer: Answer) -> None:
     desk.answers(answer)
     desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert (job.state, job.attempts, job.task_id) == (JobState.UNKNOWN, 0, None)
     assert job.failure is not None
-    assert (job.failure.kind, job.failure.owner, job.failure.retryable) == ("no_answer", Owner.OPS, True)
+    assert (job.failure.kind, job.failure.owner, job.failure.retryable) == ("no_answer", Owner.OPS, False)
     assert desk.spent() == (1, 1)
-    assert list(desk.heart.members("unknown")) == [rid("p")]
-    assert desk.heart.members("posting") == {}
-    assert desk.heart.gate()["streak"] == "1"
+    assert list(desk.driver.members("unknown")) == [rid("p")]
+    assert desk.driver.members("posting") == {}
+    assert desk.driver.gate()["streak"] == "1"
     assert desk.outcome("unknown") == 1
     assert len(desk.server.heard) == 1, "never a blind second one"
 
@@ -316,26 +317,26 @@ def test_an_answer_that_proves_nothing_holds_the_job_as_unknown_and_spent(desk: 
 def test_an_answer_that_names_a_task_is_bought_whatever_its_status(desk: Desk, status: int) -> None:
     desk.answers(says({"code": 2004, "message": "try later", "result": {"task_id": "t-1"}}, status))
     desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-1")
     assert desk.spent() == (1, 1)
 
 
 def test_a_run_of_unknowns_opens_the_breaker(desk: Desk) -> None:
-    desk.heart.gate(streak=STREAK - 1)
+    desk.driver.gate(streak=STREAK - 1)
     desk.answers(hang_up)
     desk.submit()
-    assert desk.heart.gate()["breaker"] == "vendor"
+    assert desk.driver.gate()["breaker"] == "vendor"
 
 
 @pytest.mark.parametrize("answer", [raw(503, b"<html>"), raw(404), raw(301), raw(500, b"{}")])
 def test_two_answers_that_no_application_wrote_open_the_breaker(desk: Desk, answer: Answer) -> None:
     desk.answers(answer)
     desk.submit()
-    assert "breaker" not in desk.heart.gate(), "one may have been a hiccup"
+    assert "breaker" not in desk.driver.gate(), "one may have been a hiccup"
     desk.submit()
-    assert desk.heart.gate()["breaker"] == "vendor"
-    assert desk.heart.ask().reason == "vendor"
+    assert desk.driver.gate()["breaker"] == "vendor"
+    assert desk.driver.ask().reason == "vendor"
 
 
 @pytest.mark.parametrize(
@@ -351,18 +352,18 @@ def test_a_gateways_wait_is_everybodys_though_its_job_is_unknown(
 ) -> None:
     desk.answers(answer)
     desk.submit()
-    assert desk.heart.state(rid("p")) is JobState.UNKNOWN
-    waiting = desk.heart.ask()
+    assert desk.driver.state(rid("p")) is JobState.UNKNOWN
+    waiting = desk.driver.ask()
     assert (waiting.kind, waiting.reason) == ("wait", "throttled")
     assert closed_ms - 900 < waiting.wait_ms <= closed_ms
-    assert ("factor" in desk.heart.gate()) is factor
+    assert ("factor" in desk.driver.gate()) is factor
 
 
 def test_a_probe_that_is_accepted_closes_the_breaker(desk: Desk) -> None:
-    desk.heart.gate(breaker="credits", breaker_why="none left", probe_at=0, probe_wait=5000)
+    desk.driver.gate(breaker="credits", breaker_why="none left", probe_at=0, probe_wait=5000)
     with structlog.testing.capture_logs() as events:
         desk.submit()
-    assert "breaker" not in desk.heart.gate()
+    assert "breaker" not in desk.driver.gate()
     assert [each["event"] for each in events] == ["breaker.probing", "submit.accepted", "breaker.closed"]
 
 
@@ -370,7 +371,7 @@ def test_a_task_id_given_to_two_jobs_holds_both(desk: Desk) -> None:
     with structlog.testing.capture_logs() as events:
         assert desk.submit()
         assert desk.submit()
-    assert {desk.heart.state(rid(name)) for name in "pq"} == {JobState.UNKNOWN}
+    assert {desk.driver.state(rid(name)) for name in "pq"} == {JobState.UNKNOWN}
     assert events[-1]["reason"] == "task_shared"
     assert events[-1]["other"] == rid("p")
 
@@ -386,26 +387,26 @@ def test_a_submit_without_a_waiting_job_sends_nothing(ledger: Ledger, desk_at: C
 
 def test_an_answer_after_the_reconciler_has_given_up_is_still_taken(desk: Desk) -> None:
     def late(wire: Wire, heard: Heard) -> None:
-        desk.heart.score("posting", rid("p"), 0)
-        desk.heart.ledger.run(steps.reconcile(policy="hold", quiet_s=300))
-        assert desk.heart.state(rid("p")) is JobState.UNKNOWN
+        desk.driver.score("posting", rid("p"), 0)
+        desk.driver.ledger.run(steps.reconcile(policy="hold", quiet_s=300))
+        assert desk.driver.state(rid("p")) is JobState.UNKNOWN
         accepted("t-1")(wire, heard)
 
     desk.answers(late)
     desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert (job.state, job.task_id, job.failure) == (JobState.SUBMITTED, "t-1", None)
-    assert desk.heart.members("unknown") == {}
+    assert desk.driver.members("unknown") == {}
 
 
 def test_a_callback_that_overtakes_the_answer_makes_the_first_poll_due_now(desk: Desk) -> None:
     def overtaken(wire: Wire, heard: Heard) -> None:
-        desk.heart.ledger.run(steps.hint(rid("p"), "t-1"))
+        desk.driver.ledger.run(steps.hint(rid("p"), "t-1"))
         accepted("t-1")(wire, heard)
 
     desk.answers(overtaken)
     desk.submit()
-    assert [job.request_id for job in desk.heart.ledger.run(steps.take_due(8)).jobs] == [rid("p")]
+    assert [job.request_id for job in desk.driver.ledger.run(steps.take_due(8)).jobs] == [rid("p")]
 
 
 # -- errors of our own ---------------------------------------------------------------------------------------
@@ -415,7 +416,7 @@ def spoilt(desk: Desk, key: str, answer: Answer) -> Answer:
     """An answer that finds a key of the ledger to be what no script expects."""
 
     def after(wire: Wire, heard: Heard) -> None:
-        client, name = desk.heart.ledger.client, desk.heart.ledger.key(key)
+        client, name = desk.driver.ledger.client, desk.driver.ledger.key(key)
         client.unlink(name)
         client.set(name, "not what it was")
         answer(wire, heard)
@@ -428,86 +429,86 @@ def test_an_error_of_our_own_after_an_accepted_answer_keeps_the_task_and_never_l
 ) -> None:
     desk.answers(spoilt(desk, "tasks", accepted("t-77", "s-1")))
     assert desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert job.state is JobState.UNKNOWN
     assert job.failure is not None
     assert "t-77" in job.failure.message
-    assert desk.heart.members("posting") == {}
+    assert desk.driver.members("posting") == {}
     assert desk.spent() == (1, 1)
     answers = AcceptedAnswers(tmp_path)
     with structlog.testing.capture_logs() as events:
-        assert [answers.bring_in(desk.heart.ledger) for _ in range(3)] == [0, 0, 0]
+        assert [answers.bring_in(desk.driver.ledger) for _ in range(3)] == [0, 0, 0]
     assert [each["event"] for each in events] == ["answer.unsaved"]
-    desk.heart.ledger.client.unlink(desk.heart.ledger.key("tasks"))
-    assert answers.bring_in(desk.heart.ledger) == 1
-    assert desk.heart.job(rid("p")).task_id == "t-77"
+    desk.driver.ledger.client.unlink(desk.driver.ledger.key("tasks"))
+    assert answers.bring_in(desk.driver.ledger) == 1
+    assert desk.driver.job(rid("p")).task_id == "t-77"
 
 
 @pytest.mark.parametrize("answer", [says({"code": 2004}), raw(429, Retry_After="1"), says({"code": 1051})])
 def test_an_error_of_our_own_after_a_refusal_sets_the_job_aside(desk: Desk, answer: Answer) -> None:
     desk.answers(spoilt(desk, "wakeups", answer))
     assert desk.submit()
-    assert desk.heart.state(rid("p")) in {JobState.UNKNOWN, JobState.QUEUED, JobState.FAILED}
-    assert desk.heart.members("posting") == {}
-    desk.heart.ledger.client.unlink(desk.heart.ledger.key("wakeups"))
-    desk.heart.score("leases", rid("p"), 0)
+    assert desk.driver.state(rid("p")) in {JobState.UNKNOWN, JobState.QUEUED, JobState.FAILED}
+    assert desk.driver.members("posting") == {}
+    desk.driver.ledger.client.unlink(desk.driver.ledger.key("wakeups"))
+    desk.driver.score("leases", rid("p"), 0)
     desk.answers(accepted("t-2"), accepted("t-3"))
-    desk.heart.gate(closed_until=0)
+    desk.driver.gate(closed_until=0)
     assert desk.submit()
-    assert "submitted" in desk.heart.counts("a"), "the account goes on"
+    assert "submitted" in desk.driver.counts("a"), "the account goes on"
 
 
 # -- nothing is sent -----------------------------------------------------------------------------------------
 
 
-def admit_local(heart: Heart, path: Path, content: bytes) -> RequestId:
+def admit_local(driver: Driver, path: Path, content: bytes) -> RequestId:
     picture = LocalFile(path=str(path), sha256=hashlib.sha256(content).hexdigest())
     local = Pair(person=picture, dress=Url(url="https://shop.example/d.jpg"))
     name = request_id(local)
-    heart.ledger.open_batch(BatchId("a"))
+    driver.ledger.open_batch(BatchId("a"))
     text = encode({"line": 2, "sku": "x", "fields": {}, "job": name})
     row = Admission(number=1, request_id=name, row=text, pair=encode_pair(local))
-    heart.ledger.admit(BatchId("a"), [row])
+    driver.ledger.admit(BatchId("a"), [row])
     return name
 
 
 @pytest.mark.parametrize(("there", "kind"), [(None, "picture_missing"), (b"another", "picture_changed")])
 def test_a_local_picture_that_is_not_the_planned_one_fails_without_a_request(
-    heart: Heart, desk_at: Callable[..., Desk], tmp_path: Path, there: bytes | None, kind: str
+    driver: Driver, desk_at: Callable[..., Desk], tmp_path: Path, there: bytes | None, kind: str
 ) -> None:
     path = tmp_path / "person.jpg"
     if there is not None:
         path.write_bytes(there)
-    name = admit_local(heart, path, b"the planned one")
-    heart.gate(streak=2)
+    name = admit_local(driver, path, b"the planned one")
+    driver.gate(streak=2)
     with RawServer(accepted()) as server:
         desk = desk_at(server)
         assert desk.submit()
         assert server.heard == []
-    job = heart.job(name)
+    job = driver.job(name)
     assert job.state is JobState.FAILED
     assert job.failure is not None
     assert (job.failure.kind, job.failure.owner) == (kind, Owner.MERCH)
-    assert heart.members("leases") == heart.members("posting") == {}
+    assert driver.members("leases") == driver.members("posting") == {}
     assert desk.spent() == (0, 0)
-    assert heart.gate()["streak"] == "2", "it says nothing of the account"
+    assert driver.gate()["streak"] == "2", "it says nothing of the account"
 
 
 def test_a_job_that_nobody_can_read_fails_for_ops_without_a_request(desk: Desk) -> None:
-    desk.heart.ledger.client.hset(desk.heart.ledger.key("job", rid("p")), "pair", '{"hat": "u"}')
+    desk.driver.ledger.client.hset(desk.driver.ledger.key("job", rid("p")), "pair", '{"hat": "u"}')
     assert desk.submit()
-    job = desk.heart.job(rid("p"))
+    job = desk.driver.job(rid("p"))
     assert job.failure is not None
     assert (job.failure.kind, job.failure.owner) == ("unreadable", Owner.OPS)
-    assert desk.heart.raw(rid("p"))["state"] == "failed"
+    assert desk.driver.raw(rid("p"))["state"] == "failed"
     assert desk.server.heard == []
     assert desk.spent() == (0, 0)
 
 
 def test_stopping_while_a_permit_waits_for_its_moment_gives_it_back(
-    heart: Heart, desk_at: Callable[..., Desk]
+    driver: Driver, desk_at: Callable[..., Desk]
 ) -> None:
-    heart.admit("a", ["p", "q"])
+    driver.admit("a", ["p", "q"])
     with RawServer(accepted("t-1")) as server:
         desk = desk_at(server, images_per_minute=45)
         assert desk.submit()
@@ -520,18 +521,18 @@ def test_stopping_while_a_permit_waits_for_its_moment_gives_it_back(
         thread.join(PATIENT_S)
         assert not thread.is_alive()
         assert len(server.heard) == 1
-    assert heart.state(rid("q")) is JobState.QUEUED
-    assert heart.line("a") == [rid("q")]
+    assert driver.state(rid("q")) is JobState.QUEUED
+    assert driver.line("a") == [rid("q")]
     assert desk.spent() == (1, 1)
-    assert list(heart.members("leases")) == [rid("p")]
-    assert heart.members("posting") == {}
+    assert list(driver.members("leases")) == [rid("p")]
+    assert driver.members("posting") == {}
     assert not desk.submit(), "a stopped process takes nothing new"
 
 
 def test_a_permit_that_went_to_another_worker_sends_nothing(desk: Desk) -> None:
     def taken_away(job: RequestId) -> None:
-        desk.heart.score("posting", job, 0)
-        desk.heart.ledger.run(steps.reconcile(policy="hold", quiet_s=300))
+        desk.driver.score("posting", job, 0)
+        desk.driver.ledger.run(steps.reconcile(policy="hold", quiet_s=300))
 
     desk.before_intent.append(taken_away)
     with structlog.testing.capture_logs() as events:
@@ -542,7 +543,7 @@ def test_a_permit_that_went_to_another_worker_sends_nothing(desk: Desk) -> None:
 
 
 def test_an_account_that_closes_before_the_intent_sends_nothing(desk: Desk) -> None:
-    desk.before_intent.append(lambda _job: desk.heart.gate(paused="by hand"))
+    desk.before_intent.append(lambda _job: desk.driver.gate(paused="by hand"))
     assert desk.submit()
     assert desk.server.heard == []
     desk.untouched("p")
@@ -557,9 +558,58 @@ def test_a_process_that_stood_still_around_its_intent_sends_nothing(desk: Desk) 
 
 def test_another_ledger_under_a_permit_sends_nothing(desk: Desk) -> None:
     def wiped(_job: RequestId) -> None:
-        desk.heart.ledger.client.hset(desk.heart.ledger.key("meta"), "id", "another")
+        desk.driver.ledger.client.hset(desk.driver.ledger.key("meta"), "id", "another")
 
     desk.before_intent.append(wiped)
     with pytest.raises(LedgerLostError):
         desk.submit()
     assert desk.server.heard == []
+
+
+# -- what is said of it for its trace ------------------------------------------------------------------------
+
+
+class Spans(Traces):
+    """Keeps what is said, with what the ledger knew of the job by then."""
+
+    on = True
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self.said: list[tuple[str, bool, dict[str, Any], JobState]] = []
+        self.times: list[tuple[float, float]] = []
+
+    def span(
+        self, job: Job, name: str, begun_ms: float, ended_ms: float, *, failed: bool = False, **facts: Any
+    ) -> None:
+        self.said.append((name, failed, facts, self._driver.state(job.request_id)))
+        self.times.append((begun_ms, ended_ms))
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "status", "state"),
+    [
+        (accepted("t-1"), "accepted", 200, JobState.SUBMITTED),
+        (says({"code": 1051, "message": "no person in it"}), "refused", 200, JobState.FAILED),
+        (raw(429, **{"Retry-After": "1"}), "busy", 429, JobState.QUEUED),
+        (raw(502, b"<html>"), "unknown", 502, JobState.UNKNOWN),
+        (hang_up, "unknown", None, JobState.UNKNOWN),
+    ],
+    ids=["accepted", "refused", "busy", "gateway", "hung up"],
+)
+def test_spans_are_said_once_the_answer_is_recorded(
+    desk: Desk, answer: Answer, outcome: str, status: int | None, state: JobState
+) -> None:
+    spans = Spans(desk.driver)
+    desk.submission = replace(desk.submission, traces=spans)
+    desk.answers(answer)
+    desk.submit()
+    task_id = "t-1" if outcome == "accepted" else None
+    facts = {"outcome": outcome, "http_status": status, "task_id": task_id, "attempt": 1}
+    assert spans.said == [
+        ("queue", False, {}, state),
+        ("gate", False, {}, state),
+        ("submit", outcome != "accepted", facts, state),
+    ]
+    queue, gate, submit = spans.times
+    assert queue[0] <= queue[1] == gate[0] <= gate[1] == submit[0] <= submit[1]

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from jobs.errors import RedisDownError
+from worker.bounded import BodyError, bounded_body
 from worker.callbacks.address import CallbackAddresses
 from worker.callbacks.body import task_of
 
@@ -51,7 +52,7 @@ class Receiver:
     hint: Hint
     #: What proves that an address is ours.
     addresses: CallbackAddresses
-    #: Told the outcome of each request: `received`, `refused` or `unavailable`.
+    #: Given the outcome of each request: `received`, `refused` or `unavailable`.
     count: Callable[[str], object]
     #: Unix seconds.
     now: Callable[[], float] = time.time
@@ -101,20 +102,11 @@ class Receiver:
         return await self._keep(job, task_id)
 
     async def _read(self, request: Request) -> bytes:
-        """The body, within its bounds of size and time; the address is proven before a byte of it is read."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > MAX_BODY:
-            raise _Refusal("too_big")
-        body = bytearray()
+        """The body, within its bounds; the address is proven before a byte of it is read."""
         try:
-            async with asyncio.timeout(self.read_s):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > MAX_BODY:
-                        raise _Refusal("too_big")
-        except TimeoutError:
-            raise _Refusal("too_slow") from None
-        return bytes(body)
+            return await bounded_body(request, most=MAX_BODY, seconds=self.read_s)
+        except BodyError as error:
+            raise _Refusal(error.reason) from None
 
     async def _keep(self, job: str, task_id: str | None) -> Response:
         try:

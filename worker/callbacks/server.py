@@ -1,4 +1,4 @@
-"""The receiver's HTTP server, bounded in connections, heads and patience.
+"""The HTTP server of `vton serve`, bounded in connections, heads and patience.
 
 uvicorn waits for a request's head for ever: silent connections would add up and keep callbacks out.
 """
@@ -18,8 +18,8 @@ _CONNECTIONS: Final = 256
 _HEAD_BYTES: Final = 16_384
 
 
-def callback_server(app: ASGIApp, *, host: str, port: int, head_s: float = HEAD_S) -> uvicorn.Server:
-    """A server for `callback_app`; `run()` blocks until SIGTERM or SIGINT, `serve()` is the coroutine."""
+def bounded_server(app: ASGIApp, *, host: str, port: int, head_s: float = HEAD_S) -> uvicorn.Server:
+    """A server for the receiver or the contact sheets; `serve()` is the coroutine, it ends at SIGTERM or SIGINT."""
     config = uvicorn.Config(
         app,
         host=host,

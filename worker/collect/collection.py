@@ -13,8 +13,10 @@ from jobs.gate.account import count_lost, doubt, pause
 from jobs.ledger import AsyncRunner, steps
 from jobs.ledger.records import Heard
 from jobs.records import Failure, Job, Picture
+from jobs.tracing import UNTRACED, LedgerClock, Traces
 from worker.collect.download import Broken, DiskFull, Downloader, Gone, NotAllowed, NotFetched, Transient
 from worker.collect.giving_up import PERSON_PATIENCE_MS, FailedFetch, Lost, refetch_ms
+from worker.collect.shown import ShownPictures
 from worker.metrics import Metrics
 
 log = structlog.get_logger()
@@ -42,6 +44,9 @@ class Collection:
     metrics: Metrics
     #: How many jobs are collected at once.
     room: asyncio.Semaphore
+    #: Has pictures made small for the contact sheet and measured for their flags; None: nobody asks for that.
+    shown: ShownPictures | None = None
+    traces: Traces = UNTRACED
 
     async def collect(
         self,
@@ -61,11 +66,24 @@ class Collection:
             urls: its pictures when they were just learnt; else the ledger has them.
             partial: tells of sub-tasks without a picture.
         """
+        clock = LedgerClock(told_ms=now_ms)
         async with self.room:
-            started = time.monotonic()
+            started, begun_ms = time.monotonic(), clock.ms()
             fetched = await asyncio.gather(*(self.downloader.fetch(url) for url in urls or job.picture_urls))
             pictures = [each for each in fetched if isinstance(each, Picture)]
             missing = [each for each in fetched if not isinstance(each, Picture)]
+            fetched_ms = clock.ms()
+            self.traces.span(
+                job,
+                "download",
+                begun_ms,
+                fetched_ms,
+                failed=bool(missing),
+                outcome=LOGGED[type(missing[0])] if missing else "fetched",
+                task_id=job.task_id,
+                pictures=len(pictures),
+                bytes=sum(picture.bytes for picture in pictures),
+            )
             if missing:
                 await self._again_later(
                     job, missing, now_ms + int((time.monotonic() - started) * 1000), heard
@@ -75,6 +93,9 @@ class Collection:
                 steps.succeed(job.request_id, pictures, partial or job.failure, task_id=job.task_id)
             ):
                 reach("picture_recorded")
+                self.traces.span(job, "store", fetched_ms, clock.ms(), task_id=job.task_id)
+                if self.shown is not None:
+                    self.shown.offer(job.pair, pictures)
                 for picture in pictures:
                     log.info("image.saved", sha256=picture.sha256, bytes=picture.bytes)
                     self.metrics.images_bytes.inc(picture.bytes)

@@ -6,7 +6,7 @@ import errno
 import re
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
@@ -15,11 +15,12 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from jobs.addresses.public import ForbiddenAddressError, PublicResolver, public_socket
 from jobs.config.settings import HiDreamSettings, PictureSettings
 from jobs.pictures.store import PictureStore, Spool, StoreFullError
 from jobs.pictures.verify import BrokenPictureError, Proof, prove
 from jobs.records import Picture
-from worker.collect.allowed_hosts import ForbiddenAddressError, Hosts, PublicResolver, public_socket
+from worker.collect.allowed_hosts import Hosts
 from worker.hidream.session import MAX_CONNECTIONS, is_compressed, open_session, says_more
 from worker.hidream.wire import words
 
@@ -84,6 +85,8 @@ class Downloader:
         self._deadline_s = hidream.download_timeout_s
         self._max_bytes = pictures.max_download_bytes
         self._max_pixels = pictures.max_pixels
+        self._max_shown_bytes = pictures.max_bytes
+        self._private = pictures.private_hosts == "allow"
         self._store = store
         # Decoded pixels are the memory of this process: one picture at a time.
         self._decoding = threading.Lock()
@@ -109,6 +112,17 @@ class Downloader:
             if not isinstance(outcome, Gone):
                 break
         return outcome
+
+    async def read(self, address: str) -> bytes | NotFetched:
+        """A picture of a manifest, in memory and as it comes; only what is public, unless private hosts are allowed."""
+        try:
+            url = httpx.URL(address)
+        except (httpx.InvalidURL, ValueError):
+            return NotAllowed(reason="not an address")
+        if objection := self._hosts.objection_to_shown(url, private=self._private):
+            return NotAllowed(reason=objection)
+        session = self._own if self._private else self._others
+        return await self._get(session, url, self._max_shown_bytes, self._gather)
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -146,12 +160,21 @@ class Downloader:
     async def _stream(self, url: httpx.URL, spool: Spool) -> NotFetched | bytes:
         """Reads the whole picture into the spool, but for its end, which is returned."""
         session = self._own if self._hosts.is_own(url) else self._others
+        return await self._get(session, url, self._max_bytes, lambda response: self._pour(response, spool))
+
+    async def _get(
+        self,
+        session: aiohttp.ClientSession,
+        url: httpx.URL,
+        max_bytes: int,
+        take: Callable[[aiohttp.ClientResponse], Awaitable[NotFetched | bytes]],
+    ) -> NotFetched | bytes:
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
                 session.get(_as_it_is(url), allow_redirects=False) as response,
             ):
-                return _objection(response, self._max_bytes) or await self._pour(response, spool)
+                return _objection(response, max_bytes) or await take(response)
         except aiohttp.ClientConnectorError as error:
             forbidden = isinstance(error.os_error, ForbiddenAddressError)
             return NotAllowed(reason=str(error.os_error), fixable=True) if forbidden else _transient(error)
@@ -171,6 +194,14 @@ class Downloader:
             if len(gathered) >= _GATHER_BYTES:
                 await in_thread(spool.write, bytes(gathered))
                 gathered.clear()
+        return bytes(gathered)
+
+    async def _gather(self, response: aiohttp.ClientResponse) -> NotFetched | bytes:
+        gathered = bytearray()
+        async for part in response.content.iter_any():
+            gathered += part
+            if len(gathered) > self._max_shown_bytes:
+                return _too_long(self._max_shown_bytes)
         return bytes(gathered)
 
     async def _keep(self, address: str, spool: Spool, end: bytes) -> Picture:

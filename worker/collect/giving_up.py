@@ -45,10 +45,13 @@ class Lost:
     why: str
     #: Nobody else is heard of either: it is an outage, and says nothing of the account.
     outage: bool = False
+    #: Its id is a person's, who can name another.
+    named: bool = False
 
     def failure(self) -> Failure:
         """As the ledger keeps it."""
-        owner = Owner.OPS if self.kind in {"set_aside", "picture_refused"} else Owner.VENDOR
+        ours = self.named or self.kind in {"set_aside", "picture_refused"}
+        owner = Owner.OPS if ours else Owner.VENDOR
         return Failure(kind=self.kind, message=self.why, retryable=True, owner=owner)
 
 
@@ -71,6 +74,8 @@ class NoAnswer:
     reason: str
     #: It was a 404.
     missing: bool = False
+    #: HiDream has not named the task: a person has, who may have mistyped it.
+    named: bool = False
     #: The token was refused: a person's to put right.
     auth: bool = False
     #: Polls of this task without an answer, this one among them, and when the first was.
@@ -88,7 +93,10 @@ def after_no_answer(facts: NoAnswer, tasks: TaskSettings) -> KeepAsking | Lost:
 
     404 counts while others are answered: for `lost_after_s` nothing else, and another task answered since the 404 before it.
     Any silence, of whatever kind, counts up to `give_up_s`; a refused token does only while others are answered.
+    A 404 of a task that a person has named says nothing of HiDream: it counts by itself, and is no outage.
     """
+    if facts.named and facts.missing:
+        return _after_missing_name(facts, tasks)
     heard_ms = facts.answered_ms
     others = heard_ms is not None and facts.now_ms - heard_ms <= PRESENT_MS
     since_ms = None
@@ -105,10 +113,18 @@ def after_no_answer(facts: NoAnswer, tasks: TaskSettings) -> KeepAsking | Lost:
         and (others or not facts.auth)
     ):
         kind = "task_lost" if facts.missing else "task_timeout"
-        why = f"HiDream has told nothing of the task for {silent_ms // 1000} s: {facts.reason}"
+        why = f"HiDream has said nothing of the task for {silent_ms // 1000} s: {facts.reason}"
         return Lost(kind=kind, why=why, outage=not others)
     heard = heard_ms is not None and facts.now_ms - heard_ms <= DOUBT_MS
     return KeepAsking(missing_since_ms=since_ms, outage=silent_ms > DOUBT_MS and not heard)
+
+
+def _after_missing_name(facts: NoAnswer, tasks: TaskSettings) -> KeepAsking | Lost:
+    since_ms = facts.now_ms if facts.missing_ms is None else facts.missing_ms
+    if facts.now_ms - since_ms < tasks.lost_after_s * 1000 or facts.unanswered < ENOUGH_UNANSWERED:
+        return KeepAsking(missing_since_ms=since_ms)
+    why = "HiDream does not know the task that a person has named; vton settle --force names another, or takes it back"
+    return Lost(kind="task_lost", why=why, named=True)
 
 
 def outlasted(elapsed_ms: float, tasks: TaskSettings, *, odd: str = "") -> Lost | None:

@@ -47,7 +47,7 @@ class PipelinedRunner(AsyncRunner):
                 for call, _ in calls:
                     pipeline.evalsha(call.script.sha, 1, self.prefix, *call.args)
                 replies = await pipeline.execute(raise_on_error=False)
-            except Exception as error:  # noqa: BLE001 whatever it is, those who wait are told
+            except Exception as error:  # noqa: BLE001 whatever it is, those who wait get it
                 for _, answered in calls:
                     if not answered.done():
                         answered.set_exception(error)

@@ -14,6 +14,7 @@ from jobs.ledger.codec import UNREADABLE
 from jobs.ledger.records import Heard
 from jobs.ledger.steps import Due
 from jobs.records import Job, JobState, RequestId, TaskId
+from jobs.tracing import UNTRACED, Traces
 from worker.collect.collection import Collection
 from worker.collect.giving_up import (
     INCOMPLETE_MS,
@@ -57,7 +58,10 @@ class Turns:
         collection: Collection,
         settings: Settings,
         metrics: Metrics,
+        *,
+        traces: Traces = UNTRACED,
     ) -> None:
+        self._traces = traces
         self._ledger = ledger
         self._poller = poller
         self._collection = collection
@@ -65,7 +69,7 @@ class Turns:
         self._schedule = PollSchedule(tasks=settings.tasks)
         self._metrics = metrics
         self._pace = _Pace(settings.polls_per_second)
-        #: Jobs whose task is over as far as we have been told: no error of ours may keep their slots.
+        #: Jobs whose task is over as far as we know: no error of ours may keep their slots.
         self._over: set[RequestId] = set()
 
     async def attend(self, job: Job, due: Due) -> None:
@@ -142,6 +146,7 @@ class Turns:
             now_ms=now_ms,
             reason=failed.reason,
             missing=failed.missing,
+            named=bool(job.settled) and job.settled[-1].task_id == job.task_id,
             auth=failed.auth,
             unanswered=job.unanswered + 1,
             since_ms=job.unanswered_ms or now_ms,
@@ -169,7 +174,7 @@ class Turns:
                 answered=False,
                 task_id=job.task_id,
                 missing_since_ms=verdict.missing_since_ms,
-                # One that nobody may be told of must not keep its slot for ever: others could show that the account works.
+                # One that HiDream refuses to show must not keep its slot for ever: others may still go through.
                 runs=not (overdue and failed.auth),
             )
         )
@@ -189,11 +194,13 @@ class Turns:
             case TryAgain(wait_ms=wait_ms, failure=failure):
                 if await self._ledger.run(steps.again(job.request_id, task_id, wait_ms)):
                     log.info("task.retried", why=failure.message, kind=failure.kind, wait_ms=wait_ms)
+                    self._trace(job, now_ms, "retried")
             case GiveUp(state=state, failure=failure):
                 if await self._ledger.run(steps.fail(job.request_id, failure, state, task_id=task_id)):
                     event = "task.rejected" if state is JobState.REJECTED else "task.failed"
                     log.warning(event, kind=failure.kind, why=failure.message, owner=failure.owner)
                     self._metrics.tasks.labels(status=state.value).inc()
+                    self._trace(job, now_ms, state.value)
             case never:
                 assert_never(never)
 
@@ -208,10 +215,24 @@ class Turns:
             return
         log.info("task.succeeded", source=source, polls=job.polls + 1, task_s=_seconds(latency_ms))
         self._metrics.task_seconds.observe((latency_ms or 0) / 1000)
+        self._trace(job, now_ms, "succeeded")
         await self._collection.collect(job, now_ms, due.heard, urls=urls, partial=failure)
 
+    def _trace(self, job: Job, now_ms: int, outcome: str) -> None:
+        """From when HiDream took the task until it said that it was over."""
+        self._traces.span(
+            job,
+            "task",
+            _begun_ms(job) or now_ms,
+            now_ms,
+            failed=outcome != JobState.SUCCEEDED,
+            outcome=outcome,
+            task_id=job.task_id,
+            polls=job.polls + 1,
+        )
+
     async def stumble(self, job: Job, error: Exception, now_ms: int) -> None:
-        """An error of ours: told once for each job, tried again a few times, then the job is set aside with its task id.
+        """An error of ours: logged once for each job, tried again a few times, then the job is set aside with its task id.
 
         Raises RedisDownError.
         """
@@ -285,7 +306,7 @@ def _stays(job: Job, lists: str, now_ms: int) -> bool:
 
 
 def _without_the_rest(end: Ended) -> Ended:
-    """What is told is all there is; the rest is said to be missing."""
+    """What is here is all there is; the rest is said to be missing."""
     missing = SubFailure(kind=SubFailureKind.MISSING, status="")
     return Ended(pictures=end.pictures, failures=(*end.failures, missing))
 

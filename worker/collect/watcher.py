@@ -19,7 +19,7 @@ log = structlog.get_logger()
 #: Jobs under way in one process at most, if the account has fewer parallel tasks than that: polls, and downloads that wait.
 CAPACITY = 256
 #: Longest sleep without looking at the ledger; a notification ends it early.
-LONGEST_SLEEP_S = 2.0
+LONGEST_SLEEP_S = 5.0
 #: One job's turn at most: poll, downloads and a Redis outage together stay below it; a turn that hangs must end.
 LONGEST_TURN_S = 600.0
 #: After a Redis outage, between two tries.
@@ -36,7 +36,7 @@ class Watcher:
         self._capacity = max(CAPACITY, 2 * in_flight)
         self._under_way: set[asyncio.Task[None]] = set()
         self._attended: set[RequestId] = set()
-        #: Attended jobs that a callback came for meanwhile: what we are being told may be older than it.
+        #: Attended jobs that a callback came for meanwhile: what we are being answered may be older than it.
         self._overtaken: set[RequestId] = set()
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -100,7 +100,7 @@ class Watcher:
         elif self._wakeup.done():
             done, self._wakeup = self._wakeup, None
             if done.exception() is not None:
-                # An outage of any kind is told by the next script call.
+                # An outage of any kind shows in the next script call.
                 await self._rest(OUTAGE_S)
 
     async def _rest(self, seconds: float) -> None:
@@ -119,7 +119,7 @@ class Watcher:
                         await self._turns.attend(job, due)
                 except RedisDownError:
                     raise
-                except Exception as error:  # noqa: BLE001 whatever it is: it is told, counted and bounded
+                except Exception as error:  # noqa: BLE001 whatever it is: it is logged, counted and bounded
                     lasted_ms = int((asyncio.get_running_loop().time() - begun) * 1000)
                     await self._turns.stumble(job, error, due.now_ms + lasted_ms)
                 finally:

@@ -3,6 +3,7 @@
 import re
 import ssl
 import time
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import structlog
@@ -88,7 +89,8 @@ class HiDreamClient:
                 seconds=self._settings.submit_timeout_s,
                 sending=sending,
             )
-            outcome = self._judge(reply, body, request_id, whole=sending.end())
+            judged = self._judge(reply, body, request_id, whole=sending.end())
+            outcome = replace(judged, http_status=reply.status)
         except NoAnswerError as error:
             outcome = Unknown(reason=str(error))
         except Exception as error:
@@ -99,7 +101,7 @@ class HiDreamClient:
         if isinstance(outcome, Unknown) and outcome.mixed:
             self._session.drop()
         if isinstance(outcome, Unknown) and not sending.end():
-            return NotSent(reason=outcome.reason)
+            return NotSent(reason=outcome.reason, http_status=outcome.http_status)
         return outcome
 
     def _judge(self, reply: Reply, body: Body, request_id: str, *, whole: bool) -> SubmitOutcome:

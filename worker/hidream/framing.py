@@ -5,7 +5,7 @@ aiohttp's parser does not say: it drops what is no whole message, or fails the r
 
 from collections.abc import Generator
 
-#: To be skipped when the end is not told, or not understood: such a reply ends with its connection.
+#: To be skipped when the end is not given, or not understood: such a reply ends with its connection.
 _ENDLESS = 1 << 62
 _LONGEST_LINE = 65_536
 

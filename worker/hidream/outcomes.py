@@ -11,14 +11,22 @@ SubmitOutcome                                     PollOutcome
 ```
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobs.records import Failure, PauseReason, TaskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Judged:
+    """An answer to a submit, as it was judged."""
+
+    #: The status of the answer; None when there was none. No part of what was judged.
+    http_status: int | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Judged):
     """HiDream took the job: it is bought, and a task runs."""
 
     task_id: TaskId
@@ -27,14 +35,14 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(Judged):
     """HiDream will not do this job; nothing was bought."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Busy:
+class Busy(Judged):
     """HiDream has no room now; nothing was bought."""
 
     reason: str
@@ -45,7 +53,7 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paused:
+class Paused(Judged):
     """HiDream takes no job of this account; nothing was bought, and the job is as good as before."""
 
     reason: PauseReason
@@ -53,14 +61,14 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotSent:
+class NotSent(Judged):
     """HiDream cannot have had the whole request, so nothing was bought."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Judged):
     """The whole request went out and no answer proves anything: it may have been bought."""
 
     reason: str

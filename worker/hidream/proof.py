@@ -49,7 +49,7 @@ class Again(StrEnum):
 
 
 class Death(StrEnum):
-    """A worker ends without having told of an outcome."""
+    """A worker ends without having recorded an outcome."""
 
     BEFORE_INTENT = "its worker died before the intent was written"
     AFTER_INTENT = "its worker died after the intent was written"
@@ -97,7 +97,7 @@ DEATHS: Final[Mapping[Death, Verdict]] = MappingProxyType(
     }
 )
 
-#: Outcomes of a poll by their class; an end without any picture is told by `FAILURES`.
+#: Outcomes of a poll by their class; an end without any picture is judged by `FAILURES`.
 POLLS: Final[Mapping[type, Verdict]] = MappingProxyType(
     {
         Pending: _line(

@@ -56,7 +56,7 @@ def submit_outcome(
         settings: for the tables of codes and the statuses that are known to be safe.
         now_s: epoch, for a Retry-After date in a reply without a Date.
         request_id: the job's; a reply that tells another one is not about this job.
-        sent_bytes: size of the request body, told when it was too large.
+        sent_bytes: size of the request body, said when it was too large.
         whole: False when the reply came before the body was out: then nothing was bought, and an `Unknown` is none.
 
     Returns:

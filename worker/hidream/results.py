@@ -20,7 +20,7 @@ _FAILED = {
     1005: SubFailureKind.NOTHING,
     1006: SubFailureKind.NOTHING,
 }
-#: The gravest first: a task of several sub-tasks without a picture is told by its gravest.
+#: The gravest first: a task of several sub-tasks without a picture is named by its gravest.
 _GRAVITY = (
     SubFailureKind.MODERATED,
     SubFailureKind.MISSING,
@@ -49,7 +49,7 @@ def task_outcome(envelope: Envelope, *, expected: int = 1, secret: str = "") -> 
         secret: kept out of the words.
 
     Returns:
-        None when no sub-tasks are told of at all (an empty list is `Pending`).
+        None when no sub-tasks are listed at all (an empty list is `Pending`).
     """
     listed = _listed(envelope)
     if listed is None:

@@ -155,7 +155,7 @@ class TokenSource:
                 self._api_key = given
                 return self._fresh(given)
             self._failed = (self._now_s() + RETRY_PAUSE_S, error)
-            log.error("token.failed", why=error.reason, final=error.final)  # noqa: TRY400 told by its reason
+            log.error("token.failed", why=error.reason, final=error.final)  # noqa: TRY400 its reason says it
             raise
         log.info("token.renewed", renew_in_s=round(token.renew_at - self._now_s()))
         return token

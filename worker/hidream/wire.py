@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from jobs.logging.redaction import scrub
 from jobs.records import Slot
@@ -28,26 +28,50 @@ class Base64:
     text: bytes = field(repr=False)
 
 
+class Streamed(Protocol):
+    """A local picture that is read, and made base64, while it is sent: a body holds none of it."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of its base64."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """The base64 from its beginning; reads a file, and raises when it is not the one that was promised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A request body in pieces, so that a cached picture is sent and never copied into a new body."""
+    """A request body in chunks, so that a picture is sent and never copied into a new body."""
 
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: tuple[bytes | Streamed, ...] = field(repr=False)
 
     @property
     def length(self) -> int:
         """Bytes, for Content-Length."""
-        return sum(map(len, self.chunks))
+        return sum(len(chunk) if isinstance(chunk, bytes) else chunk.length for chunk in self.chunks)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The body from its beginning."""
+        for chunk in self.chunks:
+            yield from (chunk,) if isinstance(chunk, bytes) else chunk.blocks()
 
     def pieces(self) -> Iterator[bytes]:
         """The body from its beginning, at most `PIECE_BYTES` at a time."""
-        for chunk in self.chunks:
-            for start in range(0, len(chunk), PIECE_BYTES):
-                yield chunk[start : start + PIECE_BYTES]
+        for block in self.blocks():
+            yield from cut(block)
+
+
+def cut(block: bytes) -> Iterator[bytes]:
+    """Pieces of at most `PIECE_BYTES`."""
+    for start in range(0, len(block), PIECE_BYTES):
+        yield block[start : start + PIECE_BYTES]
 
 
 def submit_body(
-    slots: Iterable[tuple[Slot, str | Base64]], *, request_id: str = "", notify_url: str | None = None
+    slots: Iterable[tuple[Slot, str | Base64 | Streamed]],
+    *,
+    request_id: str = "",
+    notify_url: str | None = None,
 ) -> Body:
     """Builds the JSON of a submit.
 
@@ -56,17 +80,17 @@ def submit_body(
         request_id: left out when empty.
         notify_url: left out when None or empty.
     """
-    parts: list[tuple[str, str | Base64]] = [(str(slot), picture) for slot, picture in slots]
+    parts: list[tuple[str, str | Base64 | Streamed]] = [(str(slot), picture) for slot, picture in slots]
     parts += [(name, text) for name, text in (("request_id", request_id), ("notify_url", notify_url)) if text]
-    chunks: list[bytes] = []
+    chunks: list[bytes | Streamed] = []
     glue = b"{"
     for number, (name, value) in enumerate(parts):
         glue += b"," * (number > 0) + _quoted(name) + b":"
-        if isinstance(value, Base64):
-            chunks += [glue + b'"', value.text]
-            glue = b'"'
-        else:
+        if isinstance(value, str):
             glue += _quoted(value)
+        else:
+            chunks += [glue + b'"', value.text if isinstance(value, Base64) else value]
+            glue = b'"'
     return Body(chunks=(*chunks, glue + b"}"))
 
 

@@ -15,6 +15,8 @@ from worker.simulator.wire import Connection
 
 _PARENT_CHECK_S = 0.5
 _BACKLOG = 2048
+#: Turns of the loop from an accepted connection to one that is made, and to one that is lost again.
+_ACCEPTING = 5
 
 
 class Server:
@@ -60,9 +62,14 @@ class Server:
         await self._stopping.wait()
         if watch is not None:
             watch.cancel()
+        # What was accepted just before is made in the next turns of the loop, and would be nobody's; asyncio makes it only
+        # while its server is open.
+        loop.remove_reader(self._socket)
+        for _ in range(_ACCEPTING):
+            for connection in list(connections):
+                connection.reset()
+            await asyncio.sleep(0)
         listening.close()
-        for connection in list(connections):
-            connection.reset()
         await self.account.close()
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from jobs.errors import RedisDownError, SpoiltLedgerError, VtonError
+from jobs.errors import RedisDownError, SpoiltLedgerError, UnconfirmedError, VtonError
 from jobs.failpoints import reach
 from jobs.gate import Gate, Permit
 from jobs.gate.account import BARE_STREAK, STREAK
@@ -23,12 +23,14 @@ from jobs.ledger.accepted_answers import AcceptedAnswer, AcceptedAnswers
 from jobs.ledger.codec import UNREADABLE
 from jobs.ledger.script import run_all_async
 from jobs.records import Failure, Owner, RequestId
+from jobs.tracing import UNTRACED, LedgerClock, Traces
 from worker.collect.schedule import PollSchedule
 from worker.hidream.outcomes import Accepted, Busy, NotSent, Paused, Refused, SubmitOutcome, Unknown
 from worker.hidream.replies import UNLISTED
 from worker.hidream.wire import Body
 from worker.metrics import Metrics
 from worker.submit.bodies import Bodies, PictureUnusableError
+from worker.submit.confirmation import ConfirmedAnswers
 
 log = structlog.get_logger()
 
@@ -67,6 +69,9 @@ class Submission:
     answers: AcceptedAnswers
     #: The callback address of a job; None: polling only.
     notify_url: Callable[[RequestId], str | None]
+    #: Has answers confirmed by replicas before their journal forgets them; None: what the primary has is enough.
+    confirmed: ConfirmedAnswers | None = None
+    traces: Traces = UNTRACED
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def submit_all(self) -> None:
@@ -88,6 +93,8 @@ class Submission:
 
     async def aclose(self) -> None:
         """Closes the way to HiDream."""
+        if self.confirmed is not None:
+            await self.confirmed.end()
         await self.client.aclose()
 
     async def submit_next(self) -> bool:
@@ -112,6 +119,7 @@ class Submission:
 
     async def _submit(self, permit: Permit) -> None:
         reach("claimed")
+        clock = LedgerClock(told_ms=permit.now_ms)
         if permit.job.failure is not None and permit.job.failure.kind == UNREADABLE:
             await self._refuse(permit, permit.job.failure, answered=False)
             return
@@ -123,23 +131,33 @@ class Submission:
         if not await self.gate.sleep_until_go(permit):
             await self.gate.give_back(permit)
             return
+        if await self._begins(permit):
+            await self._send(permit, body, clock)
+
+    async def _begins(self, permit: Permit) -> bool:
+        """Writes the intent; False when nothing may be sent, and whatever is to be given back has been."""
         begun = time.monotonic()
-        match await self.gate.begin(permit):
+        try:
+            answer = await self.gate.begin(permit)
+        except UnconfirmedError as error:
+            await self.gate.unconfirmed(permit, str(error))
+            return False
+        match answer:
             case "go" if time.monotonic() - begun > self.gate.patience_s:
                 # This process stood still meanwhile; others may believe it dead. Nothing was sent.
                 await self.gate.give_back(permit)
-                return
+                return False
             case "go":
                 reach("intent_written")
+                return True
             case "closed":
                 await self.gate.give_back(permit)
-                return
+                return False
             case "fenced":
                 log.warning("lease.lost", why="the permit went to another worker before it was used")
-                return
+                return False
             case never:
                 assert_never(never)
-        await self._send(permit, body)
 
     async def _body(self, permit: Permit) -> Body:
         """The body; files that are not at hand are read and encoded in a thread."""
@@ -147,10 +165,12 @@ class Submission:
         build = functools.partial(self.bodies.build, pair, request_id, self.notify_url(request_id))
         return build() if self.bodies.has(pair) else await asyncio.to_thread(build)
 
-    async def _send(self, permit: Permit, body: Body) -> None:
+    async def _send(self, permit: Permit, body: Body, clock: LedgerClock) -> None:
+        posted_ms = clock.ms()
         with self.metrics.submit_seconds.time():
             outcome = await self.client.submit(body, permit.request_id)
         reach("answered")
+        answered_ms = clock.ms()
         if not isinstance(outcome, NotSent):
             self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
@@ -164,6 +184,26 @@ class Submission:
                 raise
             log.exception("actor.failed", what="submit")
             await self._set_aside(permit, outcome, error)
+        finally:
+            self._trace(permit, outcome, posted_ms, answered_ms)
+
+    def _trace(self, permit: Permit, outcome: SubmitOutcome, posted_ms: float, answered_ms: float) -> None:
+        """Nothing of it before the answer is recorded."""
+        job = permit.job
+        if job.attempts == 0 and job.queued_ms is not None:
+            self.traces.span(job, "queue", job.queued_ms, permit.now_ms)
+        self.traces.span(job, "gate", permit.now_ms, posted_ms)
+        self.traces.span(
+            job,
+            "submit",
+            posted_ms,
+            answered_ms,
+            failed=not isinstance(outcome, Accepted),
+            outcome=OUTCOMES[type(outcome)],
+            http_status=outcome.http_status,
+            task_id=outcome.task_id if isinstance(outcome, Accepted) else None,
+            attempt=job.attempts + 1,
+        )
 
     async def _set_aside(self, permit: Permit, outcome: SubmitOutcome, error: Exception) -> None:
         """An error of our own after HiDream's answer: the job is a person's, its slot is free as soon as no task can run."""
@@ -171,7 +211,7 @@ class Submission:
         failure = Failure(
             kind="no_answer",
             message=f"An error of our own ({type(error).__name__}) after HiDream's answer{task}; it may have been bought",
-            retryable=True,
+            retryable=False,
             owner=Owner.OPS,
         )
         await self.gate.patient.run(steps.hold(permit.request_id, permit.claim, failure))
@@ -221,7 +261,10 @@ class Submission:
             self.answers.leave()
             log.error("ledger.lost", task_id=accepted.task_id, why="accepted, but this is another ledger")
             return
-        self.answers.forget(kept)
+        if self.confirmed is None:
+            self.answers.forget(kept)
+        else:
+            self.confirmed.add(kept, answer)
         if taken.how == "task":
             log.info("submit.accepted", task_id=accepted.task_id, attempt=permit.job.attempts + 1)
         elif taken.shared_with:
@@ -247,7 +290,7 @@ class Submission:
         failure = Failure(
             kind="no_answer",
             message=f"HiDream did not answer clearly ({unknown.reason}); it may have been bought",
-            retryable=True,
+            retryable=False,
             owner=Owner.OPS,
         )
         # The account first: as soon as the job is set aside, an open breaker would let the next one try.

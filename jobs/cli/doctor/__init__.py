@@ -5,11 +5,20 @@ from pathlib import Path
 
 import typer
 
-from jobs.cli.doctor.account import check_callbacks, check_gate, check_limits, check_pace, check_token
+from jobs.cli.doctor.account import (
+    check_callbacks,
+    check_gate,
+    check_limits,
+    check_pace,
+    check_token,
+    check_workers,
+)
 from jobs.cli.doctor.check import Check, State, ok, print_checks, verdict, wrong
 from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
+from jobs.cli.doctor.notices import check_notices
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
+from jobs.cli.doctor.replicas import check_fail_over
 from jobs.cli.options import ConfigOpt, JsonOpt
 from jobs.cli.session import command_settings, open_session
 from jobs.config.load import read_credentials
@@ -54,6 +63,7 @@ def _all(settings: Settings) -> Iterator[Check]:
     yield check_limits(settings.limits)
     yield check_pace(settings)
     yield check_roots(settings.pictures.roots)
+    yield check_notices(settings.notify)
 
 
 def _redis(settings: Settings) -> Iterator[Check]:
@@ -62,7 +72,9 @@ def _redis(settings: Settings) -> Iterator[Check]:
         with open_session(settings) as opened:
             yield check_server(opened)
             yield check_durability(opened)
+            yield from check_fail_over(opened)
             yield check_known_ledger(opened)
             yield check_gate(opened)
+            yield check_workers(opened)
     except (ConfigError, RedisDownError) as error:
         yield wrong("redis", str(error), "start it, or fix redis.url (VTON_REDIS__URL)")

@@ -1,27 +1,24 @@
 """The account: its token, its limits, its way to call us back."""
 
 import ipaddress
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from jobs.cli.account import budget_reached, shut_kind, shut_words
 from jobs.cli.advice import is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
+from jobs.cli.health import read_health
 from jobs.cli.session import Session
+from jobs.config.exit_codes import ExitCode
 from jobs.config.settings import CallbackSettings, Credentials, LimitSettings, Settings
+from jobs.health.account import ADVICE, budget_reached, shut_words
+from jobs.health.rules import State
+from jobs.ledger.shut import shut_kind
 from jobs.records import Owner
 
 #: Parallel tasks that HiDream's account levels have.
 LEVELS: Final = (1, 3, 5, 7, 10)
 #: Characters that a callback key needs; a test holds it to what the receiver demands.
 SHORTEST_KEY: Final = 16
-#: What a person does about a breaker that only a person closes.
-ADVICE: Final[Mapping[str, str]] = {
-    "token": "a new token (HIDREAM_TOKEN), then vton resume",
-    "credits": "buy credits, then vton resume",
-    "module": "look at hidream.submit_path and the account's module, then vton resume",
-}
 _SECRET: Final = "VTON_CALLBACKS__SECRET"  # noqa: S105 a name, no secret
 
 
@@ -46,8 +43,9 @@ def check_gate(opened: Session) -> Check:
             return warning(name, f"waiting: {reached}", todo) if reached else ok(name, "open")
         case "throttled":
             return warning(name, shut_words(gate, simulated=False), "nothing: it ends by itself")
-        case "not_reached":
-            return wrong(name, said, "see the check of hidream below; it is tried again by itself")
+        case "not_reached" | "replicas_behind" as kind:
+            check = "hidream below" if kind == "not_reached" else "replicas above"
+            return wrong(name, said, f"see the check of {check}; it is tried again by itself")
         case "paused":
             return wrong(name, said, "look at the reason, then vton resume")
         case "vendor":
@@ -55,20 +53,34 @@ def check_gate(opened: Session) -> Check:
             return wrong(name, said, todo, owner=Owner.VENDOR)
         case breaker:
             # A newer version may know more of them.
-            return wrong(name, said, ADVICE.get(breaker, "look at the reason, then vton resume"))
+            return wrong(name, said, f"{ADVICE.get(breaker, 'look at the reason')}, then vton resume")
+
+
+def check_workers(opened: Session) -> Check:
+    """Which processes live, and whether what waits is somebody's. Raises RedisDownError."""
+    name = "workers"
+    found = read_health(opened, "")[1].liveness
+    if found.state is State.OK:
+        return ok(name, found.evidence)
+    if found.code is ExitCode.CONFIG:
+        return wrong(name, found.evidence, found.action)
+    # A run begins all the same: it brings workers of its own.
+    return warning(name, found.evidence, found.action)
 
 
 def check_limits(limits: LimitSettings) -> Check:
     """The limits as they are configured: only a person can compare them with the account's."""
     budgets = [
         f"{pictures} pictures a {span}"
-        for pictures, span in ((limits.max_images_per_batch, "batch"), (limits.max_images_per_day, "day"))
+        for pictures, span in ((limits.batch_budget, "batch"), (limits.day_budget, "day"))
         if pictures
     ]
     shown = (
         f"{limits.in_flight} parallel tasks, {limits.images_per_minute:g} pictures a minute; "
         f"budget: {', '.join(budgets) or 'none'}"
     )
+    if limits.price:
+        shown += f"; a picture costs {limits.price.words(1)}"
     if limits.in_flight not in LEVELS:
         levels = ", ".join(str(level) for level in LEVELS)
         return warning(

@@ -37,7 +37,7 @@ def check_folder(name: str, folder: Path, holds: str, *, floor: int = 0) -> Chec
     if free < floor:
         return wrong(name, found, "make room: nothing is bought below pictures.min_free_bytes")
     if free < TIGHT_BYTES:
-        return warning(name, found, f"make room for a night's {holds}")
+        return warning(name, found, f"make room for a run's {holds}")
     return ok(name, found)
 
 

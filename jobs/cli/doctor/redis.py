@@ -1,16 +1,17 @@
 """The ledger's server: what it is, whether it keeps what is written, and whether it is the one of last time."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis.exceptions import ResponseError
 
 from jobs.cli.doctor.check import Check, ok, warning, wrong
-from jobs.cli.ledger_identity import foreign_results, lost_ledger
+from jobs.cli.ledger_identity import lost_action
 from jobs.cli.session import Session
-from jobs.cli.units import counted
+from jobs.config.redis_address import shown_place
 from jobs.local.redis_program import OLDEST
 from jobs.redis.client import KEEPS_ALL, ask_durability, translated
+from jobs.results.ledger_loss import foreign_results, lost_ledger
+from jobs.units import counted
 
 
 def check_server(opened: Session) -> Check:
@@ -62,7 +63,7 @@ def check_known_ledger(opened: Session) -> Check:
     """Whether it holds the ledger that this data folder knows. Raises RedisDownError."""
     lost = lost_ledger(opened) or foreign_results(opened)
     if lost:
-        return wrong("ledger", lost, "restore it, or accept that by --accept-new-ledger at the next run")
+        return wrong("ledger", lost, lost_action(opened, lost) or lost.partition(": ")[2])
     if opened.ledger.ledger_id() is None:
         return ok("ledger", "empty: no batch yet")
     return ok(
@@ -73,7 +74,5 @@ def check_known_ledger(opened: Session) -> Check:
 
 def _where(opened: Session) -> str:
     """Host and port, or whose it is; never the password."""
-    url = urlsplit(opened.settings.redis.url.get_secret_value())
-    if not url.scheme:
-        return "the Redis of data_dir"
-    return url.path if url.scheme == "unix" else f"{url.hostname}:{url.port or 6379}"
+    url = opened.settings.redis.url.get_secret_value()
+    return shown_place(url) if url else "the Redis of data_dir"

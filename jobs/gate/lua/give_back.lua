@@ -4,7 +4,7 @@
 -- What it means for the account:
 -- ARGV: request id, token, claim, effect, why, ms, longest ms, rate window ms, detail of a trip.
 -- Effects: 'none' | 'unsent' | 'close' (everybody waits ms, or a doubling wait when 0, but not for one job's sake while others
--- are accepted) | 'throttle' (everybody waits and the rate shrinks) | 'trip' (open the breaker, `why` is its reason; ms = first wait
+-- are accepted) | 'replicas' (everybody waits ms) | 'throttle' (everybody waits and the rate shrinks) | 'trip' (open the breaker, `why` is its reason; ms = first wait
 -- for a probe; but not for one job's sake either, where the reason may be its own).
 -- Returns {1, closed until or 0, opened, failed} or {0, 0, 0, 0} (fenced).
 local rid, token, claim, effect, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -17,8 +17,8 @@ redis.call('ZREM', key('unknown'), rid)
 redis.call('HDEL', job, 'failure')
 local was_probe = redis.call('HGET', gate, 'probe') == rid
 local adopted = adopt(rid, found[4])
--- What was adopted has been paid for; a permit that was not used for it has not.
-if not adopted or found[1] == 'queued' then refund(rid) end
+-- What was adopted has been paid for.
+if not adopted then refund(rid) end
 -- One that is turned away again and again while others are accepted in between has a trouble of its own, for a person: after so
 -- many such tries, or so many in all. Of a rate that is too high every job has its share. Credits and a module are always the
 -- account's; a token that is good enough for the others is soon no longer doubted: nobody waits for that one as long as a run does.

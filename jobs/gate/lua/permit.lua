@@ -3,8 +3,8 @@
 -- Returns {'granted', request id, go at, now, probe, job fields} | {'wait', reason, ms, detail} | {'empty'} | {'lost'}.
 local token, lease, day = ARGV[1], tonumber(ARGV[7]), today()
 local gate = key('gate')
-local meta = redis.call('HMGET', key('meta'), 'id', 'orders')
-if ARGV[2] ~= '' and meta[1] ~= ARGV[2] then return { 'lost' } end
+local meta = redis.call('HMGET', key('meta'), 'id', 'orders', 'moved')
+if meta[3] or (ARGV[2] ~= '' and meta[1] ~= ARGV[2]) then return { 'lost' } end
 if tonumber(meta[2] or '0') < tonumber(ARGV[11] or '0') then
   -- It has lost orders. Everybody must stop, those too who have seen less of it.
   redis.call('HSETNX', gate, 'paused', 'ledger: it counts ' .. (meta[2] or '0') .. ' orders, but ' .. ARGV[11] .. ' were seen')

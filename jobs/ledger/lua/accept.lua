@@ -31,7 +31,10 @@ if redis.call('HSETNX', key('tasks'), task, rid) == 0 then
   end
 end
 -- A callback has named another one: an earlier POST's.
-if found[6] and found[6] ~= task then keep_id(rid, found[6]) end
+if found[6] and found[6] ~= task then
+  keep_id(rid, found[6])
+  name_order(rid, found[6])
+end
 redis.call('HSET', job, 'task_id', task, 'subs', ARGV[5], 'submitted_ms', now, 'polls', 0)
 clear(rid, 'named')
 redis.call('HSET', key('gate'), 'last_accept', now, 'last_begun', redis.call('HGET', job, 'begun_ms') or now)
@@ -44,4 +47,4 @@ redis.call('ZADD', key('leases'), now + ARGV[6] + ARGV[7], rid)
 redis.call('ZADD', key('due'), found[4] and now or now + ARGV[6], rid)
 notify('watch', 8)
 move(rid, 'submitted')
-return { 1, now, account_answers() }
+return { 1, now, account_answers(rid) }

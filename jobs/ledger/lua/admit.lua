@@ -1,25 +1,44 @@
--- Admits a chunk of rows, or tells what becomes of each when it is admitted. ARGV: batch, 'admit' or 'plan', one 0 or 1 for each row
--- (plan: 1 = an earlier chunk has its pair), then for each row: number, request id ('' = bad row), row, pair, the id that an older
--- version gave the pair ('' = the same), the row as a bad one in case its pair would have to be sent yet ('' = it can be sent).
+-- Admits a chunk of rows, or tells what becomes of each when it is admitted. ARGV: batch, 'admit', 'plan' or 'retake', one 0 or 1 for
+-- each row (plan: 1 = an earlier chunk has its pair) or its version (retake: '2 3 2'), then the rows in packs of msgpack, which cost a third of as many arguments. Each row is a
+-- list: number, request id ('' = bad row), row, pair, the ids that older versions gave the pair (the newest first, a blank between them;
+-- '' = none but this), the row as a bad one in case its pair would have to be sent yet ('' = it can be sent).
 -- A row that is there already changes nothing, so a chunk may come twice. But its job is another one when a picture was changed; one
 -- that was bad and is good now gets its job, one that is bad now leaves its job, and one that left its job with its cancelled batch
 -- joins it again.
--- admit: returns {rows new here, reused, duplicate, changed, {rows that could not be sent}, request ids now queued...}.
+-- plan: row may be '', and pair where the row can be sent.
+-- retake: the number is that of the row of which this is a later version. A version that is there already changes nothing, whoever has
+-- asked for it; the next one gets a number behind all rows; one further on is left out. The batch goes on, cancelled or not.
+-- admit, retake: returns {rows new here, reused, duplicate, changed, {rows that could not be sent}, 1 if a row was written, request ids now
+-- queued...}.
 -- plan: changes nothing; returns for each row 'invalid', 'duplicate', or the fate of its job.
-local batch, planning, seen = ARGV[1], ARGV[2] == 'plan', ARGV[3]
+local batch, planning, retaking = ARGV[1], ARGV[2] == 'plan', ARGV[2] == 'retake'
+local seen = planning and ARGV[3] or ''
 local b, rows, left = key('batch', batch), key('rows', batch), key('left', batch)
-if not planning and redis.call('EXISTS', b) == 0 then return redis.error_reply('NOBATCH no such batch') end
--- The producer takes a cancellation back before it begins; this one came while it fed.
-local cancelled = not planning and redis.call('HGET', b, 'cancelled')
+-- A batch that is being pruned is no batch any more.
+if not planning and (redis.call('EXISTS', b) == 0 or redis.call('HEXISTS', b, 'pruning') == 1) then
+  return redis.error_reply('NOBATCH no such batch')
+end
+-- Most ledgers have pruned nothing: they need not be asked for each pair.
+local pruned = redis.call('HEXISTS', key('meta'), 'pruned') == 1
 
--- Jobs that were bought under the id of the whole address keep it.
+local function is_known(rid)
+  return redis.call('EXISTS', key('job', rid)) == 1 or (pruned and recall(rid) ~= nil)
+end
+
+-- Jobs that were bought under an older id keep it.
 local function job_id(rid, former)
   if former == '' then return rid end
   local known = redis.call('HGET', key('aliases'), rid)
   if known then return known end
-  if redis.call('EXISTS', key('job', rid)) == 1 or redis.call('EXISTS', key('job', former)) == 0 then return rid end
-  if not planning then redis.call('HSET', key('aliases'), rid, former) end
-  return former
+  if is_known(rid) then return rid end
+  for older in string.gmatch(former, '%S+') do
+    local bought = redis.call('HGET', key('aliases'), older) or older
+    if is_known(bought) then
+      if not planning then redis.call('HSET', key('aliases'), rid, bought) end
+      return bought
+    end
+  end
+  return rid
 end
 
 -- What becomes of a job that a manifest asks for. new, again: it is bought; asked: the task that was paid for is asked again.
@@ -32,14 +51,69 @@ local function fate(rid, state, failure)
   return ENDED[state] and 'ended' or 'waiting'
 end
 
-local looked_at = {}
-local function look(rid)
-  if not looked_at[rid] then
-    local found = redis.call('HMGET', key('job', rid), 'state', 'refs', 'failure', 'claim', 'pair')
-    looked_at[rid] = { state = found[1], refs = found[2] or '', waits = found[1] == 'queued' and not found[4], pair = found[5],
-      fate = fate(rid, found[1], found[3]) }
+local NEW = { refs = '', fate = fate() }
+
+-- The number of a row's version: the one it has, or the next behind all rows; nil when the one before it is not there.
+local last = retaking and tonumber(redis.call('HGET', b, 'rows') or '0')
+local function number_of(row, version)
+  local known, newest = redis.call('HGET', key('versions', batch), row), 1
+  for number in string.gmatch(known or '', '%d+') do
+    newest = newest + 1
+    if newest == version then return number end
   end
-  return looked_at[rid]
+  if version ~= newest + 1 then return nil end
+  last = last + 1
+  uncancel(batch)
+  redis.call('HSET', key('versions', batch), row, known and known .. ' ' .. last or last)
+  return last
+end
+
+local asked, numbers, ids = {}, {}, {}
+local versions = string.gmatch(ARGV[3], '%d+')
+for pack = 4, #ARGV do
+  for _, each in ipairs(cmsgpack.unpack(ARGV[pack])) do
+    local number = each[1]
+    if retaking then number = number_of(number, tonumber(versions())) end
+    if number then
+      asked[#asked + 1] = each
+      numbers[#numbers + 1] = tostring(number)
+      if each[2] ~= '' then ids[#ids + 1] = each[2] end
+    end
+  end
+end
+-- The producer takes a cancellation back before it begins; this one came while it fed.
+local cancelled = not planning and redis.call('HGET', b, 'cancelled')
+
+-- Of most manifests no job is there: one command finds that out for a thousand. A pair that was pruned is none of these.
+local looked_at = {}
+for first = 1, #ids, 1000 do
+  local last, keys = math.min(first + 999, #ids), {}
+  for at = first, last do keys[at - first + 1] = key('job', ids[at]) end
+  if not pruned and redis.call('EXISTS', unpack(keys)) == 0 then
+    for at = first, last do looked_at[ids[at]] = NEW end
+  end
+end
+local function look(rid)
+  local job = looked_at[rid]
+  if job then return job end
+  local found = redis.call('HMGET', key('job', rid), 'state', 'refs', 'failure', 'claim', 'pair')
+  local state = found[1]
+  local memory = pruned and not state and not found[2] and recall(rid)
+  if memory then
+    job = { refs = '', memory = memory, fate = memory.how == 'a' and 'again' or memory.how == 'r' and 'ended' or 'bought_before' }
+    looked_at[rid] = job
+    return job
+  end
+  -- Of most manifests most are: one table for all of them.
+  job = not state and not found[2] and NEW or { state = state, refs = found[2] or '', waits = state == 'queued' and not found[4], pair = found[5],
+    fate = fate(rid, state, found[3]) }
+  if pruned and state == 'cancelled' then
+    -- A person had it bought anew, and took that back: without their word it is not bought again.
+    local known = recall(rid)
+    if known and known.how ~= 'a' then job.fate = 'ended' end
+  end
+  looked_at[rid] = job
+  return job
 end
 
 local function must_be_sent(rid, pair)
@@ -47,27 +121,26 @@ local function must_be_sent(rid, pair)
   return job.fate == 'new' or job.fate == 'again' or (job.waits and job.pair == pair)
 end
 
-local numbers = {}
-for i = 4, #ARGV, 6 do numbers[#numbers + 1] = ARGV[i] end
-local before = #numbers > 0 and redis.call('HMGET', rows, unpack(numbers)) or {}
+local before = not planning and #numbers > 0 and redis.call('HMGET', rows, unpack(numbers)) or {}
 local some_left = redis.call('EXISTS', left) == 1
 local fresh, back, fixed, changed, bad = 0, 0, 0, 0, 0
 -- order, groups: rows that join a job, by job; leaving: those that leave one; told: those that are bad now.
 local fates, here, order, groups, leaving, told, ended, written = {}, {}, {}, {}, {}, {}, {}, {}
 for at, number in ipairs(numbers) do
-  local i = 4 + (at - 1) * 6
-  local rid, row, pair = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local sendable = ARGV[i + 5] == ''
+  local _, rid, row, pair, former, unsendable = unpack(asked[at])
+  local sendable = unsendable == ''
   if rid ~= '' then
-    local id = job_id(rid, ARGV[i + 4])
-    if id ~= rid then
+    local id = job_id(rid, former)
+    if id ~= rid and planning then
+      rid = id
+    elseif id ~= rid then
       local first, last = string.find(row, '"job":"' .. rid .. '"', 1, true)
       row = string.sub(row, 1, first - 1) .. '"job":"' .. id .. '"' .. string.sub(row, last + 1)
       rid = id
     end
     local shared = here[rid] or string.sub(seen, at, at) == '1'
     if not sendable and not shared and must_be_sent(rid, pair) then
-      rid, row = '', ARGV[i + 5]
+      rid, row = '', unsendable
       ended[#ended + 1] = number
     end
     if planning then fates[at] = rid == '' and 'invalid' or shared and 'duplicate' or look(rid).fate end
@@ -93,13 +166,14 @@ for at, number in ipairs(numbers) do
       bad = bad + 1
       told[#told + 1] = number
     elseif old ~= rid then
-      if not groups[rid] then
-        groups[rid] = { numbers = {} }
+      local group = groups[rid]
+      if not group then
+        group = { numbers = {}, any_pair = pair }
+        groups[rid] = group
         order[#order + 1] = rid
       end
-      table.insert(groups[rid].numbers, number)
-      if sendable then groups[rid].pair = groups[rid].pair or pair end
-      groups[rid].any_pair = groups[rid].any_pair or pair
+      group.numbers[#group.numbers + 1] = number
+      if sendable then group.pair = group.pair or pair end
     end
   end
 end
@@ -124,6 +198,22 @@ local function joined(refs, text)
   return string.sub(refs, 1, stop - 1) .. ',' .. text .. string.sub(refs, stop), true
 end
 
+-- A job that was pruned is there again as it ended: what was bought has no picture any more, and only a person buys it anew.
+local function recalled(rid, memory)
+  local job, failed = key('job', rid), memory.how ~= 'r'
+  local day, failure = day_of(memory.ms)
+  if failed then
+    failure = { kind = 'bought_before', retryable = false, owner = 'merch', message = (memory.how == 'p' and 'Perhaps bought' or 'Bought')
+      .. ' on ' .. day .. '; the ledger was pruned since, and its picture is no longer kept. To buy it anew: vton retry BATCH --lost' }
+  else
+    failure = { kind = 'moderated', retryable = false, owner = 'merch', message = 'Rejected by moderation on ' .. day }
+  end
+  redis.call('HSET', job, 'finished_ms', memory.ms, 'failure', cjson.encode(failure))
+  for _, task in ipairs(memory.tasks) do redis.call('HSETNX', key('tasks'), task, rid) end
+  if memory.tasks[1] then redis.call('HSET', job, 'task_id', table.remove(memory.tasks, 1)) end
+  return failed and 'failed' or 'rejected'
+end
+
 local reused, duplicate, queued, also = 0, 0, {}, {}
 for _, rid in ipairs(order) do
   local members, pair, job, seen_as = groups[rid].numbers, groups[rid].pair, key('job', rid), look(rid)
@@ -134,12 +224,15 @@ for _, rid in ipairs(order) do
     count('n:cancelled', #members)
     for _, number in ipairs(members) do leave_with_batch(batch, number) end
   elseif not state then
-    state = cancelled and 'cancelled' or 'queued'
+    local memory = seen_as.memory
+    local over = memory and memory.how ~= 'a'
+    state = over and recalled(rid, memory) or cancelled and 'cancelled' or 'queued'
     redis.call('HSET', job, 'state', state, 'v', 1, 'pair', groups[rid].any_pair, 'refs', refs, 'batch', batch, 'queued_ms', now)
+    if memory and #memory.tasks > 0 then redis.call('HSET', job, 'past', table.concat(memory.tasks, ' ')) end
     duplicate = duplicate + #members - 1
     count('n:' .. state, #members)
-    if cancelled then
-      redis.call('HSET', job, 'finished_ms', now)
+    if over or cancelled then
+      if not over then redis.call('HSET', job, 'finished_ms', now) end
       redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', 1)
     else
       count('open', #members)
@@ -147,8 +240,10 @@ for _, rid in ipairs(order) do
     end
   else
     redis.call('HSET', job, 'refs', refs)
-    -- What is not under way takes the newest address: the older one may have ended.
-    if pair and pair ~= seen_as.pair and (seen_as.waits or (ENDED[state] and state ~= 'succeeded')) then
+    -- What is not under way takes the newest address: the older one may have ended. A file that `vton recover` has brought in has no
+    -- digest: nothing sends it, so that its place may be taken at any time.
+    if pair and pair ~= seen_as.pair and (seen_as.waits or (ENDED[state] and state ~= 'succeeded')
+        or string.find(seen_as.pair or '', ',""]', 1, true)) then
       redis.call('HSET', job, 'pair', pair)
     end
     duplicate = duplicate + #members - (known and 0 or 1)
@@ -193,6 +288,13 @@ for rid, gone in pairs(leaving) do
   end
 end
 
+-- What the manifest was fed with stays as it is: later versions are none of its rows.
+if retaking and fresh > 0 then
+  count('retakes', fresh)
+  redis.call('ZADD', key('active'), now, batch)
+elseif not retaking and #written > 0 then
+  count('row_writes', 1)
+end
 count('n:invalid', bad - fixed)
 count('n:cancelled', -back)
 count('rows', fresh)
@@ -212,4 +314,4 @@ for _, line in ipairs({ queued, also }) do
   end
   if #line > 0 and not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
 end
-return { fresh, reused, duplicate, changed, ended, unpack(queued) }
+return { fresh, reused, duplicate, changed, ended, #written > 0 and 1 or 0, unpack(queued) }

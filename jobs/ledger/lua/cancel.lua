@@ -13,7 +13,7 @@ if not wanted then
   leave_line(rid, false)
   return 1
 end
--- The rows leave the job; they are told cancelled by themselves.
+-- The rows leave the job; they are reported as cancelled by themselves.
 redis.call('HSET', job, 'refs', refs)
 leave_line(rid, true)
 local b = key('batch', batch)

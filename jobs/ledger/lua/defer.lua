@@ -23,7 +23,7 @@ end
 -- The first word counts: later ones are easily right.
 if ARGV[7] ~= '' then redis.call('HSETNX', job, 'predicted_ms', ARGV[7]) end
 if asked[5] then
-  -- A callback arrived while we were asking: what we were told may be older than it.
+  -- A callback arrived while we were asking: what we were answered may be older than it.
   redis.call('HDEL', job, 'hinted')
   redis.call('ZADD', key('due'), 'XX', now, rid)
 else

@@ -1,9 +1,9 @@
 -- Puts a batch right whose rows lead to jobs that are gone, or that do not know who wants them. ARGV: batch.
--- A job that is gone is told as a failure, and never bought again by itself: nobody knows what was. The batch is counted anew.
+-- A job that is gone is reported as a failure, and never bought again by itself: nobody knows what was. The batch is counted anew.
 -- Twice is once: what is right stays as it is. Returns request ids of jobs that were gone.
 local batch = ARGV[1]
 local b = key('batch', batch)
-if redis.call('EXISTS', b) == 0 then return {} end
+if redis.call('EXISTS', b) == 0 or redis.call('HEXISTS', b, 'pruning') == 1 then return {} end
 local counts, numbers, order = {}, {}, {}
 local function count(state, by) counts[state] = (counts[state] or 0) + by end
 
@@ -57,7 +57,7 @@ for _, field in ipairs(redis.call('HKEYS', b)) do
   if string.sub(field, 1, 2) == 'n:' then redis.call('HDEL', b, field) end
 end
 for state, by in pairs(counts) do redis.call('HSET', b, 'n:' .. state, by) end
-redis.call('HSET', b, 'open', open)
+redis.call('HSET', b, 'open', open, 'rows', redis.call('HLEN', key('rows', batch)))
 if complete(b) == 0 then redis.call('HDEL', b, 'completed_ms') end
 redis.call('ZADD', key('active'), 'NX', now, batch)
 return gone

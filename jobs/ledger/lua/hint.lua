@@ -5,7 +5,11 @@ local job = key('job', rid)
 local found = redis.call('HMGET', job, 'state', 'task_id', 'ended_ms')
 local state = found[1]
 local function done() return 1 end
-if not state then return 0 end
+if not state then
+  local memory = task ~= '' and recall(rid)
+  if memory then remember(rid, memory.how, memory.ms, { task }) end
+  return memory and 1 or 0
+end
 if state == 'submitting' or (state == 'queued' and redis.call('HGET', job, 'claim')) then
   -- Somebody is about to send it, or has: whoever records what became of that looks here.
   redis.call('HSET', job, 'hinted', 1)

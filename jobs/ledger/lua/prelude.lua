@@ -1,5 +1,5 @@
 -- Shared by every script of the ledger and the gate. KEYS[1] is the prefix of all keys; one server, no cluster.
--- What each key holds is told in jobs/ledger/__init__.py.
+-- What each key holds stands in jobs/ledger/__init__.py.
 local P = KEYS[1]
 
 -- Time is Redis' own, in milliseconds, and never goes back: set back, it goes on from where it was and a tenth slower until
@@ -35,9 +35,9 @@ local function once(token, step)
   return reply
 end
 
--- The UTC day of the ledger's time, YYYY-MM-DD (days since 1970 to the Gregorian calendar, whose 400 years have 146,097 days).
-local function today()
-  local days = math.floor(now / 86400000) + 719468
+-- The UTC day of a time in ms, YYYY-MM-DD (days since 1970 to the Gregorian calendar, whose 400 years have 146,097 days).
+local function day_of(ms)
+  local days = math.floor(ms / 86400000) + 719468
   local era = math.floor(days / 146097)
   local of_era = days - era * 146097
   local year = math.floor((of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524) - math.floor(of_era / 146096)) / 365)
@@ -48,14 +48,19 @@ local function today()
   return string.format('%04d-%02d-%02d', year + era * 400 + (month <= 2 and 1 or 0), month, day)
 end
 
+-- The UTC day of the ledger's time.
+local function today() return day_of(now) end
+
 -- What of a job's hash is cleared when: the one list, which a test holds against the record of a job. A function, because most scripts
 -- clear nothing.
 local function cleared()
   return {
-    -- HiDream has told how its task is; its pictures' addresses are asked for anew; nothing of its task is due any more.
+    -- HiDream has said how its task is; its pictures' addresses are asked for anew; nothing of its task is due any more.
     answered = { 'unanswered', 'unanswered_ms', 'missing_ms', 'missed_ms', 'errors' },
     fetch = { 'urls', 'refused_ms' },
     over = { 'urls' },
+    -- Its pictures are kept: what only its way there needed. Most of a ledger are such jobs.
+    kept = { 'claim', 'batch', 'polls', 'polled_ms', 'predicted_ms', 'asked_ms', with = { 'trouble' } },
     -- A task was accepted; a callback, or who came late, has named one; it counts in no budget any more.
     named = { 'failure', 'hinted', with = { 'turned_away' } },
     adopted = { 'failure', 'finished_ms', 'hint_task' },
@@ -63,7 +68,7 @@ local function cleared()
     -- A task that was given up is asked for again.
     asked = { 'failure', 'finished_ms', with = { 'trouble' } },
     -- HiDream failed its task and one more is bought: what the former one cost stays spent.
-    queued = { 'claim', 'task_id', 'subs', 'begun_ms', 'submitted_ms', 'asked_ms', 'polled_ms', 'predicted_ms', 'ended_ms',
+    queued = { 'claim', 'task_id', 'subs', 'begun_ms', 'given_back', 'submitted_ms', 'asked_ms', 'polled_ms', 'predicted_ms', 'ended_ms',
       with = { 'trouble', 'turned_away', 'unpaid' } },
     -- A person or a new batch buys it anew: as if it had never been tried.
     renewed = { 'failure', 'finished_ms', 'task_failures', 'resubmitted', with = { 'queued' } },
@@ -146,10 +151,99 @@ local function rate_factor(window)
   return math.min(1, factor + 0.15 * math.max(0, now - tonumber(g[2])) / window)
 end
 
--- HiDream has named a task: the batch that ordered it is charged for sure.
+-- The money of a batch that was pruned is counted no more.
+local function count_money(batch, what, by)
+  if redis.call('EXISTS', key('batch', batch)) == 1 then redis.call('HINCRBY', key('batch', batch), what, by) end
+end
+
+-- Orders of before, which the job goes on without, see `Job.former_orders`: `<sent at ms>:<batch>:<task>` each, the oldest first.
+-- The last of them that no task was named for: what stands before it, its time, its batch, what stands behind it.
+local function open_order(orders)
+  return string.match(' ' .. (orders or '') .. ' ', '^(.*) (%d*):([^: ]*): (.*)$')
+end
+
+local function set_orders(rid, text)
+  text = string.match(text, '^%s*(.-)%s*$')
+  if text == '' then redis.call('HDEL', key('job', rid), 'orders') else redis.call('HSET', key('job', rid), 'orders', text) end
+end
+
+-- What the job has ordered and was not given back is kept when it begins anew: it is still on HiDream's bill, or may be.
+local function keep_order(rid)
+  local found = redis.call('HMGET', key('job', rid), 'paid_batch', 'begun_ms', 'task_id', 'orders')
+  if not found[1] then return end
+  set_orders(rid, (found[4] or '') .. ' ' .. (found[2] or '') .. ':' .. found[1] .. ':' .. (found[3] or ''))
+end
+
+-- An order counts for a batch, from today on.
+local function count_spent(batch)
+  count_money(batch, 'spent', 1)
+  redis.call('HINCRBY', key('spent'), today(), 1)
+end
+
+local function count_order(rid, batch)
+  redis.call('HSET', key('job', rid), 'paid_batch', batch, 'paid_day', today())
+  count_spent(batch)
+end
+
+-- The last POST that a person has settled as not bought, and that no order stands for: when it began ('' = not known), and its
+-- batch (nil = not known, and none has counted it).
+local function denied_order(rid)
+  local found = redis.call('HMGET', key('job', rid), 'settled', 'orders', 'paid_batch', 'begun_ms')
+  if not found[1] then return nil end
+  local history, later = cjson.decode(found[1]), {}
+  for at = #history, 1, -1 do
+    local one = history[at]
+    local ms = one.posted_ms and string.format('%.0f', one.posted_ms) or ''
+    local stands = string.find(' ' .. (found[2] or ''), ' ' .. ms .. ':', 1, true) or (found[3] and (found[4] or '') == ms)
+    if one.outcome == 'not_bought' and not later[ms] and not stands then return ms, one.batch end
+    later[ms] = true
+  end
+end
+
+-- A task that the job goes on without has been named late: the order of before that had none is charged for sure. Was that one given
+-- back by a person's word, it counts after all.
+local function name_order(rid, task)
+  local orders = redis.call('HGET', key('job', rid), 'orders')
+  local before, ms, batch, after = open_order(orders)
+  if not before then
+    if string.find((orders or '') .. ' ', ':' .. task .. ' ', 1, true) then return end
+    ms, batch = denied_order(rid)
+    if not batch then return end
+    before, after = orders or '', ''
+    count_spent(batch)
+    count_money(batch, 'refunded', -1)
+  end
+  set_orders(rid, before .. ' ' .. ms .. ':' .. batch .. ':' .. task .. ' ' .. after)
+  count_money(batch, 'charged', 1)
+end
+
+-- HiDream has named a task: the batch that ordered it is charged for sure. Was the job to begin anew, it is its former order again; was
+-- its order given back, that counts after all, and is no refund any more.
 local function charge(rid)
-  local batch = redis.call('HGET', key('job', rid), 'paid_batch')
-  if batch then redis.call('HINCRBY', key('batch', batch), 'charged', 1) end
+  local job = key('job', rid)
+  local found = redis.call('HMGET', job, 'paid_batch', 'orders', 'batch', 'given_back')
+  local batch = found[1]
+  if not batch then
+    local before, ms, payer, after = open_order(found[2])
+    local denied_ms, denier = denied_order(rid)
+    local refunded = found[4] or denier
+    if before then
+      batch = payer
+      redis.call('HSET', job, 'paid_batch', batch)
+      if ms ~= '' then redis.call('HSET', job, 'begun_ms', ms) end
+      set_orders(rid, before .. ' ' .. after)
+    elseif refunded then
+      batch = refunded
+      count_order(rid, batch)
+      count_money(batch, 'refunded', -1)
+    elseif found[3] and redis.call('EXISTS', key('batch', found[3])) == 1 then
+      batch = found[3]
+      count_order(rid, batch)
+    end
+    if not before and not found[4] and (denied_ms or '') ~= '' then redis.call('HSET', job, 'begun_ms', denied_ms) end
+    redis.call('HDEL', job, 'given_back')
+  end
+  if batch then count_money(batch, 'charged', 1) end
 end
 
 -- What a definite refusal gives back to the budgets it was counted in; once per charge. A permit that no POST was made with
@@ -158,11 +252,13 @@ local function refund(rid)
   local paid = redis.call('HMGET', key('job', rid), 'paid_batch', 'paid_day', 'state')
   if not paid[1] then return end
   if paid[3] == 'submitting' or paid[3] == 'unknown' then
-    redis.call('HINCRBY', key('batch', paid[1]), 'refunded', 1)
+    count_money(paid[1], 'refunded', 1)
+    redis.call('HSET', key('job', rid), 'given_back', paid[1])
   end
   clear(rid, 'unpaid')
-  redis.call('HINCRBY', key('batch', paid[1]), 'spent', -1)
-  redis.call('HINCRBY', key('spent'), paid[2], -1)
+  count_money(paid[1], 'spent', -1)
+  -- An order that was taken up again does not know its day, which is over.
+  if paid[2] then redis.call('HINCRBY', key('spent'), paid[2], -1) end
 end
 
 -- Nobody knows whether a task runs: its slot stays taken for as long as one would take, once its POST is over, `posting` ms from now.
@@ -175,6 +271,9 @@ local function release_later(rid, posting)
   redis.call('ZADD', key('leases'), 'XX', math.floor(now + (posting or 0) + math.min(wait, 300000)), rid)
 end
 
+-- Whether a batch is being pruned: nothing is to come back into it.
+local function goes(batch) return redis.call('HEXISTS', key('batch', batch), 'pruning') == 1 end
+
 local function enqueue(rid, batch, at_front)
   redis.call(at_front and 'LPUSH' or 'RPUSH', key('queued', batch), rid)
   if not redis.call('LPOS', key('ring'), batch) then redis.call('RPUSH', key('ring'), batch) end
@@ -182,23 +281,27 @@ end
 
 -- A batch is wanted after all; the gate has put its line aside, and who cancelled it may have been killed half-way.
 local function uncancel(batch)
-  if redis.call('HDEL', key('batch', batch), 'cancelled') == 1 and redis.call('EXISTS', key('queued', batch)) == 1
-      and not redis.call('LPOS', key('ring'), batch) then
+  if not goes(batch) and redis.call('HDEL', key('batch', batch), 'cancelled') == 1
+      and redis.call('EXISTS', key('queued', batch)) == 1 and not redis.call('LPOS', key('ring'), batch) then
     redis.call('RPUSH', key('ring'), batch)
   end
 end
 
--- The batch a job waits in: its home if that still wants it, else any other that does; nil when all were cancelled.
+-- The batch a job waits in: its home if that still wants it, else any other that does, one that is being pruned last; nil when all were
+-- cancelled.
 local function home(rid)
   local found = redis.call('HMGET', key('job', rid), 'batch', 'refs')
-  local first, same
+  local first, same, going
   each_ref(found[2], function(batch)
-    if not redis.call('HGET', key('batch', batch), 'cancelled') then
+    if redis.call('HGET', key('batch', batch), 'cancelled') then return end
+    if goes(batch) then
+      going = going or batch
+    else
       first = first or batch
       same = same or batch == found[1]
     end
   end)
-  local batch = same and found[1] or first
+  local batch = same and found[1] or first or going
   if not batch then return nil end
   if batch ~= found[1] then redis.call('HSET', key('job', rid), 'batch', batch) end
   return batch
@@ -252,7 +355,7 @@ local function move(rid, to)
       redis.call('HDEL', b, 'completed_ms')
     end
     -- A batch at rest has something to export again.
-    if ENDED[from] then redis.call('ZADD', key('active'), now, batch) end
+    if ENDED[from] and not goes(batch) then redis.call('ZADD', key('active'), now, batch) end
   end)
 end
 
@@ -266,8 +369,12 @@ end
 -- The job is bought once more, see cleared(); the id of its former task is kept.
 local function forget_task(rid, when)
   local former = redis.call('HMGET', key('job', rid), 'task_id', 'hint_task')
+  keep_order(rid)
   if former[1] then keep_id(rid, former[1]) end
-  if former[2] then keep_id(rid, former[2]) end
+  if former[2] then
+    keep_id(rid, former[2])
+    name_order(rid, former[2])
+  end
   clear(rid, when)
   redis.call('ZREM', key('odd'), rid)
 end
@@ -284,6 +391,57 @@ local function paid_loss(rid)
   if found[1] ~= 'failed' or not found[2] then return false end
   local read, failure = pcall(cjson.decode, found[3] or '')
   return read and type(failure) == 'table' and PAID_LOSSES[failure.kind] or false
+end
+
+-- What stays of a pruned job, its *memory*: `memory:<three letters of its id>`, the id → how it ended (s: with its picture, p: perhaps
+-- bought, r: rejected, a: it may be bought again), when (seconds, 4 bytes), and its tasks. Ids are 17 bytes where they are UUIDs, and
+-- small hashes are packed: a memory has 60 to 110 bytes.
+local function packed(id)
+  if #id == 36 and string.find(id, '^[%da-f-]+$') then
+    local digits = string.gsub(id, '%-', '')
+    if #digits == 32 and string.find(id, '^........%-....%-....%-....%-') then
+      return '\1' .. string.gsub(digits, '..', function(two) return string.char(tonumber(two, 16)) end)
+    end
+  end
+  return '\2' .. id .. '\0'
+end
+
+local function unpacked(text)
+  local ids, at = {}, 1
+  while at <= #text do
+    if string.byte(text, at) == 1 then
+      local digits = string.gsub(string.sub(text, at + 1, at + 16), '.', function(one) return string.format('%02x', string.byte(one)) end)
+      ids[#ids + 1] = table.concat({ string.sub(digits, 1, 8), string.sub(digits, 9, 12), string.sub(digits, 13, 16),
+        string.sub(digits, 17, 20), string.sub(digits, 21) }, '-')
+      at = at + 17
+    else
+      local stop = string.find(text, '\0', at, true)
+      ids[#ids + 1] = string.sub(text, at + 1, stop - 1)
+      at = stop + 1
+    end
+  end
+  return ids
+end
+
+local function recall(rid)
+  local found = redis.call('HGET', key('memory', string.sub(rid, 1, 3)), packed(rid))
+  if not found then return nil end
+  return { how = string.sub(found, 1, 1), ms = struct.unpack('>I4', string.sub(found, 2, 5)) * 1000, tasks = unpacked(string.sub(found, 6)) }
+end
+
+-- What was bought is never remembered as less than that, and no task is forgotten.
+local function remember(rid, how, ms, tasks)
+  local before = recall(rid)
+  if before then
+    if how == 'a' and before.how ~= 'a' then how, ms = before.how, before.ms end
+    for _, task in ipairs(before.tasks) do
+      if not has_word(table.concat(tasks, ' '), task) then tasks[#tasks + 1] = task end
+    end
+  end
+  local parts = {}
+  for _, task in ipairs(tasks) do parts[#parts + 1] = packed(task) end
+  redis.call('HSET', key('memory', string.sub(rid, 1, 3)), packed(rid),
+    how .. struct.pack('>I4', math.floor(ms / 1000)) .. table.concat(parts))
 end
 
 -- A task that was given up is asked for again: nothing is bought, so it costs no budget, and takes no slot before HiDream says
@@ -307,7 +465,7 @@ local function leave_line(rid, wanted)
   move(rid, 'cancelled')
 end
 
--- Back among the waiting, at the front unless told otherwise: it has waited already. A cancelled batch takes none back.
+-- Back among the waiting, at the front unless asked otherwise: it has waited already. A cancelled batch takes none back.
 local function back_to_queue(rid, at_back)
   local job = key('job', rid)
   local found = redis.call('HMGET', job, 'state', 'claim', 'refs')
@@ -326,7 +484,7 @@ local function back_to_queue(rid, at_back)
   enqueue(rid, batch, not at_back)
   -- Should that batch be over its budget, the others that want it may still have it.
   each_ref(found[3], function(other)
-    if other ~= batch and not redis.call('HGET', key('batch', other), 'cancelled')
+    if other ~= batch and not goes(other) and not redis.call('HGET', key('batch', other), 'cancelled')
         and not redis.call('LPOS', key('queued', other), rid) then
       enqueue(rid, other)
     end
@@ -337,7 +495,17 @@ end
 local function adopt(rid, task)
   if not task or task == '' or redis.call('HSETNX', key('tasks'), task, rid) == 0 then return false end
   local job = key('job', rid)
+  local before = redis.call('HMGET', job, 'state', 'task_id')
   end_probe(rid)
+  if before[1] == 'queued' then
+    -- A permit is not used any more; the order whose task it is was counted before.
+    refund(rid)
+  elseif before[2] then
+    -- It had another one, which counts too.
+    keep_order(rid)
+    keep_id(rid, before[2])
+    clear(rid, 'unpaid')
+  end
   -- Nobody knows when it began: its time teaches nothing, like one with unanswered polls.
   redis.call('HSET', job, 'task_id', task, 'submitted_ms', now, 'polls', 0, 'hinted', 1, 'unanswered', 1)
   clear(rid, 'adopted')
@@ -371,11 +539,14 @@ local function close_breaker()
   notify('wakeups', 64)
 end
 
--- The account answers: a run of bad answers is over, an open breaker closes, unless it waits for results.
-local function account_answers()
+-- The account answers a job's POST: a run of bad answers is over, an open breaker closes, unless it waits for results or opened
+-- while this POST was under way: what the account said of an earlier one is no news.
+local function account_answers(rid)
   redis.call('HDEL', key('gate'), 'streak', 'busy')
-  local found = redis.call('HMGET', key('gate'), 'breaker', 'breaker_by')
+  local found = redis.call('HMGET', key('gate'), 'breaker', 'breaker_by', 'breaker_since', 'probe')
   if not found[1] or found[2] then return 0 end
+  local begun = redis.call('HGET', key('job', rid), 'begun_ms')
+  if found[4] ~= rid and begun and found[3] and tonumber(begun) <= tonumber(found[3]) then return 0 end
   close_breaker()
   return 1
 end

@@ -1,5 +1,5 @@
 -- What time alone moves. ARGV: at most, policy, quiet ms, token. Returns {redriven, unknown ids..., } as
--- {number queued in all, {redriven}, {unknown}, {resubmitted}}.
+-- {number queued in all, {redriven}, {unknown}, {resubmitted}, 1 = there are broken jobs, why the account is paused or ''}.
 -- Sent again it would find nothing to move, and who sent it would not hear of what it moved.
 local before = redis.call('GET', key('once', ARGV[4]))
 if before then return cjson.decode(before) end
@@ -16,14 +16,13 @@ for i = 1, #over, 2 do
   if state == 'queued' then
     release(rid)
     -- Whose task a callback has named meanwhile is not bought again: HiDream is asked about that task.
-    local adopted = adopt(rid, found[2])
-    refund(rid)
-    if not adopted then
+    if not adopt(rid, found[2]) then
+      refund(rid)
       back_to_queue(rid)
       redriven[#redriven + 1] = rid
     end
   elseif state == 'submitting' then
-    redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = true, owner = 'ops',
+    redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = false, owner = 'ops',
       message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
     -- Found so late, either nobody has looked for long, or the clock has jumped and the POST is still under way.
     local posting = now - deadline > 10000 and math.max(0, deadline - (tonumber(found[3]) or deadline)) or 0
@@ -52,7 +51,8 @@ if ARGV[2] == 'resubmit' then
     -- One whose batches were all cancelled remains what it is: it may have been bought.
     if redis.call('HGET', job, 'state') == 'unknown' and not shared and home(rid)
         and redis.call('HSETNX', job, 'resubmitted', 1) == 1 then
-      redis.call('HDEL', job, 'failure')
+      keep_order(rid)
+      redis.call('HDEL', job, 'failure', 'begun_ms')
       clear(rid, 'unpaid')
       back_to_queue(rid)
       resubmitted[#resubmitted + 1] = rid
@@ -65,6 +65,6 @@ for _, batch in ipairs(redis.call('LRANGE', key('ring'), 0, -1)) do
   queued = queued + redis.call('LLEN', key('queued', batch))
 end
 if #redriven + #resubmitted > 0 then notify('wakeups', 64) end
-local reply = { queued, redriven, unknown, resubmitted }
+local reply = { queued, redriven, unknown, resubmitted, redis.call('EXISTS', key('broken')), redis.call('HGET', key('gate'), 'paused') or '' }
 if #redriven + #unknown + #resubmitted > 0 then redis.call('SET', key('once', ARGV[4]), cjson.encode(reply), 'PX', 600000) end
 return reply

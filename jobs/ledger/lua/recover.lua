@@ -4,9 +4,16 @@
 local rid, token, known, task = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local job = key('job', rid)
 redis.call('HSETNX', key('meta'), 'id', ARGV[3])
-local found = redis.call('HMGET', job, 'state', 'op', 'task_id', 'finished_ms', 'past')
+local found = redis.call('HMGET', job, 'state', 'op', 'task_id', 'finished_ms', 'past', 'paid_batch', 'paid_day')
 local state, past = found[1], found[5] or ''
 if found[2] == token then return 1 end
+
+-- What was pruned is known by its memory: of what was bought, or may have been, only a picture, or another task that may have one, is news.
+local memory = not state and recall(rid)
+local asks = known == 'submitted' and task ~= ''
+if memory and memory.how ~= 'a' and known ~= 'succeeded' and not (asks and not has_word(table.concat(memory.tasks, ' '), task)) then
+  return 0
+end
 
 local fields = {}
 for i = 7, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
@@ -39,7 +46,10 @@ end
 if not state then redis.call('HSET', job, 'state', 'queued', 'v', 0, 'refs', '', 'pair', ARGV[6]) end
 release(rid)
 for _, set in ipairs({ 'unknown', 'retry', 'due' }) do redis.call('ZREM', key(set), rid) end
+-- The order that this ledger has counted is the one that the file knows.
+local same = found[6] and (not found[3] or found[3] == task)
 if found[3] == task then redis.call('HDEL', job, 'task_id') end
+if same then clear(rid, 'unpaid') end
 forget_task(rid, 'renewed')
 past = redis.call('HGET', job, 'past') or ''
 redis.call('HSET', job, 'op', token, unpack(ARGV, 7))
@@ -47,6 +57,10 @@ redis.call('HSET', job, 'op', token, unpack(ARGV, 7))
 if past ~= '' then redis.call('HSET', job, 'past', past) end
 for id in string.gmatch(fields.past or '', '%S+') do keep_id(rid, id) end
 if task ~= '' then redis.call('HSET', job, 'task_id', task) end
+if same then
+  redis.call('HSET', job, 'paid_batch', found[6], 'paid_day', found[7] or today())
+  if not found[3] and task ~= '' then charge(rid) end
+end
 if known == 'submitted' then
   ask_old_task(rid)
 else

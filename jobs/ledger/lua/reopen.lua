@@ -7,7 +7,7 @@ if found[3] == token then return 1 end
 -- One whose rows have all left it is nobody's.
 if found[1] ~= ARGV[3] or (found[2] or '') == '' then return 0 end
 -- A batch that has left the job moves nothing for others.
-if ARGV[4] ~= '' and not refers_to(found[2], ARGV[4]) then return 0 end
+if ARGV[4] ~= '' and (not refers_to(found[2], ARGV[4]) or redis.call('HEXISTS', key('batch', ARGV[4]), 'pruning') == 1) then return 0 end
 redis.call('HSET', job, 'op', token)
 -- The others that were cancelled stay so: their lines may hold more than this job.
 if ARGV[4] ~= '' then uncancel(ARGV[4]) else each_ref(found[2], uncancel) end

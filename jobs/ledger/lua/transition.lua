@@ -25,8 +25,8 @@ if to == 'unknown' then
 end
 -- A callback that named its task meanwhile is believed before the refusal, see give_back.lua.
 local adopted = means.refund and adopt(rid, found[5])
-if means.refund and (not adopted or state == 'queued') then refund(rid) end
-if means.answered then account_answers() end
+if means.refund and not adopted then refund(rid) end
+if means.answered then account_answers(rid) end
 if adopted then return 1 end
 if means.release then release(rid) end
 if means.fetch then clear(rid, 'fetch') end
@@ -43,6 +43,9 @@ redis.call('ZREM', key('unknown'), rid)
 redis.call('HSET', job, 'finished_ms', now)
 move(rid, to)
 if to == 'succeeded' then
+  clear(rid, 'kept')
+  -- Only a settlement that is taken back would give it back to the budget of its day.
+  if redis.call('HEXISTS', job, 'settled') == 0 then redis.call('HDEL', job, 'paid_day') end
   redis.call('HDEL', key('gate'), 'lost')
   redis.call('HSET', key('gate'), 'fetched_ms', now)
   results_come('pictures')

@@ -75,7 +75,7 @@ class CompoundFile:
         return struct.unpack(f"<{len(whole) // 4}I", whole)
 
     def _chain(self, place: int) -> Iterator[int]:
-        """Sectors one after the other; never more than the file has, so that a ring ends too."""
+        """Sectors one after the other; never more than the file has, so that a chain that leads back to itself ends too."""
         return islice(self._following(place), self._most)
 
     def _following(self, place: int) -> Iterator[int]:

@@ -32,6 +32,9 @@ class Facts:
     #: Pictures in cells and over cells: parts of the archive, or addresses. Several over one cell are all there.
     pictures: Sparse[list[str]] = field(default_factory=dict)
 
+    #: What it holds that is not read, a sentence; empty for nothing.
+    unread: str = ""
+
     def add_picture(self, row: int, column: int, picture: str) -> None:
         """Puts a picture into or over a cell; the same one twice is one."""
         there = self.pictures.setdefault(row, {}).setdefault(column, [])

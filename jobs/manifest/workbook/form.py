@@ -1,4 +1,4 @@
-"""What a file that is called a workbook really is: told by its content, never by its name."""
+"""What a file that is called a workbook really is: known by its content, never by its name."""
 
 import os
 import re

@@ -57,6 +57,8 @@ class Sheet:
         """
         self.name = name
         self.facts = facts
+        #: Cells whose own text was taken and not the picture there, once all records are read.
+        self.passed_over: list[str] = []
         self._values = values
         self._extract = extract
         self._by_id = by_id
@@ -94,6 +96,7 @@ class Sheet:
                 continue
             if flaw or not joined.isspace() or any(cells):
                 yield number + 1, cells, flaw
+        self.passed_over = overlay.passed_over
 
     def _numbered(self, first: int = 0) -> Iterator[tuple[int, list[Any]]]:
         """The rows and their numbers, from 0; behind the last one with a value those that hold a picture only."""
@@ -127,6 +130,8 @@ class _Overlay:
         self._is_picture = pictures
         self._extract = extract
         self._by_id = by_id
+        #: Cells whose own text is taken and not the picture there.
+        self.passed_over: list[str] = []
         #: Rows that hold something beside their values.
         self.marked = facts.texts.keys() | facts.links.keys() | facts.pictures.keys()
         #: Place → column, of those with numbers in formats of their own.
@@ -141,8 +146,10 @@ class _Overlay:
         facts = self._facts
         for place, styles in self.styled:
             value = values[own[place]]
-            if value.__class__ is float and (style := styles.get(row)) is not None:
-                cells[place] = facts.formats[style].shown(value)
+            # Some whole numbers of .xls are integers; a truth is none.
+            number = isinstance(value, float | int) and value.__class__ is not bool
+            if number and (style := styles.get(row)) is not None:
+                cells[place] = facts.formats[style].shown(float(value))
         texts, links, pictures = (
             facts.texts.get(row, {}),
             facts.links.get(row, {}),
@@ -152,7 +159,10 @@ class _Overlay:
         for place, column in enumerate(self._columns):
             cells[place] = texts.get(column, cells[place])
             if self._is_picture[place]:
-                cells[place], why = self._picture(cells[place], links.get(column), pictures.get(column, []))
+                there = pictures.get(column, [])
+                if there and not _leaves_room(cells[place]):
+                    self.passed_over.append(f"{letters(column)}{row + 1}")
+                cells[place], why = self._picture(cells[place], links.get(column), there)
                 flaw = flaw or (f"{letters(column)}{row + 1}: {why}" if why else "")
         return flaw
 
@@ -166,7 +176,7 @@ class _Overlay:
             found = [picture for picture in [self._by_id(call.target)] if picture]
         elif call and call.function != "DISPIMG":
             return call.target, ""
-        if found and (not text.strip() or text[:1] in "=#"):
+        if found and _leaves_room(text):
             return self._taken(found)
         if link and not text[:8].lower().startswith(("http://", "https://")):
             return link, ""
@@ -181,3 +191,8 @@ class _Overlay:
             return self._extract(found[0]), ""
         except WorkbookError as error:
             return "", str(error)
+
+
+def _leaves_room(text: str) -> bool:
+    """Whether a cell's own text gives way to a picture that lies there."""
+    return not text.strip() or text[0] in "=#"

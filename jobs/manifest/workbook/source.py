@@ -1,11 +1,12 @@
 """A workbook as a source of records: the names first, then a record a row, numbered as the workbook numbers them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import dropwhile, islice
 
 from jobs.errors import ManifestError
 from jobs.manifest.content import Content
 from jobs.manifest.reading import Reading
-from jobs.manifest.table import Record
+from jobs.manifest.records import Record
 from jobs.manifest.workbook.cells import letters, sheet_reference
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.header import Header, find_header
@@ -34,27 +35,61 @@ class WorkbookSource:
         self._reading = reading
         try:
             sheets = sheets_of(content.file, reading.pictures, reading.sheet)
-            self._sheet, self._header = _found(sheets, reading.is_known)
+            self._sheet, self._header, others = _found(sheets, reading)
         except WorkbookError as error:
             raise ManifestError(f"{content.name}: {error}") from error
         #: What messages about the names call it.
         self.name = f"{content.name}:{self._sheet.name}"
+        self._is_picture = [reading.is_picture(name) for name in self._header.names]
         hidden = self._hidden()
-        #: What the merchandiser should know, a sentence each.
-        self.remarks: tuple[str, ...] = (self._of_hidden(hidden),) if hidden else ()
+        self._remarks: tuple[str, ...] = (self._of_hidden(hidden),) if hidden else ()
+        if others:
+            self._remarks += (_of_others(self._sheet.name, others),)
+        if unread := self._sheet.facts.unread:
+            self._remarks += (f"{self._sheet.name}: {unread}",)
+        if beside := self._beside():
+            what = "outside of the columns of persons and garments: left out"
+            self._remarks += (self._of_pictures(beside, what),)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the merchandiser should know, a sentence each; of all pictures once the records are read."""
+        over = self._sheet.passed_over
+        what = "over cells that say something themselves: their text is read"
+        return self._remarks + ((self._of_pictures(over, what),) if over else ())
 
     def records(self) -> Iterator[Record]:
         """Streams the records from the names on, blank ones left out; may be called again."""
         header = self._header
         yield header.row + 1, list(header.names), ""
-        pictures = [self._reading.is_picture(name) for name in header.names]
-        yield from self._sheet.records(header, pictures, visible_only=self._reading.visible_only)
+        found = self._sheet.records(header, self._is_picture, visible_only=self._reading.visible_only)
+        yield from dropwhile(lambda record: record[0] <= header.row_before, found)
 
     def where(self, line: int, column: str = "") -> str:
         """A row, or its cell under a name, as the spreadsheet program writes it: Sheet1!12, Sheet1!C12."""
         names = self._header.names
         place = letters(self._header.places[names.index(column)]) if column in names else ""
         return sheet_reference(self._sheet.name, f"{place}{line}")
+
+    def _beside(self) -> list[str]:
+        """The cells below the names that hold pictures where none is looked for."""
+        picture_columns = {
+            column
+            for column, is_picture in zip(self._header.places, self._is_picture, strict=True)
+            if is_picture
+        }
+        return [
+            f"{letters(column)}{row + 1}"
+            for row, there in sorted(self._sheet.facts.pictures.items())
+            if row > self._header.row
+            for column in sorted(there)
+            if column not in picture_columns
+        ]
+
+    def _of_pictures(self, cells: list[str], what: str) -> str:
+        lies = "1 picture lies" if len(cells) == 1 else f"{len(cells):,} pictures lie"
+        more = ", …" if len(cells) > _EXAMPLES else ""
+        return f"{self._sheet.name}: {lies} {what} ({', '.join(cells[:_EXAMPLES])}{more})"
 
     def _hidden(self) -> int:
         stretches = self._sheet.facts.hidden.stretches()
@@ -73,14 +108,38 @@ class WorkbookSource:
         )
 
 
-def _found(sheets: Iterable[Sheet], is_known: Callable[[str], object]) -> tuple[Sheet, Header]:
-    """The first sheet that has names, and where they are."""
-    seen = []
-    for sheet in sheets:
-        if header := find_header(sheet.first_rows(), is_known):
-            return sheet, header
+def _found(sheets: Iterable[Sheet], reading: Reading) -> tuple[Sheet, Header, list[str]]:
+    """The first sheet that has all columns, else the first that has any; where they are; other sheets with all of them."""
+    first: tuple[Sheet, Header] | None = None
+    whole: tuple[Sheet, Header] | None = None
+    seen: list[str] = []
+    others: list[str] = []
+    for sheet in islice(sheets, _LOOKED_AT):
         seen.append(sheet.name)
-    raise WorkbookError(
-        f"no sheet names a known column ({', '.join(seen[:5])}); a row must hold names like sku, person, upper_clothes,"
-        " dress"
-    )
+        header = find_header(sheet.first_rows(), reading.is_known)
+        if header is None:
+            continue
+        first = first or (sheet, header)
+        if reading.is_whole(header.names):
+            others += [sheet.name] if whole else []
+            whole = whole or (sheet, header)
+    found = whole or first
+    if found is None:
+        raise WorkbookError(
+            f"no sheet names a known column ({', '.join(seen[:5])}); a row must hold names like sku, person,"
+            " upper_clothes, dress"
+        )
+    return *found, others
+
+
+def _of_others(taken: str, others: list[str]) -> str:
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    have = "has such columns too" if len(others) == 1 else "have such columns too"
+    return f"the sheet {taken} is read; {', '.join(others[:_SHOWN])}{more} {have}: --sheet NAME takes another"
+
+
+#: Sheets that are looked at, and other ones that are named.
+_LOOKED_AT = 50
+_SHOWN = 5
+#: Cells that are named.
+_EXAMPLES = 3

@@ -19,6 +19,9 @@ _ERROR = 0x205
 _CELLS = frozenset({0x06, 0xFD, 0x203, 0x204, 0x27E, _ERROR})
 _SHORT_NUMBERS = 0xBD
 _HIDDEN_ROW = 0x20
+#: Drawings of the whole, with their pictures; what continues a record; a sheet's own drawing, of notes too.
+_DRAWINGS, _CONTINUED, _DRAWING = 0xEB, 0x3C, 0xEC
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG")
 #: BIFF8, of Excel 97 and later.
 _VERSION = 0x600
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
@@ -62,6 +65,8 @@ class _Reader:
         self._depth = 0
         self._codes: dict[int, str] = {}
         self._styles: list[int] = []
+        self._before = 0
+        self._has_pictures = False
 
     def take(self, number: int, content: bytes) -> None:
         """A record; a short one counts as if zeros followed."""
@@ -79,6 +84,7 @@ class _Reader:
             self._of_sheet(self._sheet, number, content)
         else:
             self._of_all(number, content)
+        self._before = self._before if number == _CONTINUED else number
 
     def _begin(self, content: bytes) -> None:
         """The whole begins, or the next sheet: sheets stand in the order of the list."""
@@ -103,6 +109,8 @@ class _Reader:
             self._codes[struct.unpack_from("<H", content)[0]] = _long_text(content, 2)
         elif number == _STYLE:
             self._styles.append(struct.unpack_from("<H", content, 2)[0])
+        elif number == _DRAWINGS or (number == _CONTINUED and self._before == _DRAWINGS):
+            self._has_pictures = self._has_pictures or any(begin in content for begin in _PICTURES)
 
     def _of_sheet(self, sheet: OldSheet, number: int, content: bytes) -> None:
         row, column, style = struct.unpack_from("<HHH", content)
@@ -118,6 +126,8 @@ class _Reader:
         elif number == _LINK and (target := _target(content)):
             top, bottom, left, right = struct.unpack_from("<HHHH", content)
             cover(sheet.facts, ((top, left), (bottom, right)), target)
+        elif number == _DRAWING and self._has_pictures:
+            sheet.facts.unread = "pictures over the cells of an .xls are not read; save it as .xlsx"
 
     def _cell(self, sheet: OldSheet, row: int, column: int, style: int) -> None:
         sheet.extent.add(row, column)

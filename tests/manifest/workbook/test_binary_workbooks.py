@@ -25,8 +25,10 @@ def xls(
     hidden: int = -1,
     far: tuple[int, int] = (0, 0),
     link: str = "",
+    short: bool = False,
+    picture: bytes = b"",
 ) -> None:
-    """An .xls of one sheet, whose numbers have the format 00000."""
+    """An .xls of one sheet, whose numbers have the format 00000; `short`: they are written in four bytes."""
     code = b"00000"
     cells = b""
     for row, values in enumerate(rows):
@@ -41,8 +43,12 @@ def xls(
                     if value
                     else b""
                 )
+            elif short:
+                cells += xls_record(0x27E, at + struct.pack("<I", value << 2 | 2))
             else:
                 cells += xls_record(0x203, at + struct.pack("<d", value))
+    if picture:
+        cells += xls_record(0xEC, bytes(24))
     if any(far):
         cells += xls_record(0x203, struct.pack("<HHHd", *far, 0, 1.0))
     if link:
@@ -57,6 +63,8 @@ def xls(
         + xls_record(0xE0, struct.pack("<HH16x", 0, 0))
         + xls_record(0xE0, struct.pack("<HH16x", 0, 164))
     )
+    if picture:
+        shared += xls_record(0xEB, bytes(25)) + xls_record(0x3C, bytes(7) + picture)
     name = b"Looks"
     length = len(begin) + len(shared) + 4 + 8 + len(name) + 4
     listed = xls_record(0x85, struct.pack("<IBBBB", length, 0, 0, len(name), 0) + name)
@@ -97,6 +105,19 @@ def test_an_old_workbook_is_read_as_a_person_sees_it(tmp_path, source):
     ]
     assert found.remarks[0].startswith("Looks: 1 row is hidden")
     assert [line for line, *_ in source("catalog.xls", visible_only=True).records()] == [1, 2, 4]
+
+
+def test_a_short_number_of_an_old_workbook_is_read_as_a_person_sees_it(tmp_path, records):
+    """As LibreOffice writes whole ones."""
+    xls(tmp_path / "catalog.xls", ROWS, short=True)
+    assert [cells[0] for _, cells, _ in records("catalog.xls")] == ["00007", "00008", "00009"]
+
+
+def test_that_pictures_of_an_old_workbook_are_not_read_is_said(tmp_path, source):
+    xls(tmp_path / "catalog.xls", ROWS, picture=b"\xff\xd8\xff\xe0")
+    assert source("catalog.xls").remarks == (
+        "Looks: pictures over the cells of an .xls are not read; save it as .xlsx",
+    )
 
 
 def test_a_link_of_an_old_workbook_is_followed(tmp_path, records):

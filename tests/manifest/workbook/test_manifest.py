@@ -71,3 +71,17 @@ def test_a_sheet_without_a_column_for_the_person_is_refused_by_its_name(book, tm
         made.add_worksheet("Looks").write_row("A2", ["sku", "dress"])
     with pytest.raises(ManifestError, match=r"catalog\.xlsx:Looks:2: line 2 has no column for the person"):
         open_manifest(str(tmp_path / "catalog.xlsx"))
+
+
+def test_the_sheet_that_has_all_columns_is_read_and_others_that_have_them_are_named(book, tmp_path):
+    with book("catalog.xlsx") as workbook:
+        workbook.add_worksheet("Products").write_row(0, 0, ["sku", "price"])
+        for name in ("Looks", "Looks of June", "Looks of May"):
+            sheet = workbook.add_worksheet(name)
+            sheet.write_row(0, 0, ["sku", "person", "dress"])
+            sheet.write_row(1, 0, [name, "p.jpg", "d.jpg"])
+    manifest = open_manifest(str(tmp_path / "catalog.xlsx"))
+    assert [row.sku for row in manifest.rows()] == ["Looks"]
+    assert manifest.remarks == (
+        "the sheet Looks is read; Looks of June, Looks of May have such columns too: --sheet NAME takes another",
+    )

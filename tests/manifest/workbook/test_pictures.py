@@ -119,14 +119,35 @@ def test_two_pictures_over_one_cell_are_a_question(book, records, photo):
     ]
 
 
-def test_a_picture_over_a_text_or_over_another_column_changes_nothing(book, records, photo):
+def test_a_picture_over_a_text_or_over_another_column_changes_nothing_and_is_named(book, source, photo):
     with book() as made:
         sheet = made.add_worksheet()
         sheet.write_row("A1", NAMES)
         sheet.write_row("A2", ["", P, U])
         sheet.insert_image("A2", photo("red", 16), {"x_offset": 1, "y_offset": 1})
         sheet.insert_image("B2", photo("green", 16), {"x_offset": 1, "y_offset": 1})
-    assert records() == [(2, ["", P, U, ""], "")]
+    read = source()
+    beside = "Sheet1: 1 picture lies outside of the columns of persons and garments: left out (A2)"
+    assert read.remarks == (beside,)
+    for _ in range(2):
+        assert list(read.records())[1:] == [(2, ["", P, U, ""], "")]
+    over = "Sheet1: 1 picture lies over cells that say something themselves: their text is read (B2)"
+    assert read.remarks == (beside, over)
+
+
+def test_titles_may_have_pictures_and_of_many_cells_three_are_named(book, source, photo):
+    with book() as made:
+        sheet = made.add_worksheet("Looks")
+        sheet.insert_image("A1", photo("blue", 16), {"x_offset": 1, "y_offset": 1})
+        sheet.write_row("A2", NAMES)
+        for row in range(3, 8):
+            sheet.write_row(f"A{row}", ["", P, U])
+            sheet.insert_image(f"C{row}", photo("green", 16), {"x_offset": 1, "y_offset": 1})
+    read = source()
+    assert len(list(read.records())) == 6
+    assert read.remarks == (
+        "Looks: 5 pictures lie over cells that say something themselves: their text is read (C3, C4, C5, …)",
+    )
 
 
 def test_links_count_for_pictures_only_and_not_against_an_address(book, records):

@@ -1,0 +1,53 @@
+"""The account's gate in words: open, or why nothing goes out and what ends it; for whoever waits and for whoever asks."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from jobs.config.settings import LimitSettings
+from jobs.ledger import Ledger
+from jobs.ledger.budgets import budgets
+from jobs.ledger.records import GateState
+from jobs.ledger.shut import shut_kind
+from jobs.records import BatchId
+
+#: What a person does about a breaker that only a person closes; then comes `vton resume`.
+ADVICE: Final[Mapping[str, str]] = {
+    "token": "a new token (HIDREAM_TOKEN)",
+    "credits": "buy credits",
+    "module": "look at hidream.submit_path and the account's module",
+}
+#: What a person does about a ledger that is not the one of last time.
+LOST_ACTION: Final = "restore it, or accept that by --accept-new-ledger at the next run"
+
+
+def command(words: str, *, simulated: bool) -> str:
+    """`vton WORDS` as it is to be typed: for a simulated shop with `--simulate`, or it would act on the real account."""
+    return f"vton {words} --simulate" if simulated else f"vton {words}"
+
+
+def shut_words(gate: GateState, *, simulated: bool, now_ms: float | None = None) -> str:
+    """Why the gate is shut and what opens it; empty when it is open. `now_ms`: as `shut_kind` has it."""
+    resume = command("resume", simulated=simulated)
+    match shut_kind(gate, now_ms):
+        case "":
+            return ""
+        case "paused":
+            return f"paused: {gate.paused} ({resume})"
+        case "throttled":
+            return f"throttled: {gate.closed_why}"
+        case "not_reached":
+            look = (
+                "the simulator's log"
+                if simulated
+                else "operations: DNS, network, hidream.base_url; vton doctor"
+            )
+            return f"not reached: {gate.closed_why} ({look})"
+        case "replicas_behind":
+            return f"replicas behind: {gate.closed_why} (operations: Redis' replicas; vton doctor)"
+        case breaker:
+            return f"waiting, {breaker}: {gate.breaker_why} (tried again by itself; at once: {resume})"
+
+
+def budget_reached(ledger: Ledger, limits: LimitSettings, batch_id: BatchId | None = None) -> str:
+    """Which budget keeps jobs waiting: the batch's own, if one is named, or the day's; empty when none does."""
+    return next((one.reached_words for one in budgets(ledger, limits, batch_id) if one.reached), "")

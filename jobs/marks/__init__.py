@@ -1,0 +1,1 @@
+"""Marks of AI origin: found in pictures, written into them, signed, and drawn onto them."""

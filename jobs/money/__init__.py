@@ -1,0 +1,1 @@
+"""Money: the bill, and what persons have found out about orders without a clear answer."""

@@ -1,0 +1,1 @@
+"""What every served site has: who may enter, the page that asks for the token, and the headers of its answers."""
