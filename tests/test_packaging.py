@@ -180,17 +180,41 @@ def test_no_secret_stands_in_the_files() -> None:
 
 
 def test_the_redis_of_the_containers_forgets_nothing(tmp_path: Path) -> None:
-    script = compose()["services"]["redis"]["command"][2].replace("$$", "$")
+    service = compose()["services"]["redis"]
+    script = service["command"][2].replace("$$", "$")
     (tmp_path / "password").write_text("secret\n")
     written = script.replace("exec redis-server", "true")
     for inside, here in (("/tmp/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
         written = written.replace(inside, str(tmp_path / here))
-    subprocess.run(["/bin/sh", "-ec", written], check=True)
+    env = {**os.environ, "NAME": service["environment"]["NAME"], "PROFILES": ""}
+    subprocess.run(["/bin/sh", "-ec", written], check=True, env=env)
     config = tmp_path / "redis.conf"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
     lines = config.read_text().splitlines()
     assert {"requirepass secret", "appendonly yes", "appendfsync always", "save ''"} <= set(lines)
     assert "maxmemory-policy noeviction" in lines
+    assert not [line for line in lines if line.startswith("replicaof")]
+
+
+def test_a_server_of_the_profile_follows_whom_the_sentinels_name(tmp_path: Path) -> None:
+    """Whole, with the servers and their deaths, it is a scenario of `make faults`."""
+    services = compose()["services"]
+    standby = {name for name, service in services.items() if service.get("profiles") == ["sentinel"]}
+    assert standby == {"redis-2", "redis-3", "sentinel-1", "sentinel-2", "sentinel-3"}
+    asked = tmp_path / "redis-cli"
+    asked.write_text('#!/bin/sh\n[ "$2" = sentinel-2 ] && printf "redis-3\\n6379\\n"\n')
+    asked.chmod(0o700)
+    (tmp_path / "password").write_text("secret\n")
+    for name, primary in (("redis", "redis-3"), ("redis-2", "redis-3"), ("redis-3", None)):
+        script = services[name]["command"][2].replace("$$", "$").replace("exec redis-server", "true")
+        for inside, here in (("/tmp/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
+            script = script.replace(inside, str(tmp_path / here))
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NAME": services[name]["environment"]["NAME"]}
+        subprocess.run(["/bin/sh", "-ec", script], check=True, env={**env, "PROFILES": "enqueue,sentinel"})
+        lines = (tmp_path / "redis.conf").read_text().splitlines()
+        followed = [line.split()[1] for line in lines if line.startswith("replicaof")]
+        assert followed == ([primary] if primary else []), name
+        assert {"masterauth secret", f"replica-announce-ip {name}"} <= set(lines)
 
 
 def test_the_check_script_runs_the_one_recipe() -> None:

@@ -116,7 +116,7 @@ def test_the_health_of_the_containers_redis_is_asked_with_its_password(tmp_path)
     if client is None:
         pytest.skip("no redis-cli here")
     service = COMPOSE["services"]["redis"]
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NAME": "redis", "PROFILES": ""}
     conf, socket, secret = tmp_path / "redis.conf", folder / "r.sock", tmp_path / "redis_password"
     secret.write_text("letters4711")
 
