@@ -19,6 +19,7 @@ BENCHES = (
     "watched",
     "enqueue",
     "ledger",
+    "replicas",
     "bodies",
     "feed",
     "flags",

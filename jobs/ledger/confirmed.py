@@ -8,7 +8,7 @@ its work done writes nothing, and newer servers then wait for nothing either.
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from redis.exceptions import NoScriptError, RedisError
@@ -29,6 +29,9 @@ Pieces = Generator[Piece, list[Any], T]
 
 #: How long replicas are waited for, ms: a server that syncs its file once a second needs one of them.
 WAIT_MS: Final = 2_000
+#: A replica says what its file holds when it is asked, and before it has synced what came with the question; unasked, once a
+#: second. So its memory is waited for first, ms: the second question finds the file synced.
+_MEMORY_MS: Final = 500
 #: What is asked first: whether the server knows the stronger wait, and has a file of its own to wait for.
 _PROBE: Final = ("WAITAOF", 1, 0, 1)
 _WEAKER: Final = ("unknown command", "appendonly is disabled")
@@ -39,7 +42,7 @@ class Way:
     """How the primary is asked; found out at first, and again after a refusal, since another one may be the primary then."""
 
     replicas: int
-    wait: Words = ()
+    waits: Piece = field(default_factory=list)
 
     def script(self, prefix: str, call: Call[Any]) -> Pieces[Any]:
         """What runs a script; its reply. Raises UnconfirmedError."""
@@ -54,24 +57,25 @@ class Way:
 
     def sent(self, prefix: str, piece: Piece) -> Pieces[tuple[list[Any], UnconfirmedError | None]]:
         """What sends commands; their replies, and why what they found or wrote is not confirmed. Raises their errors."""
-        if not self.wait:
-            self.wait = self._learn((yield [_PROBE])[0])
-        *replies, _, waited = yield [*piece, ("INCR", f"{prefix}:confirmed"), self.wait]
+        if not self.waits:
+            self.waits = self._learn((yield [_PROBE])[0])
+        answers = yield [*piece, ("INCR", f"{prefix}:confirmed"), *self.waits]
+        replies = answers[: len(piece)]
         for reply in replies:
             if isinstance(reply, RedisError) and not isinstance(reply, NoScriptError):
                 raise reply
-        return replies, self._fault(waited)
+        return replies, self._fault(answers[-1])
 
-    def _learn(self, answer: Any) -> Words:
+    def _learn(self, answer: Any) -> Piece:
         if not isinstance(answer, RedisError):
-            return ("WAITAOF", 1, self.replicas, WAIT_MS)
+            return [("WAIT", self.replicas, _MEMORY_MS), ("WAITAOF", 1, self.replicas, WAIT_MS)]
         if any(word in str(answer) for word in _WEAKER):
-            return ("WAIT", self.replicas, WAIT_MS)
+            return [("WAIT", self.replicas, WAIT_MS)]
         raise UnconfirmedError(f"replicas cannot be waited for: {answer}")
 
     def _fault(self, waited: Any) -> UnconfirmedError | None:
         if isinstance(waited, RedisError):
-            self.wait = ()
+            self.waits = []
             return UnconfirmedError(f"replicas cannot be waited for: {waited}")
         on_disk, there = (1, waited) if isinstance(waited, int) else waited
         if there >= self.replicas and on_disk:
