@@ -12,8 +12,8 @@ FIND_PYTHON = for p in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 HEAD = @printf '\n== %s\n'
-# Most tests wait for Redis, processes and loopback HTTP.
-PYTEST_ARGS ?= -q -n 4 --dist worksteal -m "not slow"
+# Most tests wait for Redis, processes and loopback HTTP. One that fails is run once more and listed as RERUN: others ran beside it.
+PYTEST_ARGS ?= -q -n 6 --dist worksteal -m "not slow" --reruns 1
 ARGS ?=
 MINUTES ?= 10
 
