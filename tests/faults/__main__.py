@@ -27,6 +27,7 @@ from tests.faults import (
     pictures,
     reaching,
     seen,
+    shared_folder,
     shop,
     storm,
     submits,
@@ -65,6 +66,7 @@ LOADED = (
     endings,
     money,
     hosts,
+    shared_folder,
 )
 #: What a busy scenario is taken to last before it was ever measured, s.
 NOT_YET_S = 55.0
