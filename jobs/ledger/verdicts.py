@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 
 from jobs.ledger import Ledger
 from jobs.ledger.codec import decode, encode
@@ -34,7 +35,9 @@ def verdicts_of(ledger: Ledger, batch_id: BatchId) -> list[Verdict]:
     """All verdicts of a batch, the oldest first."""
     with translated():
         found = ledger.client.hvals(ledger.key("review", batch_id))
-    return sorted((decode(text, Verdict) for text in found), key=lambda one: (one.at, one.reviewer))
+    # Of one moment in an order of their own: Redis keeps none.
+    order = attrgetter("at", "reviewer", "picture_sha256", "row")
+    return sorted((decode(text, Verdict) for text in found), key=order)
 
 
 def count_verdicts(ledger: Ledger, batch_id: BatchId) -> int:

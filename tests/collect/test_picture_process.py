@@ -29,7 +29,7 @@ def process(folder):
 
 
 def wait_for(what):
-    for _ in range(6000):
+    for _ in range(30_000):
         if found := what():
             return found
         time.sleep(0.01)

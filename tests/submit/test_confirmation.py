@@ -18,7 +18,7 @@ from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.confirmed import AsyncConfirmedRunner, Way, recorder
 from jobs.ledger.shut import shut_kind
-from jobs.records import JobState
+from jobs.records import BatchId, JobState
 from jobs.redis.client import connect
 from tests.driver import Driver, rid
 from tests.faults.outcome import SkippedError
@@ -145,6 +145,8 @@ def test_an_intent_that_no_replica_confirms_is_not_sent_and_the_gate_says_why(wo
     assert (job.state, job.attempts, job.task_id) == (JobState.QUEUED, 0, None)
     assert worker.driver.line("a")[0] == rid("p"), "it has waited already"
     assert (worker.driver.spent("a"), worker.driver.spent_on()) == (0, 0)
+    status = worker.driver.ledger.status(BatchId("a"))
+    assert (status.ordered, status.refunded) == (0, 0), "there was no order, so none is given back"
     assert worker.driver.members("leases") == worker.driver.members("posting") == {}
     gate = worker.driver.ledger.gate()
     assert (shut_kind(gate), gate.closed_why) == ("replicas_behind", "0 of 1 replicas have it after 2 s")

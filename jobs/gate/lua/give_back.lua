@@ -18,7 +18,7 @@ redis.call('HDEL', job, 'failure')
 local was_probe = redis.call('HGET', gate, 'probe') == rid
 local adopted = adopt(rid, found[4])
 -- What was adopted has been paid for.
-if not adopted then refund(rid) end
+if not adopted then refund(rid, effect == 'none' or effect == 'replicas') end
 -- One that is turned away again and again while others are accepted in between has a trouble of its own, for a person: after so
 -- many such tries, or so many in all. Of a rate that is too high every job has its share. Credits and a module are always the
 -- account's; a token that is good enough for the others is soon no longer doubted: nobody waits for that one as long as a run does.

@@ -247,11 +247,11 @@ local function charge(rid)
 end
 
 -- What a definite refusal gives back to the budgets it was counted in; once per charge. A permit that no POST was made with
--- was no order: it is not counted among the refunds.
-local function refund(rid)
+-- was no order: it is not counted among the refunds. `unposted`: there was none, though the intent was written.
+local function refund(rid, unposted)
   local paid = redis.call('HMGET', key('job', rid), 'paid_batch', 'paid_day', 'state')
   if not paid[1] then return end
-  if paid[3] == 'submitting' or paid[3] == 'unknown' then
+  if not unposted and (paid[3] == 'submitting' or paid[3] == 'unknown') then
     count_money(paid[1], 'refunded', 1)
     redis.call('HSET', key('job', rid), 'given_back', paid[1])
   end
