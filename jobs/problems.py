@@ -18,8 +18,8 @@ _GROUPS = 200
 _SHOWN = 20
 #: Characters of a value that is shown.
 _VALUE_CHARS = 120
-#: What differs from row to row in sentences of one fault: what is quoted, and numbers.
-_VARYING = re.compile(r"(“[^”]*”|\d[\d.,:-]*(?<=\d))")
+#: What differs from row to row in sentences of one fault: what is quoted, numbers, and days with their time.
+_VARYING = re.compile(r"(“[^”]*”|\d[\d.,:-]*(?<=\d)(?: \d\d:\d\d)?)")
 
 #: A picture that stood in a workbook, by the file it was written to: its cell says more.
 _EXTRACTED = re.compile(r"[/\\]extracted[/\\][0-9a-f]{2}[/\\][0-9a-f]{64}\.\w+$")

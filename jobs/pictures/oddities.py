@@ -20,6 +20,8 @@ _DEPTH_AT = 24
 _BLANK_PNG = 20
 #: Between the darkest and the brightest pixel of a channel, when all of them are as good as the same.
 _SAME = 2
+#: How often the short side goes into the long one of what is a strip or a banner, hardly a person or a garment.
+_STRIP = 5
 #: Alpha from which on nobody sees through a pixel.
 _OPAQUE = 250
 
@@ -58,6 +60,9 @@ def oddities(picture: Image.Image, content: bytes) -> Iterator[Remark]:
         yield Remark(
             "moving", f"a moving picture of {frames} frames; which of them HiDream takes is not known"
         )
+    times = max(picture.size) // min(picture.size)
+    if times >= _STRIP:
+        yield Remark("strip", f"its long side is {times} times its short one")
     decoded = _decoded(picture, content)
     if decoded is None:
         return

@@ -11,7 +11,7 @@ from jobs.errors import VtonError
 from jobs.heic import heic_version
 
 #: Changes whenever the same bytes may get another verdict.
-_VERSION = 1
+_VERSION = 2
 
 
 class PictureError(VtonError):
@@ -26,7 +26,7 @@ class PictureError(VtonError):
 class Remark(Struct, frozen=True, array_like=True):
     """Something odd about a picture that is sent all the same."""
 
-    #: For counting: `converted`, `moving`, `blank`, `transparent`, `person_is_garment`.
+    #: For counting: `converted`, `moving`, `strip`, `blank`, `transparent`, `person_is_garment`.
     kind: str
     #: For the merchandiser, to be read behind the picture's name.
     words: str

@@ -13,12 +13,18 @@ from jobs.manifest.aliases import plain
 from jobs.manifest.content import Content
 from jobs.manifest.delimited import Delimited
 from jobs.manifest.formats import format_of
+from jobs.manifest.json_array import JsonArray
+from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
+from jobs.manifest.pair_list import is_pair_list
 from jobs.manifest.recoded import known_encoding
 from jobs.manifest.table import RecordSource
+from jobs.manifest.yaml import Yaml
 
-#: Products are a table, whatever the file is called; what is none by its content is refused, or read as what it is.
-_AS = "products.csv"
+#: As what comes from a pipe: products are what their content shows, whatever the file is called.
+_AS = "-"
+#: What has no line of names; it is refused before it is opened, which may fail for reasons that help nobody here.
+_ENTRIES = (JsonArray, JsonLines, Yaml)
 _DELIMITERS = (",", ";", "\t", "|")
 #: Records looked at for the delimiter and for the names.
 LOOKED_AT = 20
@@ -60,18 +66,33 @@ def open_table(
         is_picture=lambda heading: spelt(heading) in shown,
         pictures=extracted,
     )
-    source = format_of(_AS, content, reading)(content)
+    form = format_of(_AS, content, reading)
+    if is_pair_list(content.head()):
+        raise ManifestError(
+            f"{content.name}: is a list of pairs, which names people already; it is a manifest: vton plan, with --root"
+            " FOLDER for where the data set lies"
+        )
+    if form in _ENTRIES:
+        raise _no_table(content)
+    source = form(content)
     if content.unsure:
         # What is made of it is UTF-8: nobody could tell any more.
         raise ManifestError(
             f"{content.name}: its text may be {content.unsure}; save it as “CSV UTF-8”, or say which by --encoding"
         )
     if isinstance(source, EntrySource):
-        raise ManifestError(f"{content.name}: is not a table")
+        raise _no_table(content)
     if not isinstance(source, Delimited):
         return source
     tables = [Delimited(content, delimiter) for delimiter in _DELIMITERS]
     return max(tables, key=lambda table: _fitness(table, names))
+
+
+def _no_table(content: Content) -> ManifestError:
+    return ManifestError(
+        f"{content.name}: is JSON or YAML, not a table; export it as CSV; if it names people and garments, it is a"
+        " manifest: vton plan"
+    )
 
 
 def _fitness(table: RecordSource, known: frozenset[str]) -> tuple[int, int]:

@@ -190,7 +190,7 @@ def test_a_folder_of_pictures_and_a_table_go_into_one_manifest_that_finds_them(f
         ),
         (("shop.csv", "-o", "t.csv", "--deadline", "soon"), 2, "--deadline"),
         (("shop.csv", "-o", "t.csv", "--strict"), 2, "some products have a fault (--strict)"),
-        (("people.yaml", "-o", "t.csv"), 2, "is no export that is known"),
+        (("people.yaml", "-o", "t.csv"), 2, "is JSON or YAML, not a table; export it as CSV"),
         (("shop.csv", "-o", "none/t.csv"), 7, "No such file or directory"),
     ],
 )

@@ -254,6 +254,14 @@ def test_a_blank_picture_is_remarked(tmp_path, form):
     assert list(remarks) == ["blank"]
 
 
+@pytest.mark.parametrize(
+    ("size", "kinds"), [((1000, 70), ["strip"]), ((80, 400), ["strip"]), ((80, 390), [])]
+)
+def test_a_strip_is_remarked(tmp_path, size, kinds):
+    source, remarks = looked_at(tmp_path, saved(halves(size), "JPEG"))
+    assert (source.jpeg, list(remarks)) == ("", kinds)
+
+
 def test_a_jpeg_is_made_once_and_again_when_it_is_damaged_or_gone(tmp_path):
     source, _ = looked_at(tmp_path, saved(halves(), "JPEG", exif=exif(TURNED)))
     converted = ConvertedPictures(tmp_path / "converted")

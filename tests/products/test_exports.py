@@ -260,6 +260,10 @@ def test_broken_lines_are_left_out_by_themselves(read):
     [
         ("sku,person,upper\nA,b,c\n", "it is a manifest: vton plan"),
         ("a,b\n1,2\n", "is no export that is known.*--map.*it has a, b"),
+        ('[{"sku": "A", "image": "a.jpg"}]', "is JSON or YAML.*as CSV"),
+        ('{"sku": "A", "image": "a.jpg"}\n{"sku": "B", "image": "b.jpg"}\n', "is JSON or YAML.*as CSV"),
+        ("jobs:\n- person: a.jpg\n  dress: b.jpg\n", "is JSON or YAML.*vton plan"),
+        ("1_0.jpg 2_1.jpg\n3_0.jpg 4_1.jpg\n", "is a list of pairs.*vton plan, with --root"),
         ("", "is empty"),
         (b"PK\x03\x04rest", "workbook"),
         (b"sku,\0\0\0image\n" * 100, "binary"),
