@@ -2,6 +2,7 @@
 
 import os
 import struct
+from array import array
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO
@@ -26,7 +27,7 @@ class CompoundFile:
         shift, mini_shift = struct.unpack_from("<HH", header, 30)
         if shift not in _SECTOR_SHIFTS or mini_shift != 6:  # noqa: PLR2004 there is no other
             raise WorkbookError(_BROKEN)
-        self._bytes = 1 << shift
+        self._bytes: int = 1 << shift
         self._most = os.fstat(self._fd).st_size // self._bytes + 1
         directory, self._cutoff, mini_fat, _, listing = struct.unpack_from("<I4xIIII", header, 48)
         self._next = self._table(self._fat_sectors(header, listing))
@@ -39,6 +40,8 @@ class CompoundFile:
         self._small = found[0][1][0]
         #: Name → first sector, size.
         self._streams = dict(found)
+        #: Name → its sectors, of those that somebody has read in.
+        self._sectors: dict[str, array[int]] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._streams
@@ -53,6 +56,25 @@ class CompoundFile:
             if size <= 0:
                 return
         raise WorkbookError(_BROKEN)
+
+    def place(self, name: str, offset: int) -> int:
+        """Where in the file a byte of a stream stands; 0 for one of a small stream."""
+        first, size = self._streams[name]
+        if size < self._cutoff:
+            return 0
+        sector = next(islice(self._chain(first), offset // self._bytes, None), 0)
+        return (sector + 1) * self._bytes + offset % self._bytes
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        """Some bytes of a stream; fewer at its end."""
+        first, whole = self._streams[name]
+        if whole < self._cutoff:
+            return b"".join(self.chunks(name))[offset : offset + size]
+        if name not in self._sectors:
+            self._sectors[name] = array("L", self._chain(first))
+        begin, end = offset // self._bytes, -(-(offset + size) // self._bytes)
+        found = b"".join(map(self._sector, self._sectors[name][begin:end]))
+        return found[offset - begin * self._bytes :][:size]
 
     def _mini_sectors(self, first: int) -> Iterator[bytes]:
         """Small streams lie together in one that the root has."""

@@ -4,8 +4,8 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
-from jobs.manifest.workbook.archive import Archive
 from jobs.manifest.workbook.errors import WorkbookError
 
 #: Bytes of a picture; `pictures.max_bytes` may say less.
@@ -22,12 +22,24 @@ _SUFFIXES = {
 }
 
 
+class Parts(Protocol):
+    """What pictures are taken from, by name."""
+
+    def __contains__(self, part: str, /) -> bool: ...
+
+    def size(self, part: str) -> int:
+        """Bytes; 0 for none."""
+
+    def read(self, part: str, most: int) -> bytes:
+        """The bytes. Raises WorkbookError: broken, or more than `most`."""
+
+
 class Extraction:
     """Takes pictures out of one workbook, each once."""
 
-    def __init__(self, archive: Archive, folder: Path) -> None:
+    def __init__(self, parts: Parts, folder: Path) -> None:
         """`folder`: where the pictures go; it is made when there is one."""
-        self._archive = archive
+        self._parts = parts
         self._folder = folder
         self._paths: dict[str, Path] = {}
 
@@ -46,14 +58,14 @@ class Extraction:
         return str(self.path(part))
 
     def _kept(self, part: str) -> Path:
-        if part not in self._archive:
+        if part not in self._parts:
             raise WorkbookError("the picture is missing in the workbook; put it into the cell again")
-        if self._archive.size(part) > _MAX_BYTES:
+        if self._parts.size(part) > _MAX_BYTES:
             raise WorkbookError(
-                f"the picture has {self._archive.size(part):,} bytes; at most {_MAX_BYTES:,} are read"
+                f"the picture has {self._parts.size(part):,} bytes; at most {_MAX_BYTES:,} are read"
             )
         try:
-            content = self._archive.read(part, _MAX_BYTES)
+            content = self._parts.read(part, _MAX_BYTES)
         except WorkbookError:
             raise WorkbookError("the picture is broken in the workbook; put it into the cell again") from None
         name = hashlib.sha256(content).hexdigest()

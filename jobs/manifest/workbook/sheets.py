@@ -13,7 +13,7 @@ from jobs.manifest.workbook.library import open_values, sheet_values
 from jobs.manifest.workbook.ods import ods_sheets
 from jobs.manifest.workbook.office import OfficeWorkbook
 from jobs.manifest.workbook.sheet import Sheet
-from jobs.manifest.workbook.xls import old_sheets
+from jobs.manifest.workbook.xls import OldWorkbook
 from jobs.manifest.workbook.xlsb import BinaryWorkbook
 
 
@@ -36,7 +36,7 @@ def sheets_of(file: IO[bytes], pictures: Path, wanted: str | None) -> Iterator[S
         case Form.ODS:
             return _of_opendocument(file, pictures, wanted)
         case Form.XLS:
-            return _of_old(file, wanted)
+            return _of_old(file, pictures, wanted)
 
 
 def _of_office(file: IO[bytes], pictures: Path, wanted: str | None, form: Form) -> Iterator[Sheet]:
@@ -60,11 +60,13 @@ def _of_opendocument(file: IO[bytes], pictures: Path, wanted: str | None) -> Ite
         yield Sheet(name, found[name].values, found[name].facts, extract=extraction.path_text)
 
 
-def _of_old(file: IO[bytes], wanted: str | None) -> Iterator[Sheet]:
-    found = {sheet.name: sheet for sheet in old_sheets(file)}
-    values = open_values(file, Form.XLS)
+def _of_old(file: IO[bytes], pictures: Path, wanted: str | None) -> Iterator[Sheet]:
+    workbook = OldWorkbook(file)
+    extraction = Extraction(workbook.pictures, pictures)
+    found = {sheet.name: sheet for sheet in workbook.sheets}
+    values = open_values(file, Form.XLS, codepage=workbook.codepage)
     for name in _chosen({name: sheet.hidden for name, sheet in found.items()}, wanted):
-        yield Sheet(name, sheet_values(values, name), found[name].facts, extract=lambda part: part)
+        yield Sheet(name, sheet_values(values, name), found[name].facts, extract=extraction.path_text)
 
 
 def _chosen(hidden: dict[str, bool], wanted: str | None) -> list[str]:

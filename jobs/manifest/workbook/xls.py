@@ -6,6 +6,7 @@ from typing import IO
 
 from jobs.manifest.workbook.binary import biff8
 from jobs.manifest.workbook.compound import CompoundFile
+from jobs.manifest.workbook.drawings import Drawing, OldPictures
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.extent import Extent
 from jobs.manifest.workbook.facts import Facts
@@ -14,14 +15,18 @@ from jobs.manifest.workbook.runs import Runs
 from jobs.manifest.workbook.styles import styles_of
 
 _BEGIN, _END, _SHEET, _FORMAT, _STYLE, _ROW, _LINK = 0x809, 0x0A, 0x85, 0x41E, 0xE0, 0x208, 0x1B8
-_ERROR = 0x205
+_ERROR, _CODEPAGE = 0x205, 0x42
+_UNICODE = (1200).to_bytes(2, "little")
 #: Records of one cell each: formula, text, number, short number, error or truth.
 _CELLS = frozenset({0x06, 0xFD, 0x203, 0x204, 0x27E, _ERROR})
 _SHORT_NUMBERS = 0xBD
 _HIDDEN_ROW = 0x20
-#: Drawings of the whole, with their pictures; what continues a record; a sheet's own drawing, of notes too.
-_DRAWINGS, _CONTINUED, _DRAWING = 0xEB, 0x3C, 0xEC
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG")
+#: Pictures of the whole; what continues a record; a drawing of a sheet, of notes too, and an object between its pieces.
+_PICTURES, _CONTINUED, _DRAWING, _OBJECT = 0xEB, 0x3C, 0xEC, 0x5D
+#: A picture as Excel 95 kept it, and as some programs still write it.
+_BITMAP = 0x7F
+#: Widths of columns, the usual one in digits and in 1/256 of a digit; the usual height of rows.
+_WIDTHS, _USUAL_DIGITS, _USUAL_WIDTH, _USUAL_HEIGHT = 0x7D, 0x55, 0x99, 0x225
 #: BIFF8, of Excel 97 and later.
 _VERSION = 0x600
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
@@ -39,37 +44,50 @@ class OldSheet:
     extent: Extent = field(default_factory=Extent)
 
 
-def old_sheets(file: IO[bytes]) -> list[OldSheet]:
-    """Reads what stands beside the values of all sheets.
+class OldWorkbook:
+    """What is read of an old workbook beside its values."""
 
-    Raises:
-        WorkbookError: it is broken, or cells lie so far apart that no memory would do.
-    """
-    compound = CompoundFile(file)
-    name = "Workbook" if "Workbook" in compound else "Book"
-    if name not in compound:
-        raise WorkbookError("is an old Office file without a table; put the table into a workbook")
-    reader = _Reader()
-    for number, content in biff8(compound.chunks(name)):
-        reader.take(number, content)
-    return reader.sheets
+    def __init__(self, file: IO[bytes]) -> None:
+        """Reads what stands beside the values of all sheets; `file` stays open for as long as pictures are read.
+
+        Raises:
+            WorkbookError: it is broken, or cells lie so far apart that no memory would do.
+        """
+        compound = CompoundFile(file)
+        name = "Workbook" if "Workbook" in compound else "Book"
+        if name not in compound:
+            raise WorkbookError("is an old Office file without a table; put the table into a workbook")
+        self.pictures = OldPictures(compound, name)
+        reader = _Reader(self.pictures)
+        for number, content in biff8(compound.chunks(name)):
+            reader.take(number, content)
+        self.sheets = reader.sheets
+        #: Where in the file it names another codepage than Unicode, whose texts are Unicode all the same; 0 for nowhere.
+        self.codepage = compound.place(name, reader.codepage) if reader.codepage else 0
 
 
 class _Reader:
     """Takes the records in their order: those of the whole, then those of each sheet."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: OldPictures) -> None:
         self.sheets: list[OldSheet] = []
+        self._pictures = pictures
         self._sheet: OldSheet | None = None
+        self._drawing = Drawing()
+        self._bitmaps = 0
         self._begun = 0
         self._depth = 0
         self._codes: dict[int, str] = {}
         self._styles: list[int] = []
+        #: The last record that continued no other, and how many bytes there are before the one that is taken.
         self._before = 0
-        self._has_pictures = False
+        self._offset = 0
+        self.codepage = 0
 
     def take(self, number: int, content: bytes) -> None:
         """A record; a short one counts as if zeros followed."""
+        self._draw(number, content)
+        size = 4 + len(content)
         content = content.ljust(24, b"\0")
         if number == _BEGIN:
             self._depth += 1
@@ -78,13 +96,14 @@ class _Reader:
         elif number == _END:
             self._depth -= 1
             if self._depth == 0 and self._sheet:
-                self._sheet.extent.refuse_absurd()
+                self._end(self._sheet)
                 self._sheet = None
         elif self._sheet and self._depth == 1:
             self._of_sheet(self._sheet, number, content)
         else:
             self._of_all(number, content)
         self._before = self._before if number == _CONTINUED else number
+        self._offset += size
 
     def _begin(self, content: bytes) -> None:
         """The whole begins, or the next sheet: sheets stand in the order of the list."""
@@ -99,18 +118,40 @@ class _Reader:
             formats = styles_of(self._codes, self._styles)
             for sheet in self.sheets:
                 sheet.facts.formats = formats
+        self._drawing, self._bitmaps = Drawing(), 0
         self._sheet = self.sheets[self._begun] if self._begun < len(self.sheets) else None
         self._begun += 1
 
+    def _end(self, sheet: OldSheet) -> None:
+        sheet.extent.refuse_absurd()
+        if self._bitmaps:
+            sheet.facts.unread = (
+                f"pictures in the form of Excel 95 ({self._bitmaps:,}) are not read; save it as .xlsx"
+            )
+        try:
+            for one in self._drawing.pictures():
+                sheet.facts.add_picture(one.row, one.column, one.picture)
+        except ValueError:
+            sheet.facts.unread = "pictures over its cells cannot all be read; save it as .xlsx"
+
+    def _draw(self, number: int, content: bytes) -> None:
+        """Takes what belongs to pictures, in pieces that others may stand between."""
+        continued = number == _CONTINUED
+        kind = self._before if continued else number
+        if kind == _PICTURES:
+            self._pictures.add(self._offset + 4, len(content))
+        elif self._sheet and self._depth == 1 and (kind == _DRAWING or (continued and kind == _OBJECT)):
+            self._drawing.add(content)
+
     def _of_all(self, number: int, content: bytes) -> None:
-        if number == _SHEET:
+        if number == _CODEPAGE and content[:2] != _UNICODE:
+            self.codepage = self._offset + 4
+        elif number == _SHEET:
             self.sheets.append(OldSheet(name=_short_text(content, 6), hidden=content[4] & 3 != 0))
         elif number == _FORMAT:
             self._codes[struct.unpack_from("<H", content)[0]] = _long_text(content, 2)
         elif number == _STYLE:
             self._styles.append(struct.unpack_from("<H", content, 2)[0])
-        elif number == _DRAWINGS or (number == _CONTINUED and self._before == _DRAWINGS):
-            self._has_pictures = self._has_pictures or any(begin in content for begin in _PICTURES)
 
     def _of_sheet(self, sheet: OldSheet, number: int, content: bytes) -> None:
         row, column, style = struct.unpack_from("<HHH", content)
@@ -121,13 +162,31 @@ class _Reader:
         elif number == _SHORT_NUMBERS:
             for place in range(max(0, (len(content) - 6) // 6)):
                 self._cell(sheet, row, column + place, struct.unpack_from("<H", content, 4 + 6 * place)[0])
-        elif number == _ROW and content[12] & _HIDDEN_ROW:
-            sheet.facts.hidden.add(row, value=True)
+        elif number == _ROW:
+            hidden = bool(content[12] & _HIDDEN_ROW)
+            self._drawing.set_height(row, 0 if hidden else struct.unpack_from("<H", content, 6)[0] & 0x7FFF)
+            if hidden:
+                sheet.facts.hidden.add(row, value=True)
         elif number == _LINK and (target := _target(content)):
             top, bottom, left, right = struct.unpack_from("<HHHH", content)
             cover(sheet.facts, ((top, left), (bottom, right)), target)
-        elif number == _DRAWING and self._has_pictures:
-            sheet.facts.unread = "pictures over the cells of an .xls are not read; save it as .xlsx"
+        elif number == _BITMAP:
+            self._bitmaps += 1
+        else:
+            self._size(number, content)
+
+    def _size(self, number: int, content: bytes) -> None:
+        """How wide columns are, and how high the usual row."""
+        first, last, size = struct.unpack_from("<HHH", content)
+        if number == _WIDTHS:
+            self._drawing.set_width(first, last, 0 if content[8] & 1 else size)
+        elif number == _USUAL_DIGITS:
+            # As Excel rounds it, with seven pixels a digit and five beside it.
+            self._drawing.usual_width = (first * 7 + 12) // 8 * 8 / 7 * 256
+        elif number == _USUAL_WIDTH:
+            self._drawing.usual_width = first
+        elif number == _USUAL_HEIGHT:
+            self._drawing.usual_height = last
 
     def _cell(self, sheet: OldSheet, row: int, column: int, style: int) -> None:
         sheet.extent.add(row, column)

@@ -26,9 +26,14 @@ def xls(
     far: tuple[int, int] = (0, 0),
     link: str = "",
     short: bool = False,
-    picture: bytes = b"",
+    codepage: int = 0,
+    of_all: bytes = b"",
+    of_sheet: bytes = b"",
 ) -> None:
-    """An .xls of one sheet, whose numbers have the format 00000; `short`: they are written in four bytes."""
+    """An .xls of one sheet, whose numbers have the format 00000; `short`: they are written in four bytes.
+
+    `codepage`: what it says of its texts; `of_all`, `of_sheet`: more records.
+    """
     code = b"00000"
     cells = b""
     for row, values in enumerate(rows):
@@ -38,17 +43,14 @@ def xls(
         for column, value in enumerate(values):
             at = struct.pack("<HHH", row, column, 1)
             if isinstance(value, str):
-                cells += (
-                    xls_record(0x204, at + struct.pack("<HB", len(value), 0) + value.encode())
-                    if value
-                    else b""
-                )
+                wide = not value.isascii()
+                raw = value.encode("utf-16-le" if wide else "ascii")
+                cells += xls_record(0x204, at + struct.pack("<HB", len(value), wide) + raw) if value else b""
             elif short:
                 cells += xls_record(0x27E, at + struct.pack("<I", value << 2 | 2))
             else:
                 cells += xls_record(0x203, at + struct.pack("<d", value))
-    if picture:
-        cells += xls_record(0xEC, bytes(24))
+    cells += of_sheet
     if any(far):
         cells += xls_record(0x203, struct.pack("<HHHd", *far, 0, 1.0))
     if link:
@@ -63,8 +65,7 @@ def xls(
         + xls_record(0xE0, struct.pack("<HH16x", 0, 0))
         + xls_record(0xE0, struct.pack("<HH16x", 0, 164))
     )
-    if picture:
-        shared += xls_record(0xEB, bytes(25)) + xls_record(0x3C, bytes(7) + picture)
+    shared += (xls_record(0x42, struct.pack("<H", codepage)) if codepage else b"") + of_all
     name = b"Looks"
     length = len(begin) + len(shared) + 4 + 8 + len(name) + 4
     listed = xls_record(0x85, struct.pack("<IBBBB", length, 0, 0, len(name), 0) + name)
@@ -113,11 +114,11 @@ def test_a_short_number_of_an_old_workbook_is_read_as_a_person_sees_it(tmp_path,
     assert [cells[0] for _, cells, _ in records("catalog.xls")] == ["00007", "00008", "00009"]
 
 
-def test_that_pictures_of_an_old_workbook_are_not_read_is_said(tmp_path, source):
-    xls(tmp_path / "catalog.xls", ROWS, picture=b"\xff\xd8\xff\xe0")
-    assert source("catalog.xls").remarks == (
-        "Looks: pictures over the cells of an .xls are not read; save it as .xlsx",
-    )
+@pytest.mark.parametrize("codepage", [0, 1200, 1252, 936])
+def test_whatever_codepage_an_old_workbook_names_its_texts_are_read(tmp_path, records, codepage):
+    """Excel names 1200; Perl's and other libraries name that of their country, and write Unicode all the same."""
+    xls(tmp_path / "catalog.xls", [NAMES, [7, P, "grün.jpg", "红"], [8, P, U, "ï"]], codepage=codepage)
+    assert [cells[1:] for _, cells, _ in records("catalog.xls")] == [[P, "grün.jpg", "红"], [P, U, "ï"]]
 
 
 def test_a_link_of_an_old_workbook_is_followed(tmp_path, records):
