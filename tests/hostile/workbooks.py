@@ -6,7 +6,9 @@ import struct
 import zipfile
 
 from tests.hostile.manifests import manifest
-from tests.manifest.workbook.parts import HEAD, MAIN, OFFICE, P, U, row_xml, sheet_xml, workbook_parts
+from tests.manifest.workbook.parts import HEAD, MAIN, NAMES, OFFICE, P, U, row_xml, sheet_xml, workbook_parts
+from tests.manifest.workbook.test_binary_workbooks import xls_bytes, xls_record
+from tests.manifest.workbook.test_old_pictures import part
 
 PLAIN = sheet_xml(HEAD + row_xml(2, ["A", P, U]))
 FAR = '<c r="XFD1048576"><v>1</v></c>'
@@ -52,7 +54,15 @@ def compound(name: str) -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000) + f"{name}\0".encode("utf-16-le") + bytes(2000)
 
 
+def old(number: int, content: bytes, times: int = 1) -> bytes:
+    """An .xls whose sheet has this record so often."""
+    return xls_bytes([NAMES, ["A", P, U, ""]], of_sheet=xls_record(number, content) * times)
+
+
 HOSTILE = {
+    "shapes of an old one": (old(0xEC, part(0xF00A, b"") * 1000, 101), "more shapes than any table"),
+    "a drawing of an old one": (old(0xEC, part(0xF00D, bytes(8000)), 600), "more shapes than any table"),
+    "heights of an old one": (old(0x208, struct.pack("<HHHHIHH", 9, 0, 9, 99, 0, 0, 0), 140_000), "broken"),
     "spaces": (bomb(1 << 25), "would unpack to"),
     "says it is small": (lying(bomb(1 << 22), 100), "broken"),
     "entities": (zipped(workbook_parts(f"{ENTITIES}{PLAIN.replace('Sheet', '&h;')}")), "declares a document type"),

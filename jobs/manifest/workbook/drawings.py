@@ -20,7 +20,7 @@ _PICTURE_OF, _NUMBER = 0x104, 0x3FFF
 #: Bytes of an entry before its name, and where the name's length stands.
 _ENTRY_BYTES, _NAME_LENGTH = 36, 33
 #: Parts of all drawings of one kind, and bytes of a sheet's: every shape has some.
-_MOST_PARTS, _MOST_BYTES = 100_000, 1 << 24
+_MOST_PARTS, _MOST_BYTES = 100_000, 1 << 22
 _LAST_COLUMN, _MOST_SIZES = 255, 1 << 17
 #: How far into a column and a row an anchor may point.
 _ACROSS, _DOWN = 1024, 256

@@ -18,8 +18,11 @@ def xls_record(number: int, content: bytes) -> bytes:
     return struct.pack("<HH", number, len(content)) + content
 
 
-def xls(
-    path: Path,
+def xls(path: Path, rows: list[list[object]], **more: object) -> None:
+    path.write_bytes(xls_bytes(rows, **more))
+
+
+def xls_bytes(
     rows: list[list[object]],
     *,
     hidden: int = -1,
@@ -29,7 +32,7 @@ def xls(
     codepage: int = 0,
     of_all: bytes = b"",
     of_sheet: bytes = b"",
-) -> None:
+) -> bytes:
     """An .xls of one sheet, whose numbers have the format 00000; `short`: they are written in four bytes.
 
     `codepage`: what it says of its texts; `of_all`, `of_sheet`: more records.
@@ -70,29 +73,32 @@ def xls(
     length = len(begin) + len(shared) + 4 + 8 + len(name) + 4
     listed = xls_record(0x85, struct.pack("<IBBBB", length, 0, 0, len(name), 0) + name)
     sheet = xls_record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)) + cells + xls_record(0x0A, b"")
-    path.write_bytes(compound(begin + shared + listed + xls_record(0x0A, b"") + sheet))
+    return compound(begin + shared + listed + xls_record(0x0A, b"") + sheet)
 
 
 def compound(stream: bytes) -> bytes:
-    """A compound file with one stream, large enough to have sectors of its own."""
+    """A compound file with one stream, large enough to have sectors of its own: tables, directory, stream."""
     stream = stream.ljust(4096, b"\0")
     stream = stream.ljust(-(-len(stream) // 512) * 512, b"\0")
     sectors = len(stream) // 512
-    fat = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, sectors + 2), 0xFFFFFFFE]
-    fat += [0xFFFFFFFF] * (128 - len(fat))
+    tables = -(-(sectors + 1) // 127)
+    fat = [0xFFFFFFFD] * tables + [0xFFFFFFFE, *range(tables + 2, tables + 1 + sectors), 0xFFFFFFFE]
+    fat += [0xFFFFFFFF] * (128 * tables - len(fat))
     header = bytes.fromhex("d0cf11e0a1b11ae1").ljust(24, b"\0") + struct.pack(
         "<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6
     )
-    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
-    header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    header += struct.pack("<IIIIIIIII", 0, tables, tables, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    header += struct.pack("<109I", *range(tables), *[0xFFFFFFFF] * (109 - tables))
 
     def entry(name: str, kind: int, child: int, first: int, size: int) -> bytes:
         raw = f"{name}\0".encode("utf-16-le")
         tree = struct.pack("<HBBIII", len(raw), kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, child)
         return raw.ljust(64, b"\0") + tree + bytes(36) + struct.pack("<IQ", first, size)
 
-    directory = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 2, len(stream))
-    return header + struct.pack("<128I", *fat) + directory.ljust(512, b"\0") + stream
+    directory = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry(
+        "Workbook", 2, 0xFFFFFFFF, tables + 1, len(stream)
+    )
+    return header + struct.pack(f"<{len(fat)}I", *fat) + directory.ljust(512, b"\0") + stream
 
 
 def test_an_old_workbook_is_read_as_a_person_sees_it(tmp_path, source):
