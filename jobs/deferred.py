@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,19 +23,36 @@ def left_out(package: str) -> Iterator[None]:
             del sys.modules[package]
 
 
-def defer_async_redis() -> None:
-    """Lets redis load its half for event loops when something is looked up in `redis.asyncio`."""
-    package, name = find_spec("redis"), "redis.asyncio"
-    spec = PathFinder.find_spec(name, package.submodule_search_locations) if package else None
-    if spec is not None and "redis" not in sys.modules:
-        sys.modules[name] = module_from_spec(spec)
-        sys.modules[name].__class__ = _Deferred
+def defer_unused() -> None:
+    """What of the libraries is loaded when something is looked up in it: redis' half for event loops, packages' metadata."""
+    _defer("redis.asyncio")
+    _defer("importlib.metadata")
+    # Through it pydantic would look into every installed package; we have no plugins for it.
+    plugins = _defer("pydantic.plugin._loader")
+    if plugins is not None:
+        vars(plugins)["get_plugins"] = tuple
+
+
+def _defer(name: str) -> ModuleType | None:
+    """None where it is loaded already, or not to be found."""
+    top, *between = name.split(".")[:-1]
+    package = find_spec(top)
+    places = [str(Path(place, *between)) for place in (package and package.submodule_search_locations) or ()]
+    spec = PathFinder.find_spec(name, places)
+    if spec is None or name in sys.modules:
+        return None
+    module = sys.modules[name] = module_from_spec(spec)
+    module.__class__ = _Deferred
+    return module
 
 
 class _Deferred(ModuleType):
     """A module that is loaded at the first look into it."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__path__":
+            # Whoever imports it asks whether it is a package.
+            raise AttributeError(name)
         self.__class__ = ModuleType  # type: ignore[assignment]
         if self.__spec__ is not None and self.__spec__.loader is not None:
             self.__spec__.loader.exec_module(self)

@@ -21,8 +21,9 @@ from obstore.store import from_url
 from PIL import Image as Pillow
 
 from jobs.cli.delivering import Order, deliver_batch
-from jobs.config.delivery import BUILT_IN, DeliverySettings
+from jobs.config.delivery import DeliverySettings
 from jobs.config.settings import Settings
+from jobs.delivery.profiles import BUILT_IN
 from jobs.records import BatchId, Image, Inputs, ResultLine
 
 PARALLEL = 16

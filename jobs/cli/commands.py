@@ -2,7 +2,6 @@
 
 import ast
 import gc
-import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from jobs.deferred import defer_async_redis, left_out
+from jobs.deferred import left_out
 
 #: Command → its function; the module has its name (`_module`), but for that of `config`, whose name would hide the option.
 COMMANDS: Final = {
@@ -76,11 +75,6 @@ class _Commands(TyperGroup):
 def load(name: str) -> Any:
     """A command with its options."""
     app = typer.Typer(add_completion=False)
-    # It would look through every installed package for plugins, in our processes too.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Modules are no garbage: to look for some while they are loaded takes a tenth of the time.
-    gc.disable()
-    defer_async_redis()
     with left_out("rich"):
         # It would draw tracebacks with it; ours are plain.
         import_module("structlog")

@@ -7,9 +7,10 @@ import typer
 
 from jobs.cli.options import BatchArg, ConfigOpt, OutputOpt, SimulateOpt
 from jobs.cli.session import command_settings, open_session
-from jobs.config.delivery import BUILT_IN, ProfileSettings
+from jobs.config.delivery import ProfileSettings
 from jobs.config.exit_codes import ExitCode
 from jobs.config.settings import Settings
+from jobs.delivery.profiles import BUILT_IN
 from jobs.errors import ConfigError, NotFoundError, UsageError
 from jobs.records import BatchId
 

@@ -19,6 +19,8 @@ from jobs.results.files import make_folder
 from jobs.tracing import UNTRACED, Traces
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from jobs.results.exporter import Exporter
 
 #: The simulator's account while the configured limits are the defaults: a demo should take a minute.
@@ -124,11 +126,16 @@ def open_session(settings: Settings, *, buying: bool = False) -> Iterator[Sessio
             if buying:
                 stack.enter_context(RedisKeeper(embedded))
         redis = settings.redis.model_copy(update={"url": type(settings.redis.url)(url)})
-        # We have configured our own.
-        _ask(redis, will_buy=buying and bool(settings.redis.url.get_secret_value()))
-        patience_s = redis.patience_s if buying else IMPATIENT_S
+        patience_s = IMPATIENT_S
         client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
         stack.callback(client.close)
+        # We have configured our own.
+        _ask(client, will_buy=buying and bool(settings.redis.url.get_secret_value()))
+        if buying:
+            patience_s = redis.patience_s
+            client.close()
+            client = connect(redis, db=redis.ledger_db, patience_s=patience_s)
+            stack.callback(client.close)
         queue_client = connect(redis, db=redis.queue_db, patience_s=patience_s)
         stack.callback(queue_client.close)
         opened = Session(
@@ -159,17 +166,14 @@ def has_simulated(settings: Settings) -> bool:
     return (settings.data_dir / SIMULATED).is_dir()
 
 
-def _ask(redis: RedisSettings, *, will_buy: bool) -> None:
+def _ask(client: "Redis", *, will_buy: bool) -> None:
     """Finds out at once whether Redis is there at all, and whether it is fit to remember what is bought."""
-    client = connect(redis, db=redis.ledger_db, patience_s=IMPATIENT_S)
     try:
         with translated():
             client.ping()
         found = tell_durability(client) if will_buy else None
     except RedisDownError as error:
         raise ConfigError(f"redis.url: {error}") from None
-    finally:
-        client.close()
     if found is not None and found.evicts:
         raise ConfigError(
             f"redis.url: maxmemory-policy is {found.maxmemory_policy}: full, it would throw away what was bought, which"

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from jobs.config.section import Section
 
 #: A side in pixels, or a number of bytes; 0: no limit.
 Limit = Annotated[int, Field(ge=0)]
@@ -20,11 +22,7 @@ SourceType = Literal[
 NAME = "{sku}/{sku}__{person}__v{version}.{ext}"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class MarksSettings(_Section):
+class MarksSettings(Section):
     """Which marks of AI origin delivered pictures bear."""
 
     source_type: SourceType | Literal[""] = "trainedAlgorithmicMedia"
@@ -48,7 +46,7 @@ class MarksSettings(_Section):
         return self
 
 
-class ProfileSettings(_Section):
+class ProfileSettings(Section):
     """What a channel wants of a picture; the default asks for nothing, so the file's pixels stay as they are."""
 
     format: Literal["keep", "jpeg", "png", "webp"] = "keep"
@@ -66,25 +64,7 @@ class ProfileSettings(_Section):
     name: str = ""
 
 
-#: Sources of the numbers: docs/delivery.md.
-BUILT_IN = {
-    "original": ProfileSettings(),
-    "google": ProfileSettings(format="jpeg", longest_side=4000, min_side=250, max_bytes=16_000_000),
-    "amazon": ProfileSettings(
-        format="jpeg",
-        longest_side=10_000,
-        min_side=500,
-        max_bytes=10_000_000,
-        name="{sku}.PT{number:02d}.{ext}",
-    ),
-    "shopify": ProfileSettings(
-        format="jpeg", size=(2048, 2048), max_bytes=20_000_000, name="{sku}__{person}__v{version}.{ext}"
-    ),
-    "akeneo": ProfileSettings(format="jpeg", max_bytes=20_000_000, name="{sku}_{person}_{version}.{ext}"),
-}
-
-
-class DeliverySettings(_Section):
+class DeliverySettings(Section):
     """How `vton deliver` names and sends pictures."""
 
     name: str = NAME
@@ -92,4 +72,4 @@ class DeliverySettings(_Section):
     parallel: int = Field(16, ge=1, le=256)
     sidecar: bool = True
     #: The shop's own profiles; one with a built-in name takes its place.
-    profiles: dict[str, ProfileSettings] = {}
+    profiles: dict[str, ProfileSettings] = Field({})

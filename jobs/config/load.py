@@ -7,12 +7,12 @@ of jobs.config.settings. Secrets come from the environment or from a file it nam
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, get_origin
 from urllib.parse import unquote
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError
 
 from jobs.config.redis_address import passwords
 from jobs.config.settings import SECRET_SETTINGS, Credentials, Settings, secret_variable
@@ -31,17 +31,9 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     if path is not None and not path.is_file():
         raise NotFoundError(f"no such file: {path}")
     path = path or Path("config.yaml")
-    known = {f"VTON_{name.upper()}" for name in Settings.model_fields} | {
-        "VTON_CONFIG",
-        ARMED_BY,
-        *(f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS),
-    }
-    for name in environ:
-        if name.startswith("VTON_") and name.split("__")[0] not in known and name not in known:
-            raise ConfigError(f"{name}: unknown setting")
+    sources = (_file(path), _environment(environ), _secret_settings(environ))
     try:
-        # The file's content is taken out by the sources' hook; what is given here wins over the environment.
-        return Settings(file=_file(path), **_secret_settings(environ))  # type: ignore[call-arg, arg-type]
+        return Settings.model_validate(reduce(_over, sources))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -51,9 +43,48 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
             else first["msg"].replace("Value error, ", "")
         )
         raise ConfigError(f"{where}: {why} ({_origin(first['loc'], path, environ)})") from None
-    except SettingsError as error:
-        names = ", ".join(_no_json(environ)) or str(error).splitlines()[0]
-        raise ConfigError(f'{names}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the variables say, by section and key. Raises ConfigError: no setting's, or no JSON where it must be."""
+    files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
+    said: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith("VTON_") or name in {"VTON_CONFIG", ARMED_BY, *files}:
+            continue
+        section, _, key = name.removeprefix("VTON_").lower().partition("__")
+        field = Settings.model_fields.get(section)
+        if field is None:
+            raise ConfigError(f"{name}: unknown setting")
+        keys = getattr(field.annotation, "model_fields", {})
+        if bool(key) != bool(keys):
+            wanted = f"a section; a setting of it is {name}__<KEY>" if keys else "a setting without keys"
+            raise ConfigError(f"{section}: is {wanted} ({name})")
+        if not key:
+            said[section] = text
+            continue
+        listed = key in keys and get_origin(keys[key].annotation) in {tuple, dict}
+        said.setdefault(section, {})[key] = _json(name, text) if listed else text
+    return said
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigError(f'{name}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections and keys of `above` before those of `below`; what is no section below stays, for it is a mistake."""
+    merged = dict(below)
+    for section, said in above.items():
+        there = merged.get(section, {})
+        if not isinstance(said, dict):
+            merged[section] = said
+        elif isinstance(there, dict):
+            merged[section] = there | said
+    return merged
 
 
 def _secret_settings(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -106,20 +137,6 @@ def _origin(where: Sequence[int | str], path: Path, environ: Mapping[str, str]) 
     """Where a bad setting was said: the variable, else the file."""
     name = "VTON_" + "__".join(str(part) for part in where[:2]).upper()
     return next((each for each in (name, f"{name}_FILE") if each in environ), str(path))
-
-
-def _no_json(environ: Mapping[str, str]) -> list[str]:
-    """Variables of lists and tables that are no JSON."""
-    found = []
-    for section, block in Settings.model_fields.items():
-        for key, field in getattr(type(block.default), "model_fields", {}).items():
-            name = f"VTON_{section}__{key}".upper()
-            if name in environ and get_origin(field.annotation) in {tuple, dict}:
-                try:
-                    json.loads(environ[name])
-                except ValueError:
-                    found.append(name)
-    return found
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:

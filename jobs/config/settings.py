@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from jobs.config.delivery import DeliverySettings, MarksSettings
 from jobs.config.price import Price
 from jobs.config.redis_address import address_fault
+from jobs.config.section import Section
 from jobs.records import PersonsReason
 
 #: Settings that may be given by a file, which the variable with `_FILE` behind its name names.
@@ -64,12 +58,6 @@ _POLLS_EACH = 15
 _MIN_TOKEN = 16
 
 
-class Section(BaseModel):
-    """One block of config.yaml; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
-
-
 class RedisSettings(Section):
     """The broker and the ledger: one server, two databases."""
 
@@ -109,8 +97,8 @@ class HiDreamSettings(Section):
     poll_timeout_s: Seconds = 15
     download_timeout_s: Seconds = 120
     refresh_before_s: Seconds = 600
-    final_codes: dict[int, str] = {1051: "picture_invalid"}
-    pause_codes: dict[int, PersonsReason] = {2007: "credits", 2031: "module"}
+    final_codes: dict[int, str] = Field({1051: "picture_invalid"})
+    pause_codes: dict[int, PersonsReason] = Field({2007: "credits", 2031: "module"})
     busy_codes: tuple[int, ...] = (2004,)
     safe_statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = ()
 
@@ -368,40 +356,32 @@ class TracingSettings(Section):
     end_s: Seconds = 3
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything, read once."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="VTON_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
 
     output_dir: Path = Path("out")
     data_dir: Path = Path(".vton")
     output_mode: FileMode = "0600"
-    redis: RedisSettings = RedisSettings()
-    hidream: HiDreamSettings = HiDreamSettings()
-    limits: LimitSettings = LimitSettings()
-    tasks: TaskSettings = TaskSettings()
-    callbacks: CallbackSettings = CallbackSettings()
-    pictures: PictureSettings = PictureSettings()
-    address_check: AddressCheckSettings = AddressCheckSettings()
+    redis: RedisSettings = RedisSettings.model_construct()
+    hidream: HiDreamSettings = HiDreamSettings.model_construct()
+    limits: LimitSettings = LimitSettings.model_construct()
+    tasks: TaskSettings = TaskSettings.model_construct()
+    callbacks: CallbackSettings = CallbackSettings.model_construct()
+    pictures: PictureSettings = PictureSettings.model_construct()
+    address_check: AddressCheckSettings = AddressCheckSettings.model_construct()
 
-    flags: FlagSettings = FlagSettings()
-    workers: WorkerSettings = WorkerSettings()
-    tables: TableSettings = TableSettings()
-    logs: LogSettings = LogSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    marks: MarksSettings = MarksSettings()
-    delivery: DeliverySettings = DeliverySettings()
-    review: ReviewSettings = ReviewSettings()
-    notify: NotifySettings = NotifySettings()
-    data: DataSettings = DataSettings()
-    tracing: TracingSettings = TracingSettings()
-    dashboard: DashboardSettings = DashboardSettings()
+    flags: FlagSettings = FlagSettings.model_construct()
+    workers: WorkerSettings = WorkerSettings.model_construct()
+    tables: TableSettings = TableSettings.model_construct()
+    logs: LogSettings = LogSettings.model_construct()
+    metrics: MetricsSettings = MetricsSettings.model_construct()
+    marks: MarksSettings = MarksSettings.model_construct()
+    delivery: DeliverySettings = DeliverySettings.model_construct()
+    review: ReviewSettings = ReviewSettings.model_construct()
+    notify: NotifySettings = NotifySettings.model_construct()
+    data: DataSettings = DataSettings.model_construct()
+    tracing: TracingSettings = TracingSettings.model_construct()
+    dashboard: DashboardSettings = DashboardSettings.model_construct()
 
     @property
     def needs(self) -> Needs:
@@ -432,36 +412,13 @@ class Settings(BaseSettings):
         """Downloads at once, of each collect process."""
         return self.workers.downloads or self.needs.downloads
 
-    @classmethod
-    def settings_customise_sources(  # noqa: D102 pydantic-settings' own hook
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del dotenv_settings, file_secret_settings
-        if isinstance(env_settings, EnvSettingsSource):
-            # They name files that `read_settings` reads; they are no settings themselves.
-            files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
-            env_settings.env_vars = {
-                name: value for name, value in env_settings.env_vars.items() if name.upper() not in files
-            }
-        file = (
-            init_settings.init_kwargs.pop("file", {}) if isinstance(init_settings, InitSettingsSource) else {}
-        )
-        return init_settings, env_settings, InitSettingsSource(settings_cls, file)
-
 
 def _within(bounds: tuple[int, int], needed: float, processes: int) -> int:
     return int(min(bounds[1], max(bounds[0], math.ceil(needed / processes))))
 
 
-class Credentials(BaseModel):
+class Credentials(Section):
     """What the account is entered with; one of the two, or neither."""
-
-    model_config = ConfigDict(frozen=True)
 
     token: SecretStr | None = None
     api_key: SecretStr | None = None

@@ -217,7 +217,9 @@ class EmbeddedRedis:
 
     def _client(self, *, timeout_s: float) -> redis.Redis:
         once = Retry(NoBackoff(), 0)
-        return redis.Redis(unix_socket_path=str(self._socket), socket_timeout=timeout_s, retry=once)
+        return redis.Redis(
+            unix_socket_path=str(self._socket), socket_timeout=timeout_s, retry=once, driver_info=None
+        )
 
     def _shut_down(self) -> None:
         # The reply to a good shutdown is a closed connection.

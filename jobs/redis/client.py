@@ -230,6 +230,8 @@ def _options(url: str, db: int, patience_s: float, connections: int) -> dict[str
         "socket_timeout": min(most_s, max(SHORTEST_TIMEOUT_S, patience_s)),
         "socket_connect_timeout": min(3, max(1, patience_s)),
         "health_check_interval": 0,
+        # To tell the server the library's version it would read its package's metadata, and ask twice, at each connection.
+        "driver_info": None,
         # Full or read-only, Redis refuses a write before it ran: an answer that was paid for is recorded as soon as it may.
         "retry_on_error": [BusyLoadingError, OutOfMemoryError, ReadOnlyError],
     }

@@ -82,7 +82,7 @@ def test_each_key_alone_has_the_codes_default(key: str) -> None:
     content = yaml.safe_load(TEXT)
     section, _, name = key.rpartition(".")
     value = content[section][name] if section else content[name]
-    alone = Settings(file={section: {name: value}} if section else {name: value})  # type: ignore[call-arg]
+    alone = Settings.model_validate({section: {name: value}} if section else {name: value})
     found = getattr(getattr(alone, section), name) if section else getattr(alone, name)
     default = keys_of_code(Settings)[key]
     assert found == default

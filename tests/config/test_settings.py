@@ -79,6 +79,14 @@ def test_lists_and_tables_are_json_in_the_environment(environment: pytest.Monkey
     assert settings.hidream.image_hosts == ("cdn.example",)
 
 
+def test_a_table_of_the_environment_takes_the_place_of_the_files(environment: pytest.MonkeyPatch) -> None:
+    config = written("hidream: {final_codes: {1051: picture_invalid}}")
+    environment.setenv("VTON_HIDREAM__FINAL_CODES", "{}")
+    assert read_settings(config).hidream.final_codes == {}
+    environment.setenv("VTON_DELIVERY__PROFILES", '{"Shop": {"format": "png"}}')
+    assert set(read_settings(config).delivery.profiles) == {"Shop"}
+
+
 def test_an_empty_file_changes_nothing() -> None:
     assert read_settings(written("")) == read_settings(written("# nothing here\n"))
 
@@ -206,6 +214,9 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(text: str, named: str) 
         ("VTON_LIMIT__IN_FLIGHT", "3", "VTON_LIMIT__IN_FLIGHT"),
         ("VTON_OUTPUTDIR", "x", "VTON_OUTPUTDIR"),
         ("VTON_LIMITS", "3", "limits"),
+        ("VTON_LIMITS", "{}", "VTON_LIMITS__<KEY>"),
+        ("VTON_OUTPUT_DIR__X", "3", "VTON_OUTPUT_DIR__X"),
+        ("VTON_HIDREAM__FINAL_CODES__1051", "x", "VTON_HIDREAM__FINAL_CODES__1051"),
         ("VTON_HIDREAM__IMAGE_HOSTS", "cdn.example", "VTON_HIDREAM__IMAGE_HOSTS"),
         ("VTON_HIDREAM__FINAL_CODES", "1051", "final_codes"),
         ("VTON_PICTURES__ROOTS", "[", "VTON_PICTURES__ROOTS"),

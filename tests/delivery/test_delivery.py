@@ -11,9 +11,10 @@ import pytest
 from msgspec import structs
 
 from jobs.cli.delivering import Order, deliver_batch, exit_code, summary_words
-from jobs.config.delivery import BUILT_IN, DeliverySettings, MarksSettings
+from jobs.config.delivery import DeliverySettings, MarksSettings
 from jobs.config.settings import Settings
 from jobs.delivery.delivery import Outcome
+from jobs.delivery.profiles import BUILT_IN
 from jobs.errors import ConfigError, UsageError
 from jobs.marks.found import marks_of
 from jobs.records import Verdict, Version

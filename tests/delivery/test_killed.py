@@ -19,7 +19,8 @@ DELIVER = """
 import sys
 from pathlib import Path
 from jobs.cli.delivering import Order, deliver_batch
-from jobs.config.delivery import BUILT_IN, DeliverySettings
+from jobs.config.delivery import DeliverySettings
+from jobs.delivery.profiles import BUILT_IN
 from jobs.config.settings import Settings
 
 folder, store, to = sys.argv[1:]

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.config.delivery import BUILT_IN, NAME
+from jobs.config.delivery import NAME
 from jobs.delivery.names import check_collisions, check_template, name_of, person_of, safe_value
+from jobs.delivery.profiles import BUILT_IN
 from jobs.errors import ConfigError, UsageError
 
 VALUES = {

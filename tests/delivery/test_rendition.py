@@ -5,7 +5,8 @@ import io
 import pytest
 from PIL import Image, ImageCms
 
-from jobs.config.delivery import BUILT_IN, ProfileSettings
+from jobs.config.delivery import ProfileSettings
+from jobs.delivery.profiles import BUILT_IN
 from jobs.delivery.rendition import UnfitError, extension_of, render
 from tests.delivery.conftest import drawn
 
