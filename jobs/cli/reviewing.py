@@ -27,11 +27,12 @@ def apply_reviews(opened: Session, files: Iterable[Path], *, batch: str, reviewe
     Raises:
         NotFoundError: no such file or batch. UsageError: a file is none, has bad lines only, or its batch is not clear.
     """
-    found = [one for path in files for one in _read(path, reviewer)]
+    paths = tuple(files)
+    found = [one for path in paths for one in _read(path, reviewer)]
     verdicts = [one for one in found if isinstance(one, Verdict)]
     if not verdicts:
         raise UsageError("review apply: no verdict in these files; nothing was applied")
-    batch_id = BatchId(batch) if batch else _batch(opened.ledger, verdicts)
+    batch_id = BatchId(batch) if batch else _batch(opened.ledger, verdicts, paths)
     today = set(pictures_of(opened.ledger, batch_id))
     good = [one for one in verdicts if one.picture_sha256 in today]
     added = add_verdicts(opened.ledger, batch_id, good)
@@ -98,7 +99,7 @@ def _read(path: Path, reviewer: str) -> list[Verdict | BadLine]:
     return found
 
 
-def _batch(ledger: Ledger, verdicts: list[Verdict]) -> BatchId:
+def _batch(ledger: Ledger, verdicts: list[Verdict], paths: Iterable[Path]) -> BatchId:
     jobs = ledger.jobs({one.request_id for one in verdicts if one.request_id})
     first = {
         batch: {number: row for row, later in ledger.later_rows(BatchId(batch)).items() for number in later}
@@ -116,6 +117,10 @@ def _batch(ledger: Ledger, verdicts: list[Verdict]) -> BatchId:
     if not found:
         raise NotFoundError("review apply: no batch has these rows; name it with --batch")
     if len(found) > 1:
+        # Pictures that are reused are in several; a sheet gives its table the name of its batch.
+        named = {batch for batch in found for path in paths if path.name.startswith(f"review-{batch}-")}
+        if len(named) == 1:
+            return BatchId(named.pop())
         raise UsageError(f"review apply: {', '.join(found[:5])} have these rows; say which with --batch")
     return BatchId(found[0])
 

@@ -106,8 +106,8 @@ def secrets_of(settings: Settings, credentials: Credentials) -> list[str]:
     """Every secret text, for the log's redaction: of the account, callbacks, Redis, reviews, notices and traces."""
     given = [each.get_secret_value() for each in (credentials.token, credentials.api_key) if each is not None]
     keys = [key.strip() for key in settings.callbacks.secret.get_secret_value().split(",")]
-    sites = (settings.review.token, settings.dashboard.token, settings.dashboard.look_token)
-    opening = [token.get_secret_value() for token in sites]
+    sites = (settings.review, settings.dashboard)
+    opening = [token.get_secret_value() for site in sites for token in (site.token, site.look_token)]
     notify = settings.notify
     notices = [notify.webhook.get_secret_value(), notify.secret.get_secret_value()]
     notices += notify.apprise.get_secret_value().split()
@@ -174,6 +174,7 @@ def _file(path: Path) -> dict[str, Any]:
     for section, key in (
         ("callbacks", "secret"),
         ("review", "token"),
+        ("review", "look_token"),
         ("dashboard", "token"),
         ("dashboard", "look_token"),
         ("redis", "password"),

@@ -20,6 +20,7 @@ SECRET_SETTINGS = (
     ("callbacks", "secret"),
     ("redis", "url"),
     ("review", "token"),
+    ("review", "look_token"),
     ("dashboard", "token"),
     ("dashboard", "look_token"),
     ("notify", "webhook"),
@@ -255,28 +256,13 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class ReviewSettings(Section):
-    """Where `vton serve --review` serves the contact sheets, and what opens them."""
+class _SiteSettings(Section):
+    """Where a site is served, and what opens it."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8781, ge=0, le=65535)
-    #: Only from the environment: VTON_REVIEW__TOKEN; empty: one is made and kept in the data folder.
+    #: Only from the environment: VTON_<SITE>__TOKEN; empty: one is made and kept in the data folder.
     token: SecretStr = SecretStr("")
-
-    @field_validator("token")
-    @classmethod
-    def _long(cls, token: SecretStr) -> SecretStr:
-        return _long_token(token)
-
-
-class DashboardSettings(Section):
-    """Where `vton serve --dashboard` serves the dashboard, and what opens it."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(8782, ge=0, le=65535)
-    #: Only from the environment: VTON_DASHBOARD__TOKEN; empty: one is made and kept in the data folder.
-    token: SecretStr = SecretStr("")
-    #: Only from the environment: VTON_DASHBOARD__LOOK_TOKEN, for who may look and not act; empty: there is none.
+    #: Only from the environment: VTON_<SITE>__LOOK_TOKEN, for who may look and do nothing; empty: there is none.
     look_token: SecretStr = SecretStr("")
 
     @field_validator("token", "look_token")
@@ -289,6 +275,18 @@ class DashboardSettings(Section):
         if self.look_token.get_secret_value() and self.look_token == self.token:
             raise ValueError("look_token: must be another one than token")
         return self
+
+
+class ReviewSettings(_SiteSettings):
+    """Where `vton serve --review` serves the contact sheets, and what opens them."""
+
+    port: int = Field(8781, ge=0, le=65535)
+
+
+class DashboardSettings(_SiteSettings):
+    """Where `vton serve --dashboard` serves the dashboard, and what opens it."""
+
+    port: int = Field(8782, ge=0, le=65535)
 
 
 def _long_token(token: SecretStr) -> SecretStr:

@@ -19,6 +19,7 @@ SECRET = {
     "review.token",
     "dashboard.token",
     "dashboard.look_token",
+    "review.look_token",
     "notify.secret",
     "notify.apprise",
 }

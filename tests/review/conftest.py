@@ -25,6 +25,7 @@ from worker.review.known import Known
 from worker.site.access import HEADER, Access
 
 TOKEN = "letters-of-a-token-4711"
+LOOK_TOKEN = "letters-to-look-only-4711"
 MANIFEST = "sku,person,upper\n" + "".join(
     f"S{n},https://a.example/p,https://a.example/{n}\n" for n in range(1, 4)
 )
@@ -98,8 +99,10 @@ def reviewers(browser):  # noqa: F811  # the fixture above
         assert "token" not in page.url
         page.goto(f"{address}b/{batch}/report/index.html{where}")
         page.wait_for_selector("body[data-ready]", timeout=120_000)
-        page.fill("#reviewer", name)
-        page.locator("#reviewer").blur()
+        # Who may only look has no such field.
+        if name:
+            page.fill("#reviewer", name)
+            page.locator("#reviewer").blur()
         return page
 
     yield enter
@@ -117,7 +120,12 @@ def site(request, ledger, queue, redis_settings, tmp_path):
     books.exporter.export(batch, tables=True)
     client = connect(redis_settings, db=redis_settings.ledger_db, patience_s=1)
     access = Access(TOKEN)
-    made = ReviewSite(known=Known(Ledger(client, redis_settings.prefix)), access=access, output_dir=books.out)
+    made = ReviewSite(
+        known=Known(Ledger(client, redis_settings.prefix)),
+        judging=access,
+        looking=Access(LOOK_TOKEN),
+        output_dir=books.out,
+    )
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     server = bounded_server(made.app(), host="127.0.0.1", port=port, head_s=60)

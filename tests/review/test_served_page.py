@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.report.test_page import press, stand_at, until
-from tests.review.conftest import TOKEN
+from tests.review.conftest import LOOK_TOKEN, TOKEN
 
 ALL_SAVED = "document.getElementById('unsaved').textContent === 'all saved'"
 #: Of the first row; cards stand in the page in the order in which they were drawn.
@@ -98,6 +98,21 @@ def test_a_served_page_runs_nothing_that_a_manifest_or_a_reviewer_says(site, rev
     for page in (ana, bo):
         assert page.evaluate("document.body.dataset.run") is None
         assert page.locator("img[onerror], #sheet script").count() == 0
+
+
+def test_who_may_only_look_is_offered_no_verdict_and_sees_those_of_others_as_they_come(site, reviewers):
+    ana = reviewers(site.address, TOKEN, site.batch, "Ana")
+    boss = reviewers(site.address, LOOK_TOKEN, site.batch, "")
+    for name in ("#reviewer", "#undo", "#load", "[data-verdict]", "[data-give]", "#reasons"):
+        assert not any(each.is_visible() for each in boss.locator(name).all()), name
+    boss.keyboard.press("x")
+    assert boss.text_content("#said") == "You may look here, and not judge."
+    ana.keyboard.press("p")
+    boss.wait_for_selector(
+        '.card [data-give="approve"][aria-pressed="true"]', state="attached", timeout=60_000
+    )
+    assert boss.text_content("#unsaved") == "all saved"
+    assert [one.reviewer for one in site.kept()] == ["Ana"]
 
 
 def test_a_wrong_token_typed_is_said_and_the_right_one_enters(site, browser):

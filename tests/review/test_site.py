@@ -10,8 +10,8 @@ import structlog
 
 from jobs.ledger.verdicts import add_verdicts
 from jobs.records import REJECT_REASONS, Verdict
-from tests.review.conftest import TOKEN, said_of
-from worker.site.access import Access
+from tests.review.conftest import LOOK_TOKEN, TOKEN, said_of
+from worker.site.access import HEADER, Access
 
 
 @pytest.fixture
@@ -69,6 +69,29 @@ def test_another_token_opens_nothing_that_this_one_opened(site):
     site.client.cookies.set(other.cookie_name, other.cookie)
     site.client.cookies.set(site.access.cookie_name, other.cookie)
     assert site.client.get(site.page).status_code == 401
+
+
+def test_who_may_only_look_sees_all_and_what_others_say_and_is_refused_every_verdict(site):
+    line, looking = site.lines()[0], Access(LOOK_TOKEN)
+    site.enter()
+    assert site.send(said_of(line)).status_code == 200
+    site.enter(LOOK_TOKEN)
+    for path in ("/", site.page, f"/b/{site.batch}/{line['images'][0]['path']}"):
+        assert site.client.get(path).status_code == 200
+    page = site.client.get(site.page).text
+    assert f'content="{looking.page_token}" data-looks' in page
+    assert site.access.page_token not in page
+    told = site.send(**{HEADER: looking.page_token}).json()
+    assert [one["verdict"] for one in told["verdicts"]] == ["approve"]
+    # By what its own page has, and by what a page of who judges has.
+    refused = site.send(said_of(line, "reject"), **{HEADER: looking.page_token})
+    assert (refused.status_code, refused.text) == (403, "role\n")
+    assert site.send(said_of(line, "reject")).status_code == 403
+    assert site.send(**{HEADER: looking.page_token, "sec-fetch-site": "cross-site"}).status_code == 403
+    assert site.send(**{HEADER: ""}).status_code == 403
+    assert [one.verdict for one in site.kept()] == ["approve"]
+    site.enter()
+    assert "data-looks" not in site.client.get(site.page).text.partition("<style")[0]
 
 
 @pytest.mark.parametrize(

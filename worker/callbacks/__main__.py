@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 import uvicorn
+from pydantic import SecretStr
 
 from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import Settings
@@ -124,11 +125,16 @@ def _ledger(settings: Settings) -> Ledger:
 
 def _review(settings: Settings, token: str, serve: Callable[[App], uvicorn.Server]) -> uvicorn.Server:
     known, output_dir = Known(_ledger(settings)), settings.output_dir.absolute()
-    return serve(ReviewSite(known=known, access=Access(token), output_dir=output_dir).app())
+    looking = _looking(settings.review.look_token)
+    return serve(ReviewSite(known=known, judging=Access(token), looking=looking, output_dir=output_dir).app())
+
+
+def _looking(token: SecretStr) -> Access | None:
+    return Access(token.get_secret_value()) if token.get_secret_value() else None
 
 
 def _dashboard(settings: Settings, token: str, serve: Callable[[App], uvicorn.Server]) -> uvicorn.Server:
-    redis, look_token = settings.redis, settings.dashboard.look_token.get_secret_value()
+    redis = settings.redis
     queue = Queue(connect(redis, db=redis.queue_db, patience_s=1), redis.prefix)
     shop = Shop(settings=settings, ledger=_ledger(settings), queue=queue)
     site = DashboardSite(
@@ -136,7 +142,7 @@ def _dashboard(settings: Settings, token: str, serve: Callable[[App], uvicorn.Se
         feed=Feed(Eye(shop).look),
         pictures=SmallPictures(output_dir=settings.output_dir.absolute()),
         acting=Access(token),
-        looking=Access(look_token) if look_token else None,
+        looking=_looking(settings.dashboard.look_token),
     )
     server = serve(site.app())
     # Streams never end by themselves.

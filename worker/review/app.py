@@ -76,7 +76,10 @@ class ReviewSite:
     """What is served; an ASGI application is made of it by `app`."""
 
     known: Known
-    access: Access
+    #: Who sees and judges.
+    judging: Access
+    #: Who only sees; None: nobody has this role.
+    looking: Access | None = None
     #: Where the batch folders are.
     output_dir: Path
 
@@ -95,13 +98,21 @@ class ReviewSite:
         return Entrance(
             title="Contact sheets",
             command="vton serve --review",
-            accesses=[self.access],
+            accesses=self._accesses,
             refuse=_refused,
             folder=_HERE,
         )
 
+    @property
+    def _accesses(self) -> list[Access]:
+        return [self.judging] + ([self.looking] if self.looking else [])
+
+    def _access(self, request: Request) -> Access | None:
+        """By which of the roles a browser has entered."""
+        return next((each for each in self._accesses if each.knows(request)), None)
+
     async def _batches(self, request: Request) -> Response:
-        if not self.access.knows(request):
+        if self._access(request) is None:
             return self._entrance.page(request)
         found = await run_in_threadpool(self._listed)
         return page("worker.review", "batches.html", root=root(request), batches=found)
@@ -112,7 +123,8 @@ class ReviewSite:
         return [(each, quote(each, safe="")) for each in newest if shown(self.output_dir, each, PAGE)]
 
     async def _file(self, request: Request) -> Response:
-        if not self.access.knows(request):
+        access = self._access(request)
+        if access is None:
             return self._entrance.page(request)
         found = await run_in_threadpool(
             shown, self.output_dir, request.path_params["batch"], request.path_params["path"]
@@ -120,26 +132,30 @@ class ReviewSite:
         if found is None:
             raise HTTPException(404)
         if found.media_type == "text/html":
-            return self._sheet(found.path.read_text(encoding="utf-8"))
+            return self._sheet(found.path.read_text(encoding="utf-8"), access)
         caching = "private, max-age=86400, immutable" if found.lasting else "no-cache"
         return FileResponse(found.path, media_type=found.media_type, headers={"cache-control": caching})
 
-    def _sheet(self, page: str) -> Response:
+    def _sheet(self, page: str, access: Access) -> Response:
         if SERVED_MARK not in page:
             return PlainTextResponse(
                 "This sheet was written by an earlier version, which could not be served.\n"
                 "Write it anew: vton results BATCH\n",
                 status_code=409,
             )
-        page = page.replace(SERVED_MARK, SERVED_MARK.replace('""', f'"{self.access.page_token}"'), 1)
+        given = f'"{access.page_token}"' + (" data-looks" if access is self.looking else "")
+        page = page.replace(SERVED_MARK, SERVED_MARK.replace('""', given), 1)
         return HTMLResponse(page, headers={"content-security-policy": _SHEET, "cache-control": "no-store"})
 
     async def _exchange(self, request: Request) -> Response:
         asked = await _body(request)
-        if not self.access.knows(request) or not self.access.may_write(request):
+        access = self._access(request)
+        if access is None or not access.may_write(request):
             return _refused("token", 403)
         if isinstance(asked, Response):
             return asked
+        if access is self.looking and asked.verdicts:
+            return _refused("role", 403)
         batch = BatchId(request.path_params["batch"])
         answer = await run_in_threadpool(self._take, batch, asked)
         return Response(msgspec.json.encode(answer), media_type="application/json")

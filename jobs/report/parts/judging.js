@@ -17,6 +17,7 @@ const rowsOf = (hashes) => { const wanted = new Set(hashes); return rows.filter(
 
 // `told`: from what stands → the verdict, its reasons and its note.
 const judge = (some, told) => {
+  if (looksOnly) { say("You may look here, and not judge."); return false; }
   const name = reviewer.value.trim();
   if (!name) {
     say("Say first who you are: a verdict belongs to the person who gives it.");
@@ -121,7 +122,7 @@ const arrived = () => {
 };
 
 const countUnsaved = () => {
-  const open = unsaved();
+  const open = looksOnly ? 0 : unsaved();
   const lost = unkept.size ? `, ${number(unkept.size)} only in this tab` : "";
   const words = open ? `${number(open)} not saved${lost}` : everyVerdict().length ? "all saved" : "";
   find("unsaved").textContent = [words, trouble].filter(Boolean).join(": ");
@@ -142,6 +143,7 @@ const saveTable = () => {
 };
 
 const loadTables = async (files) => {
+  if (looksOnly) return;
   let [merged, bad, strange] = [0, 0, 0];
   const known = new Set(rows.flatMap((row) => everyPicture(row).map((picture) => picture.sha256)));
   for (const file of files) {

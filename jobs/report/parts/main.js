@@ -66,6 +66,7 @@ reviewer.onchange = () => setting("reviewer", reviewer.value.trim());
 find("keys").checked = setting("keys") !== "off";
 find("keys").onchange = () => { setting("keys", find("keys").checked ? "on" : "off"); document.body.classList.toggle("no-keys", !find("keys").checked); };
 document.body.classList.toggle("no-keys", !find("keys").checked);
+document.body.classList.toggle("looks-only", looksOnly);
 
 const inViewer = () => !viewer.hidden;
 const MOVES = { ArrowRight: () => 1, ArrowLeft: () => -1, ArrowDown: () => (inViewer() ? 1 : box.columns), ArrowUp: () => (inViewer() ? -1 : -box.columns), Home: () => -Infinity, End: () => Infinity, PageDown: () => box.columns * 2, PageUp: () => -box.columns * 2 };

@@ -1,6 +1,8 @@
 // Under `vton serve --review` verdicts go to the ledger as they are given, and others' come from there. What the server does not take,
 // because it or its Redis is away, stays in this browser, is counted as not saved, and goes when they are back.
-const served = document.querySelector("meta[name=vton-served]").content;
+const { content: served, dataset: { looks } } = document.querySelector("meta[name=vton-served]");
+// Who may look and not judge: the server takes nothing from such a page, and it gives nothing.
+const looksOnly = looks !== undefined;
 const SENT = ["row", "request_id", "picture_sha256", "verdict", "reasons", "note", "reviewer", "at"];
 const MOST_SENT = 100;
 const EVERY_MS = 2000;
@@ -27,7 +29,7 @@ const compare = (told) => {
 };
 
 const exchange = async () => {
-  const sent = everyVerdict().filter((one) => !one.saved && !refused.has(idOf(one))).slice(0, MOST_SENT);
+  const sent = looksOnly ? [] : everyVerdict().filter((one) => !one.saved && !refused.has(idOf(one))).slice(0, MOST_SENT);
   const answer = await fetch("../verdicts", {
     method: "POST",
     headers: { "content-type": "application/json", "x-vton-review": served },
