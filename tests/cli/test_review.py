@@ -155,13 +155,14 @@ def test_what_is_not_applied_is_an_exit_code(shop, elsewhere, books, batch, tmp_
         assert shop.vton("review", "apply", str(path), **elsewhere.env()).code == code
 
 
-def test_a_file_of_no_batch_or_of_several_asks_which(books, session, batch, tmp_path):
+def test_a_file_of_no_batch_or_of_several_asks_which(books, session, batch, tmp_path, capsys):
     first, _ = books.lines(batch)
     again = books.feed(MANIFEST + "c,https://a.example/p,https://a.example/3\n")
     path = table(tmp_path, verdict(first))
     with pytest.raises(UsageError, match="say which with --batch"):
         apply_reviews(session, [path], batch="", reviewer="")
-    apply_reviews(session, [path], batch=again, reviewer="")
+    apply_reviews(session, [path.rename(tmp_path / f"review-{again}-Ana.csv")], batch="", reviewer="")
+    assert f"\n{again}: 1 verdict applied" in capsys.readouterr().out
     assert books.lines(batch)[0]["review"] == []
     with pytest.raises(NotFoundError, match="name it with --batch"):
         apply_reviews(session, [table(tmp_path, verdict(first, request_id="x"))], batch="", reviewer="")

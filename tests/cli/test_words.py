@@ -173,7 +173,7 @@ def test_a_cause_outside_is_told_in_one_line_and_is_no_internal_error(monkeypatc
     def broken():
         raise error
 
-    monkeypatch.setattr("jobs.cli.cli", broken)
+    monkeypatch.setattr("jobs.cli.commands.cli", broken)
     before = os.umask(0o022)
     try:
         with pytest.raises(SystemExit) as ended:
