@@ -179,10 +179,11 @@ class App:
         return Notices(self.ledger, self.settings.notify)
 
     def _say_completed(self, folder: Path) -> None:
-        from jobs.notices.batches import batch_over  # noqa: PLC0415
+        from jobs.notices.batches import batch_over, is_simulated  # noqa: PLC0415
 
         if self.notices.on:
-            self.notices.send(batch_over(json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
+            summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+            self.notices.send(batch_over(summary, simulated=is_simulated(self.ledger.prefix)))
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:

@@ -1,6 +1,6 @@
 """Commands that are advised: for a simulated shop each carries `--simulate`, or it would act on the real account."""
 
-from jobs.health.account import command
+from jobs.config.advice import command
 from jobs.ledger import Ledger
 
 __all__ = ["SIMULATED", "command", "is_simulated"]

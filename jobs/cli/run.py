@@ -1,7 +1,6 @@
 """`vton run`: everything on this machine, from the manifest to the files."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -90,8 +89,6 @@ def run(
         settings = settings.model_copy(
             update={"workers": settings.workers.model_copy(update={"submit_processes": workers})}
         )
-    if config is not None:
-        os.environ["VTON_CONFIG"] = str(config.absolute())
     given = Given(
         manifest=manifest,
         batch=batch,

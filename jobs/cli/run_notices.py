@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from jobs.cli.advice import is_simulated
 from jobs.cli.batch_run import RunEnd
 from jobs.cli.session import IMPATIENT_S, Session
 from jobs.config.exit_codes import ExitCode
@@ -30,6 +31,7 @@ class RunNotices:
         self._began = iso(int(time.time() * 1000)) or ""
         self._output_dir = session.settings.output_dir
         # Impatient: a run that ends because Redis is away does not wait for it once more.
+        self._simulated = is_simulated(session.ledger)
         self._client = connect(redis, db=redis.ledger_db, connections=1, patience_s=IMPATIENT_S)
         self._notices = Notices(Ledger(self._client, redis.prefix), session.settings.notify)
 
@@ -49,7 +51,7 @@ class RunNotices:
             return
         summary = self._summary() if end.files else {}
         if end.code is ExitCode.OK:
-            self._notices.send(batch_over(summary, self._began))
+            self._notices.send(batch_over(summary, self._began, simulated=self._simulated))
         else:
             self._notices.send(run_stopped(self._batch_id, end.code, end.why, summary))
 

@@ -1,6 +1,5 @@
 """`vton serve`: the callback receiver, the contact sheets for people who judge together, and the dashboard."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -28,8 +27,6 @@ def serve(
     """Receive callbacks at callbacks.host and callbacks.port, behind your ingress; or serve sites, or both."""
     wanted = {"review": review, "dashboard": dashboard}
     sites = [site for site in SITES if wanted[site]]
-    if config is not None:
-        os.environ["VTON_CONFIG"] = str(config.absolute())
     settings = command_settings(config, output=output, simulate=simulate)
     if sites:
         serve_sites(settings, sites)

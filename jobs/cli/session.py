@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.cli.advice import SIMULATED
+from jobs.config.advice import remember_config
 from jobs.config.load import read_credentials, read_settings, secrets_of
 from jobs.config.settings import RedisSettings, Settings
 from jobs.errors import ConfigError, NotFoundError, RedisDownError
@@ -68,6 +69,8 @@ class Session:
 def command_settings(config: Path | None, *, output: Path | None = None, simulate: bool = False) -> Settings:
     """The settings of one command, its options over them; logs are configured from here on."""
     settings = read_settings(config)
+    if config is not None:
+        remember_config(config)
     configure(settings.logs)
     for secret in secrets_of(settings, read_credentials()):
         redact(secret)

@@ -195,7 +195,7 @@ def print_batches(
     for status in statuses:
         sys.stdout.write(_line(status, second_takes(ledger, status)) + "\n")
     if not statuses:
-        hint = "; simulated ones: vton status --simulate" if simulated_elsewhere else ""
+        hint = f"; simulated ones: {command('status', simulated=True)}" if simulated_elsewhere else ""
         sys.stdout.write(f"no batch yet{hint}\n")
     sys.stdout.write(f"account: {gate}\n")
     if statuses:

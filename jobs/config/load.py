@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import SecretStr, ValidationError
 
+from jobs.config.advice import CONFIG_VARIABLES
 from jobs.config.redis_address import passwords
 from jobs.config.settings import SECRET_SETTINGS, Credentials, Settings, secret_variable
 from jobs.errors import ConfigError, NotFoundError
@@ -50,7 +51,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
     files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
     said: dict[str, Any] = {}
     for name, text in environ.items():
-        if not name.startswith("VTON_") or name in {"VTON_CONFIG", ARMED_BY, *files}:
+        if not name.startswith("VTON_") or name in {*CONFIG_VARIABLES, ARMED_BY, *files}:
             continue
         section, _, key = name.removeprefix("VTON_").lower().partition("__")
         field = Settings.model_fields.get(section)

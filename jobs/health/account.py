@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from jobs.config.advice import command
 from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
 from jobs.ledger.budgets import budgets
@@ -20,14 +21,9 @@ ADVICE: Final[Mapping[str, str]] = {
 LOST_ACTION: Final = "restore it, or accept that by --accept-new-ledger at the next run"
 
 
-def command(words: str, *, simulated: bool) -> str:
-    """`vton WORDS` as it is to be typed: for a simulated shop with `--simulate`, or it would act on the real account."""
-    return f"vton {words} --simulate" if simulated else f"vton {words}"
-
-
 def shut_words(gate: GateState, *, simulated: bool, now_ms: float | None = None) -> str:
     """Why the gate is shut and what opens it; empty when it is open. `now_ms`: as `shut_kind` has it."""
-    resume = command("resume", simulated=simulated)
+    resume, doctor = command("resume", simulated=simulated), command("doctor", simulated=False)
     match shut_kind(gate, now_ms):
         case "":
             return ""
@@ -39,11 +35,11 @@ def shut_words(gate: GateState, *, simulated: bool, now_ms: float | None = None)
             look = (
                 "the simulator's log"
                 if simulated
-                else "operations: DNS, network, hidream.base_url; vton doctor"
+                else f"operations: DNS, network, hidream.base_url; {doctor}"
             )
             return f"not reached: {gate.closed_why} ({look})"
         case "replicas_behind":
-            return f"replicas behind: {gate.closed_why} (operations: Redis' replicas; vton doctor)"
+            return f"replicas behind: {gate.closed_why} (operations: Redis' replicas; {doctor})"
         case breaker:
             return f"waiting, {breaker}: {gate.breaker_why} (tried again by itself; at once: {resume})"
 

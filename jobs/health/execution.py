@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode
-from jobs.health.account import command
 from jobs.health.facts import Ended, Facts
 from jobs.health.rules import Assessment, Rule, State, ago, ok, warning, wrong
 from jobs.records import Owner

@@ -5,8 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode
-from jobs.health.account import ADVICE, command, shut_words
+from jobs.health.account import ADVICE, shut_words
 from jobs.health.facts import Facts
 from jobs.health.liveness import missing_role, start
 from jobs.health.rules import Assessment, Rule, alive, ok, warning, wrong
@@ -46,7 +47,8 @@ def _tried_again(facts: Facts) -> Assessment | None:
     if kind not in _LOOK_AT:
         return None
     return wrong(
-        _shut_evidence(facts), f"look at {_LOOK_AT[kind]} (vton doctor); it is tried again by itself"
+        _shut_evidence(facts),
+        f"look at {_LOOK_AT[kind]} ({command('doctor', simulated=False)}); it is tried again by itself",
     )
 
 
@@ -153,7 +155,8 @@ def _slow(facts: Facts) -> Assessment | None:
     if pace is None or not facts.queued or full or pace >= allowed * SLOW:
         return None
     evidence = f"rows end at {pace:.1f} a minute, the account allows {allowed:.1f}"
-    return warning(evidence, "vton doctor: its line `pace` says what is set too low", figures=figures(facts))
+    action = f"{command('doctor', simulated=False)}: its line `pace` says what is set too low"
+    return warning(evidence, action, figures=figures(facts))
 
 
 def _flows(facts: Facts) -> Assessment:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode
-from jobs.health.account import ADVICE, command
+from jobs.health.account import ADVICE
 from jobs.health.facts import Facts
 from jobs.health.rules import Assessment, Rule, ago, alive, ok, warning, wrong
 from jobs.ledger.records import Heartbeat
@@ -64,7 +65,11 @@ def _unread(facts: Facts) -> Assessment | None:
     if not left:
         return None
     # A simulated shop is only ever fed by a run.
-    again = command("run MANIFEST", simulated=True) if facts.simulated else "vton enqueue MANIFEST"
+    again = (
+        command("run MANIFEST", simulated=True)
+        if facts.simulated
+        else command("enqueue MANIFEST", simulated=False)
+    )
     evidence = f"{counted(left[0].rows, 'row')} of {left[0].batch_id} were read, and nobody reads the others"
     return wrong(evidence, f"give the same manifest again: {again}; it goes on", figures=_living(facts))
 
@@ -145,7 +150,8 @@ def _deaf(facts: Facts) -> Assessment | None:
     evidence = (
         f"{_names(alive(facts))} live, and nobody receives callbacks: results are asked for all the same"
     )
-    return warning(evidence, "start vton serve, or leave callbacks.public_url empty", figures=_living(facts))
+    action = f"start {command('serve', simulated=False)}, or leave callbacks.public_url empty"
+    return warning(evidence, action, figures=_living(facts))
 
 
 def _lives(facts: Facts) -> Assessment:

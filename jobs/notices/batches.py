@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode, ended
 from jobs.notices.notice import ONCE_S, Event, Notice, Severity
 
@@ -11,7 +12,7 @@ _OWNERS = {"merch": "the merchandiser", "ops": "operations", "vendor": "HiDream"
 _SIMULATED = "-simulated"
 
 
-def batch_over(summary: Mapping[str, Any], run_began: str = "") -> Notice:
+def batch_over(summary: Mapping[str, Any], run_began: str = "", *, simulated: bool) -> Notice:
     """Every row has ended.
 
     `summary`: the batch's summary.json; `run_began`: of a run, ISO 8601 in UTC as there. One that found nothing left to do
@@ -30,7 +31,7 @@ def batch_over(summary: Mapping[str, Any], run_began: str = "") -> Notice:
         event=Event.ENDED if whole else Event.GAPS,
         severity="info" if whole else _severity(summary),
         title=title,
-        todo="" if whole else _todo(summary),
+        todo="" if whole else _todo(summary, simulated=simulated),
         batch=summary["batch"],
         # Tried again, it ends once more.
         cause=max(str(summary["completed_at"]), run_began),
@@ -44,11 +45,12 @@ def _severity(summary: Mapping[str, Any]) -> Severity:
     return "critical" if summary["status"].get("unknown") else "warning"
 
 
-def _todo(summary: Mapping[str, Any]) -> str:
+def _todo(summary: Mapping[str, Any], *, simulated: bool) -> str:
     owners = ", ".join(f"{count} for {_OWNERS[owner]}" for owner, count in summary["gaps_by_owner"].items())
     parts = [f"failed.csv of the batch has the reasons ({owners})"] if owners else []
     if summary["retryable_rows"]:
-        parts.append(f"the same command, or vton retry {summary['batch']}, tries what may pass")
+        retry = command(f"retry {summary['batch']}", simulated=simulated)
+        parts.append(f"the same command, or {retry}, tries what may pass")
     if summary["status"].get("unknown"):
         parts.append("unknown rows may have been charged: look before you retry them")
     return "; ".join(parts)

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode
 from jobs.health.assessment import Health
 from jobs.health.facts import Facts
@@ -84,14 +85,15 @@ def of_deadlines(facts: Facts) -> Iterator[Notice]:
         )
 
 
-def of_unknown(old: OldUnknown, now_ms: int) -> Notice:
+def of_unknown(old: OldUnknown, facts: Facts) -> Notice:
     """Rows of a batch that nobody has looked at."""
     return Notice(
         event=Event.UNKNOWN,
         severity="critical",
-        title=f"{old.batch_id}: {old.jobs} jobs are unknown, the first for {duration((now_ms - old.since_ms) / 1000)}:"
-        " HiDream may have charged them",
-        todo=f"look for those times on HiDream's bill, then say what became of them: vton settle {old.batch_id}",
+        title=f"{old.batch_id}: {old.jobs} jobs are unknown,"
+        f" the first for {duration((facts.read_ms - old.since_ms) / 1000)}: HiDream may have charged them",
+        todo="look for those times on HiDream's bill, then say what became of them:"
+        f" {command(f'settle {old.batch_id}', simulated=facts.simulated)}",
         batch=old.batch_id,
         facts={"unknown": old.jobs, "since_ms": old.since_ms},
         quiet_s=ONCE_S,

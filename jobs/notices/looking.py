@@ -53,7 +53,7 @@ class Looking:
             *of_gate(facts),
             *of_deadlines(facts),
             *self._lasting(facts),
-            *(of_unknown(old, facts.read_ms) for old in self._old_unknown(facts)),
+            *(of_unknown(old, facts) for old in self._old_unknown(facts)),
         ]
 
     def _lasting(self, facts: Facts) -> Iterator[Notice]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
+from jobs.config.advice import command
 from jobs.errors import ForeignResultsError
 from jobs.ledger import Ledger
 from jobs.ledger.codec import encode_path
@@ -84,9 +85,10 @@ def _judged(
     if not is_drawn(found) and ledger.prefix.endswith(SIMULATED):
         raise ForeignResultsError(f"{folder}: its results are not simulated; write elsewhere (-o)")
     if not (accept or is_drawn(found) or _accepted(found, ledger)):
+        recover = command(f"recover {batch_id}", simulated=ledger.prefix.endswith(SIMULATED))
         raise ForeignResultsError(
             f"{folder}: its results {why}; nothing in it was changed. Restore that ledger, or bring its results in with"
-            f" vton recover {batch_id}, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under"
+            f" {recover}, or write elsewhere (-o), or say --accept-new-ledger: then they are kept under"
             " other names"
         )
     return found, found.ledger[:8]

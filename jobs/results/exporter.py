@@ -1,5 +1,6 @@
 """The exporter: brings a batch's files up to date from the ledger. One at a time per batch, by lease."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from jobs.config.advice import command
 from jobs.config.price import NO_PRICE, Price
 from jobs.config.settings import FlagSettings
 from jobs.errors import ForeignResultsError, NotFoundError, UnwrittenError
@@ -167,11 +169,12 @@ class Exporter:
             # Whoever takes a batch over removes our temporary files.
             if isinstance(error, FileNotFoundError) and not lease.held():
                 return None
-            option = " --simulate" if self._ledger.prefix.endswith(SIMULATED) else ""
+            words = f"results {batch_id} -o {shlex.quote(str(self._output_dir))}"
+            again = command(words, simulated=self._ledger.prefix.endswith(SIMULATED))
             where = error.filename2 or error.filename or folder
             raise UnwrittenError(
                 f"{where}: {error.strerror or type(error).__name__}; everything bought is kept: put this"
-                f" right, then vton results {batch_id} -o {self._output_dir}{option}"
+                f" right, then {again}"
             ) from error
         finally:
             lease.drop()

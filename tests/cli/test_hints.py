@@ -1,6 +1,8 @@
 """Commands that find nothing say where there is something."""
 
 import json
+import re
+import shlex
 from importlib.metadata import version
 
 
@@ -22,6 +24,21 @@ def test_a_retry_of_nothing_names_the_options_that_would_find_something(shop, el
         "0 jobs wait again; none is worth another try"
         in shop.vton("retry", "b", "--unknown", **elsewhere.env()).out
     )
+
+
+def test_whoever_named_a_file_of_settings_is_advised_commands_with_it(shop, elsewhere, driver):
+    driver.admit("b", ["a"], seal=True)
+    driver.unknown()
+    shop.write("my settings.yaml", "limits: {in_flight: 2}\n")
+    env = elsewhere.env()
+    said = shop.vton("retry", "b", "--config", "my settings.yaml", **env).out
+    assert "vton retry b --unknown --config 'my settings.yaml' (HiDream" in said
+    (advised,) = re.findall(r"vton settle .*", shop.vton("status", "--config", "my settings.yaml", **env).out)
+    assert shlex.split(advised) == ["vton", "settle", "b", "--config", "my settings.yaml"]
+    assert shop.vton(*shlex.split(advised)[1:], **env).code == 0
+    # From the environment, which whoever reads this has too.
+    env["VTON_CONFIG"] = str(shop.folder / "my settings.yaml")
+    assert "vton retry b --unknown (HiDream" in shop.vton("retry", "b", **env).out
 
 
 def test_a_batch_of_the_simulated_shop_is_hinted_at_from_the_real_one(shop):

@@ -143,10 +143,10 @@ SUMMARY = {
 
 
 def test_unknown_rows_make_an_end_critical_and_a_second_end_another_notice():
-    notice = batch_over(SUMMARY)
+    notice = batch_over(SUMMARY, simulated=False)
     assert (notice.event, notice.severity, notice.facts["exit_code"]) == (Event.GAPS, "critical", 5)
     assert "may have been charged" in notice.todo
-    again = batch_over({**SUMMARY, "completed_at": "2026-11-23T05:00:00.000Z"})
+    again = batch_over({**SUMMARY, "completed_at": "2026-11-23T05:00:00.000Z"}, simulated=False)
     assert notice.key("vton") != again.key("vton")
 
 
@@ -158,8 +158,12 @@ def test_a_stop_says_why_first_and_what_to_do_after():
 
 def test_a_run_that_found_nothing_to_do_has_ended_too():
     before, later = "2026-11-23T03:00:00.000Z", "2026-11-24T03:00:00.000Z"
-    worker = batch_over(SUMMARY)
-    assert batch_over(SUMMARY, before).key("vton") == worker.key("vton"), (
+    assert (
+        "vton retry b --simulate"
+        in batch_over(SUMMARY | {"batch": "b", "retryable_rows": 1}, simulated=True).todo
+    )
+    worker = batch_over(SUMMARY, simulated=False)
+    assert batch_over(SUMMARY, before, simulated=False).key("vton") == worker.key("vton"), (
         "it is the run's own batch: said once"
     )
-    assert batch_over(SUMMARY, later).key("vton") != worker.key("vton")
+    assert batch_over(SUMMARY, later, simulated=False).key("vton") != worker.key("vton")

@@ -4,7 +4,7 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
-from jobs.cli.advice import is_simulated
+from jobs.cli.advice import command, is_simulated
 from jobs.cli.doctor.check import Check, ok, warning, wrong
 from jobs.cli.health import read_health
 from jobs.cli.session import Session
@@ -35,7 +35,9 @@ def check_gate(opened: Session) -> Check:
     """Whether the gate lets anything out. Raises RedisDownError."""
     name, ledger = "account", opened.ledger
     gate = ledger.gate()
-    said = shut_words(gate, simulated=is_simulated(ledger)).rpartition(" (")[0]
+    simulated = is_simulated(ledger)
+    resume = command("resume", simulated=simulated)
+    said = shut_words(gate, simulated=simulated).rpartition(" (")[0]
     match shut_kind(gate):
         case "":
             reached = budget_reached(ledger, opened.settings.limits)
@@ -47,13 +49,13 @@ def check_gate(opened: Session) -> Check:
             check = "hidream below" if kind == "not_reached" else "replicas above"
             return wrong(name, said, f"see the check of {check}; it is tried again by itself")
         case "paused":
-            return wrong(name, said, "look at the reason, then vton resume")
+            return wrong(name, said, f"look at the reason, then {resume}")
         case "vendor":
-            todo = "nothing: it is tried again by itself; if it lasts ask HiDream; at once: vton resume"
+            todo = f"nothing: it is tried again by itself; if it lasts ask HiDream; at once: {resume}"
             return wrong(name, said, todo, owner=Owner.VENDOR)
         case breaker:
             # A newer version may know more of them.
-            return wrong(name, said, f"{ADVICE.get(breaker, 'look at the reason')}, then vton resume")
+            return wrong(name, said, f"{ADVICE.get(breaker, 'look at the reason')}, then {resume}")
 
 
 def check_workers(opened: Session) -> Check:

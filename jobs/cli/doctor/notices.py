@@ -4,6 +4,7 @@ import shutil
 from importlib.util import find_spec
 
 from jobs.cli.doctor.check import Check, ok, wrong
+from jobs.config.advice import command
 from jobs.config.settings import NotifySettings
 
 
@@ -22,4 +23,4 @@ def check_notices(settings: NotifySettings) -> Check:
         )
     if "apprise" in ways and find_spec("apprise") is None:
         return wrong("notices", "Apprise is not installed", "pip install 'vton-batch[apprise]'")
-    return ok("notices", f"by {', '.join(ways)} (vton notify --test tries them)")
+    return ok("notices", f"by {', '.join(ways)} ({command('notify --test', simulated=False)} tries them)")
