@@ -1,7 +1,8 @@
 """Whether a worker lives, by the files that it touches: `python -m worker.alive FILE [--ready]`, for probes of containers.
 
 A worker touches FILE (`workers.alive_file`) while its event loops answer and its threads live, and `FILE.ready` when the
-ledger has taken its heartbeat. Exit code 0: lately; 1: not. Loads nothing else, since a probe comes every few seconds.
+ledger has taken its heartbeat. Those of a `vton run` have such files each, `FILE.collect-1` and so on, and FILE names them:
+all count. Exit code 0: lately; 1: not. Loads nothing else, since a probe comes every few seconds.
 """
 
 import argparse
@@ -21,8 +22,22 @@ def ready_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.ready")
 
 
+def files_of(file: Path) -> list[Path]:
+    """Of each worker that is to live: those that it names, or itself."""
+    try:
+        names = file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        names = []
+    return [file.with_name(f"{file.name}.{name}") for name in names] or [file]
+
+
 def why_not(file: Path, now_s: float, *, ready: bool = False) -> str:
-    """Why the worker does not count as alive (and ready) at that Unix time; empty when it does."""
+    """Why the worker, or one of them, does not count as alive (and ready) at that Unix time; empty when all do."""
+    whys = (_why_not(each, now_s, ready=ready) for each in files_of(file))
+    return next((why for why in whys if why), "")
+
+
+def _why_not(file: Path, now_s: float, *, ready: bool) -> str:
     for each, missing in ((file, "no worker answers"), (ready_file(file), "the ledger does not answer")):
         try:
             age_s = now_s - each.stat().st_mtime

@@ -2,8 +2,10 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -18,6 +20,7 @@ log = structlog.get_logger()
 _COLLECT_THREADS = 2
 #: Submit and collect processes at least, on however small a machine.
 _LEAST = 2
+_RECEIVER = "receiver"
 
 
 def worker_environment(session: Session) -> dict[str, str]:
@@ -42,17 +45,24 @@ def start_workers(supervisor: Supervisor, settings: Settings, environment: Mappi
     """Starts receiver, collect and submit processes; each serves metrics on a port of its own, if they are on."""
     tell_crowd(settings.workers, os.cpu_count() or 1)
     programs = _programs(settings, environment)
+    if settings.workers.alive_file is not None:
+        _name_workers(settings.workers.alive_file, programs)
     if settings.metrics.port:
         host = settings.metrics.host
         ports = free_ports(host, settings.metrics.port, len(programs))
         served = list(zip(programs, ports, strict=True))
-        programs = [
-            replace(each, env={**environment, "VTON_METRICS__PORT": str(port)}) for each, port in served
-        ]
+        programs = [replace(each, env={**each.env, "VTON_METRICS__PORT": str(port)}) for each, port in served]
         where = ", ".join(f"{each.name} http://{host}:{port}/metrics" for each, port in served)
         sys.stderr.write(f"metrics: {where}\n")
     for each in programs:
         supervisor.start(each)
+
+
+def _name_workers(alive_file: Path, programs: Iterable[Program]) -> None:
+    """Writes whose files count, see worker.alive; one that cannot be written is said by the workers too."""
+    names = [each.name for each in programs if each.name != _RECEIVER]
+    with suppress(OSError):
+        alive_file.write_text("\n".join(names), encoding="utf-8")
 
 
 def tell_crowd(workers: WorkerSettings, processors: int) -> None:
@@ -64,11 +74,15 @@ def tell_crowd(workers: WorkerSettings, processors: int) -> None:
 
 
 def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
+    alive = settings.workers.alive_file
+
     def program(name: str, *module: str) -> Program:
-        return Program(name=name, argv=(sys.executable, "-m", *module), env=environment)
+        # One that hangs is not to be covered by another one that lives.
+        own = {"VTON_WORKERS__ALIVE_FILE": f"{alive.absolute()}.{name}"} if alive else {}
+        return Program(name=name, argv=(sys.executable, "-m", *module), env={**environment, **own})
 
     workers, threads = settings.workers, settings.submit_threads
-    receiver = [program("receiver", "worker.callbacks")] if settings.callbacks.public_url else []
+    receiver = [program(_RECEIVER, "worker.callbacks")] if settings.callbacks.public_url else []
     return [
         *receiver,
         *(

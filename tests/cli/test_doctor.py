@@ -15,6 +15,7 @@ from jobs.cli.watch import PERSONS
 from jobs.errors import ConfigError
 from jobs.health.account import ADVICE
 from jobs.records import PauseReason
+from tests.ports import free_port
 from tests.raw_server import RawServer, accepted
 from tests.runs.shop import SECRET, TOKEN
 from worker.callbacks.address import CallbackAddresses
@@ -22,7 +23,7 @@ from worker.callbacks.address import CallbackAddresses
 OUTSIDE = {"VTON_CALLBACKS__PUBLIC_URL": "https://shop.example/hooks"}
 NAMES = [
     "configuration", "token", "redis", "durability", "ledger", "account", "workers", "data_dir", "output_dir", "hidream",
-    "callbacks", "limits", "pace", "pictures", "notices",
+    "callbacks", "limits", "pace", "pictures", "notices", "tracing",
 ]  # fmt: skip
 
 
@@ -141,6 +142,28 @@ def test_a_ledger_that_this_folder_does_not_know_is_wrong(shop):
 
 #: Bytes.
 FLOOR = 200_000_000
+
+
+TRACED = {"VTON_TRACING__ENABLED": "true"}
+
+
+def test_traces_that_nobody_takes_are_a_warning_and_those_that_cannot_be_made_are_wrong(shop, tmp_path):
+    with RawServer(accepted("x")) as server:
+        taken = TRACED | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{server.port}/v1/traces"}
+        assert examined(shop, 0, **taken)["tracing"]["state"] == "ok"
+        assert server.heard == []
+    closed = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    found = examined(shop, 0, **TRACED, **closed)["tracing"]
+    assert (found["state"], "spans are lost" in found["message"]) == ("warning", True)
+    assert found["todo"] == "start the receiver, or fix OTEL_EXPORTER_OTLP_ENDPOINT"
+    assert examined(shop, 0, **TRACED, OTEL_SDK_DISABLED="true")["tracing"]["state"] == "warning"
+    nowhere = TRACED | {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}
+    assert "is no http(s) address" in examined(shop, 7, **nowhere)["tracing"]["message"]
+    # As it is without the extra.
+    (tmp_path / "opentelemetry.py").write_text("")
+    found = examined(shop, 7, **TRACED, PYTHONPATH=str(tmp_path))["tracing"]
+    assert found["message"] == "OpenTelemetry is not installed"
+    assert found["todo"] == "pip install 'vton-batch[otel]'"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from jobs.local.redis_server import EmbeddedRedis
+from tests.ports import free_port
 from tests.runs.shop import PATIENCE_S, ROOT
 from tests.test_written_commands import healthcheck
-from worker.alive import STALE_S, ready_file, why_not
+from worker.alive import STALE_S, files_of, ready_file, why_not
 
 
 def ask(words: list[str], file: Path) -> tuple[bool, str]:
@@ -82,6 +83,34 @@ def test_a_check_fails_when_the_worker_is_stuck_or_dead_or_its_redis_is_away(sho
         age(file, ready_file(file))
         assert not ask(alive, file)[0]
         assert not ask(ready, file)[0]
+
+
+def test_of_a_runs_workers_one_that_hangs_is_seen_beside_those_that_work(shop):
+    file = shop.write("alive", "submit-7")
+    shop.env |= {"VTON_WORKERS__ALIVE_FILE": str(file), "VTON_METRICS__PORT": str(free_port())}
+    shop.vendor.set(latency_s=1000)
+    process = shop.start("run", shop.urls(1), "-o", "out")
+    shop.vendor.wait_for(lambda seen: seen.submits)
+    wait_for(healthcheck(), file)
+    names = {"alive.collect-1", "alive.submit-1"}
+    assert {each.name for each in files_of(file)} == names
+    for name in sorted(names):
+        role = name.removeprefix("alive.").removesuffix("-1")
+        (hung,) = [
+            each
+            for each in psutil.Process(process.pid).children(recursive=True)
+            if each.cmdline()[1:4] == ["-m", "worker", role]
+        ]
+        hung.suspend()
+        age(file.with_name(name))
+        well, said = ask(healthcheck(), file)
+        hung.resume()
+        assert not well
+        assert name in said
+        wait_for(healthcheck(), file)
+    process.terminate()
+    shop.end(process)
+    assert "No such file" in ask(healthcheck(), file)[1]
 
 
 def test_a_worker_that_has_ended_in_order_is_alive_no_more(shop, redis_socket):

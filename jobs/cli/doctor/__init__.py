@@ -19,6 +19,7 @@ from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.notices import check_notices
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
 from jobs.cli.doctor.replicas import check_fail_over
+from jobs.cli.doctor.tracing import check_tracing
 from jobs.cli.options import ConfigOpt, JsonOpt
 from jobs.cli.session import command_settings, open_session
 from jobs.config.load import read_credentials
@@ -64,6 +65,7 @@ def _all(settings: Settings) -> Iterator[Check]:
     yield check_pace(settings)
     yield check_roots(settings.pictures.roots)
     yield check_notices(settings.notify)
+    yield check_tracing(settings.tracing, hidream.connect_timeout_s)
 
 
 def _redis(settings: Settings) -> Iterator[Check]:
