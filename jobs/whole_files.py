@@ -1,13 +1,30 @@
-"""Files of the data folder's caches: each stands whole under its name, or under way in a folder that is swept."""
+"""Files that stand whole under their name or not at all; those of caches are under way in a folder that is swept."""
 
+import os
 import secrets
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 #: Where files stand until they are whole.
 _UNDER_WAY: Final = ".tmp"
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[BinaryIO]:
+    """A file, its owner's only, that takes its name when it is whole and on disk; gone on leaving the block by an error."""
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=".whole-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(new).replace(path)
+    finally:
+        Path(new).unlink(missing_ok=True)
 
 
 def keep_whole(root: Path, target: Path, content: bytes) -> None:

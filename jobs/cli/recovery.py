@@ -1,9 +1,7 @@
 """`vton recover`: what the results of a batch still know of a ledger that is lost or older. Buys nothing."""
 
 import hashlib
-import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -33,6 +31,7 @@ from jobs.records import (
 )
 from jobs.results.lines import read_line
 from jobs.results.versions import as_version
+from jobs.whole_files import on_disk
 
 #: Failures of paid tasks whose picture may still be had; the last two: our own store has lost it.
 STILL_THERE = PAID_LOSSES | {"picture_missing", "picture_damaged"}
@@ -156,15 +155,8 @@ def _digest(path: Path) -> str:
 
 def _put_back(source: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=place.parent, prefix=".picture-")
-    try:
-        with os.fdopen(fd, "wb") as target, source.open("rb") as file:
-            shutil.copyfileobj(file, target)
-            target.flush()
-            os.fsync(target.fileno())
-        Path(name).replace(place)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with on_disk(place) as target, source.open("rb") as file:
+        shutil.copyfileobj(file, target)
 
 
 def _ms(text: str | None) -> int | None:

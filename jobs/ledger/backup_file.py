@@ -1,8 +1,6 @@
 """A back-up of a ledger: one compressed file, whole or refused."""
 
 import gzip
-import os
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from msgspec import Struct, msgpack
 
 from jobs.errors import ConfigError, NotFoundError
 from jobs.ledger.copying import Piece
+from jobs.whole_files import on_disk
 
 #: Moved when an older version could not read it.
 _FORM = 1
@@ -39,26 +38,20 @@ class _Tail(Struct, frozen=True, kw_only=True):
 @contextmanager
 def writing(path: Path, head: Head) -> Iterator[Callable[[Piece], None]]:
     """Takes pieces; the file has its name, and is on disk, once the block is left without an error."""
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     count = 0
-    try:
-        with os.fdopen(fd, "wb") as file:
-            with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, filename="", mtime=0) as packed:
-                _put(packed, head)
+    with (
+        on_disk(path) as file,
+        gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, filename="", mtime=0) as packed,
+    ):
+        _put(packed, head)
 
-                def take(piece: Piece) -> None:
-                    nonlocal count
-                    count += 1
-                    _put(packed, piece)
+        def take(piece: Piece) -> None:
+            nonlocal count
+            count += 1
+            _put(packed, piece)
 
-                yield take
-                _put(packed, _Tail(pieces=count))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        yield take
+        _put(packed, _Tail(pieces=count))
 
 
 def _put(file: Any, record: Struct) -> None:

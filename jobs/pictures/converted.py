@@ -6,13 +6,12 @@ picture by its id.
 """
 
 import hashlib
-import os
-import tempfile
 import threading
 from pathlib import Path
 
 from jobs.planned_files import MOST_BYTES, read_planned
 from jobs.records import LocalFile
+from jobs.whole_files import on_disk
 
 
 class SourceChangedError(Exception):
@@ -66,24 +65,12 @@ class ConvertedPictures:
         digest = hashlib.sha256(jpeg).hexdigest()
         target = folder / f"{name}{digest}.jpg"
         try:
-            _write(target, jpeg)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with on_disk(target) as file:
+                file.write(jpeg)
         except OSError as error:
             raise ValueError(f"no place for its JPEG ({self._folder}): {error.strerror}") from error
         return LocalFile(path=str(target), sha256=digest)
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".picture-")
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 a descriptor has no path
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _digest(path: Path) -> str:

@@ -1,12 +1,11 @@
 """The pictures of a workbook as files in the data folder, each named by the hash of its content."""
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
 from jobs.manifest.workbook.errors import WorkbookError
+from jobs.whole_files import on_disk
 
 #: Bytes of a picture; `pictures.max_bytes` may say less.
 _MAX_BYTES = 64_000_000
@@ -72,20 +71,7 @@ class Extraction:
         suffix = next((suffix for magic, suffix in _SUFFIXES.items() if content.startswith(magic)), ".bin")
         path = self._folder / name[:2] / f"{name}{suffix}"
         if not path.exists() or path.stat().st_size != len(content):
-            _write(path, content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with on_disk(path) as file:
+                file.write(content)
         return path
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file that is whole or not there, whenever the power goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=".picture-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(new).replace(path)
-    except BaseException:
-        Path(new).unlink(missing_ok=True)
-        raise
