@@ -2,60 +2,19 @@
 
 import sys
 
-from jobs.cli.given import Given
+from jobs.cli.given import Given, takes_given
 from jobs.cli.intake import intake
 from jobs.cli.ledger_identity import remember_ledger
-from jobs.cli.options import (
-    AcceptOpt,
-    AgainOpt,
-    BatchOpt,
-    CheckOpt,
-    ConfigOpt,
-    EncodingOpt,
-    ManifestArg,
-    OnlyOpt,
-    RootOpt,
-    SheetOpt,
-    StrictOpt,
-    VisibleOpt,
-)
 from jobs.cli.session import command_settings
 from jobs.health.heartbeats import Heartbeats
 from jobs.producing import control
 from jobs.units import counted
 
 
-def enqueue(
-    manifest: ManifestArg,
-    *,
-    batch: BatchOpt = None,
-    config: ConfigOpt = None,
-    strict: StrictOpt = False,
-    again: AgainOpt = "",
-    accept_new_ledger: AcceptOpt = False,
-    sheet: SheetOpt = None,
-    visible_only: VisibleOpt = False,
-    encoding: EncodingOpt = "",
-    root: RootOpt = None,
-    check_urls: CheckOpt = False,
-    only: OnlyOpt = None,
-) -> None:
+@takes_given("output")
+def enqueue(given: Given) -> None:
     """Put a manifest into the ledger and the queue; workers do the rest. Twice is once."""
-    settings = command_settings(config)
-    given = Given(
-        manifest=manifest,
-        batch=batch,
-        again=again,
-        sheet=sheet,
-        visible_only=visible_only,
-        encoding=encoding,
-        root=root,
-        check_urls=check_urls,
-        only=only,
-        config=config,
-        strict=strict,
-        accept_new_ledger=accept_new_ledger,
-    )
+    settings = command_settings(given.config)
     with intake(settings, given) as taken:
         opened, batch_id = taken.session, taken.batch_id
         with Heartbeats(opened.redis, "producer", batch=batch_id):

@@ -1,9 +1,26 @@
 """What a person types of a manifest: one list for all commands that take one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
+from typing import Any, get_type_hints
 
+from jobs.cli.options import (
+    AcceptOpt,
+    AgainOpt,
+    BatchOpt,
+    CheckOpt,
+    ConfigOpt,
+    EncodingOpt,
+    ManifestArg,
+    OnlyOpt,
+    OutputOpt,
+    RootOpt,
+    SheetOpt,
+    StrictOpt,
+    VisibleOpt,
+)
 from jobs.cli.repeating import words_of
 from jobs.config.settings import Settings
 from jobs.errors import UsageError
@@ -19,21 +36,21 @@ _ONCE = frozenset({"manifest", "strict", "accept_new_ledger"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Its files and the options that go with it, named as in jobs.cli.options."""
+    """Its files and the options that go with it."""
 
-    manifest: Sequence[str]
-    batch: str | None = None
-    again: str = ""
-    sheet: str | None = None
-    visible_only: bool = False
-    encoding: str = ""
-    root: Path | None = None
-    check_urls: bool = False
-    only: Sequence[str] | None = None
-    output: Path | None = None
-    config: Path | None = None
-    strict: bool = False
-    accept_new_ledger: bool = False
+    manifest: ManifestArg
+    batch: BatchOpt = None
+    again: AgainOpt = ""
+    sheet: SheetOpt = None
+    visible_only: VisibleOpt = False
+    encoding: EncodingOpt = ""
+    root: RootOpt = None
+    check_urls: CheckOpt = False
+    only: OnlyOpt = None
+    output: OutputOpt = None
+    config: ConfigOpt = None
+    strict: StrictOpt = False
+    accept_new_ledger: AcceptOpt = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -63,6 +80,33 @@ class Given:
             only=read_conditions(self.only or ()),
             root=self.root.resolve() if self.root else None,
         )
+
+
+def takes_given(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a command that takes a `Given` first: typer sees its fields, but for these, as the command's options."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        taken = {each.name: each for each in fields(Given) if each.name not in without}
+        hints = get_type_hints(Given, include_extras=True) | get_type_hints(command, include_extras=True)
+        own = list(signature(command).parameters.values())[1:]
+
+        def spelled_out(**options: Any) -> None:
+            command(Given(**{name: options.pop(name) for name in taken}), **options)
+
+        parameters = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=_default(each.default), annotation=hints[name])
+            for name, each in taken.items()
+        ] + [each.replace(annotation=hints[each.name]) for each in own]
+        spelled_out.__doc__ = command.__doc__
+        spelled_out.__annotations__ = {each.name: each.annotation for each in parameters}
+        spelled_out.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # a function may have one
+        return spelled_out
+
+    return decorate
+
+
+def _default(value: object) -> object:
+    return Parameter.empty if value is MISSING else value
 
 
 def extracted(settings: Settings) -> Path:

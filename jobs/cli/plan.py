@@ -11,22 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.deadline import read_deadline
-from jobs.cli.given import Given
+from jobs.cli.given import Given, takes_given
 from jobs.cli.intake import batch_of, name_of, planner_of
-from jobs.cli.options import (
-    AgainOpt,
-    BatchOpt,
-    CheckOpt,
-    ConfigOpt,
-    EncodingOpt,
-    JsonOpt,
-    ManifestArg,
-    OnlyOpt,
-    RootOpt,
-    SheetOpt,
-    SimulateOpt,
-    VisibleOpt,
-)
+from jobs.cli.options import JsonOpt, SimulateOpt
 from jobs.cli.output import print_json
 from jobs.cli.plan_counts import Plan, plan_of
 from jobs.cli.plan_list import PlanList, plan_list
@@ -77,20 +64,12 @@ class _Planned:
         return ExitCode.FINAL_FAILURES if left <= 0 and plan.invalid + unfit else ExitCode.OK
 
 
+@takes_given("output", "strict", "accept_new_ledger")
 def plan(
-    manifest: ManifestArg,
+    given: Given,
     *,
-    batch: BatchOpt = None,
-    config: ConfigOpt = None,
     simulate: SimulateOpt = False,
-    again: AgainOpt = "",
-    sheet: SheetOpt = None,
-    visible_only: VisibleOpt = False,
-    encoding: EncodingOpt = "",
-    root: RootOpt = None,
-    only: OnlyOpt = None,
     output: ListOpt = None,
-    check_urls: CheckOpt = False,
     ask_again: AskAgainOpt = False,
     deadline: Annotated[
         str, typer.Option(help="Also say whether it fits until HH:MM or within e.g. 8h.")
@@ -98,17 +77,14 @@ def plan(
     as_json: JsonOpt = False,
 ) -> None:
     """Say what a manifest would buy, how long it would take, and what is wrong with it. Spends nothing."""
-    if ask_again and not check_urls:
+    if ask_again and not given.check_urls:
         raise UsageError("--ask-again needs --check-urls")
-    settings = command_settings(config, simulate=simulate)
+    settings = command_settings(given.config, simulate=simulate)
     until = read_deadline(deadline) if deadline else None
-    given = Given(
-        manifest=manifest, sheet=sheet, visible_only=visible_only, encoding=encoding, root=root, only=only
-    )
-    source = open_manifests(manifest, given.reading(settings))
+    source = open_manifests(given.manifest, given.reading(settings))
     with open_session(settings) as opened:
-        batch_id = batch_of(source, batch, again)
-        planner = planner_of(opened, source, again)
+        batch_id = batch_of(source, given.batch, given.again)
+        planner = planner_of(opened, source, given.again)
         paths = source.paths if isinstance(source, Manifests) else (source.path,)
         listed = plan_list(settings, batch_id, source.dialect, output, paths)
         problems = Problems(
@@ -119,7 +95,7 @@ def plan(
         )
         with listed.open():
             plan, checked = _plan(
-                opened, source, planner, batch_id, problems, check_urls=check_urls, ask_again=ask_again
+                opened, source, planner, batch_id, problems, check_urls=given.check_urls, ask_again=ask_again
             )
         lost = lost_ledger(opened) or foreign_results(opened, batch_id)
     if lost:

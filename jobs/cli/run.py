@@ -10,25 +10,10 @@ import typer
 from jobs.cli.batch_run import BatchRun, RunEnd, longest_end_s
 from jobs.cli.canary import ENOUGH, Canary
 from jobs.cli.deadline import read_deadline
-from jobs.cli.given import Given
+from jobs.cli.given import Given, takes_given
 from jobs.cli.intake import Intake, intake
 from jobs.cli.keeping import prune_old
-from jobs.cli.options import (
-    AcceptOpt,
-    AgainOpt,
-    BatchOpt,
-    CheckOpt,
-    ConfigOpt,
-    EncodingOpt,
-    ManifestArg,
-    OnlyOpt,
-    OutputOpt,
-    RootOpt,
-    SheetOpt,
-    SimulateOpt,
-    StrictOpt,
-    VisibleOpt,
-)
+from jobs.cli.options import SimulateOpt
 from jobs.cli.repeating import as_typed
 from jobs.cli.run_notices import RunNotices
 from jobs.cli.session import command_settings
@@ -41,12 +26,10 @@ from jobs.redis.client import check_clients, clients_of_run
 from jobs.results.claim import output_place
 
 
+@takes_given()
 def run(
-    manifest: ManifestArg,
+    given: Given,
     *,
-    output: OutputOpt = None,
-    batch: BatchOpt = None,
-    config: ConfigOpt = None,
     simulate: SimulateOpt = False,
     faults: Annotated[
         Path | None, typer.Option(help="A file of faults for the simulator; see docs/simulator.md.")
@@ -55,15 +38,6 @@ def run(
         int | None,
         typer.Option(min=1, max=64, help="Submit processes, in place of workers.submit_processes."),
     ] = None,
-    strict: StrictOpt = False,
-    again: AgainOpt = "",
-    accept_new_ledger: AcceptOpt = False,
-    sheet: SheetOpt = None,
-    visible_only: VisibleOpt = False,
-    encoding: EncodingOpt = "",
-    root: RootOpt = None,
-    check_urls: CheckOpt = False,
-    only: OnlyOpt = None,
     canary: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="Buy N rows first; go on only if enough have their picture."),
@@ -79,7 +53,7 @@ def run(
     ] = "",
 ) -> None:
     """Do it all on this machine: workers, queue, files. Interrupted, the same command goes on."""
-    settings = command_settings(config, output=output, simulate=simulate)
+    settings = command_settings(given.config, output=given.output, simulate=simulate)
     _check(simulate=simulate, faults=faults)
     until = read_deadline(deadline) if deadline else None
     if until is not None:
@@ -89,21 +63,6 @@ def run(
         settings = settings.model_copy(
             update={"workers": settings.workers.model_copy(update={"submit_processes": workers})}
         )
-    given = Given(
-        manifest=manifest,
-        batch=batch,
-        again=again,
-        sheet=sheet,
-        visible_only=visible_only,
-        encoding=encoding,
-        root=root,
-        check_urls=check_urls,
-        only=only,
-        output=output,
-        config=config,
-        strict=strict,
-        accept_new_ledger=accept_new_ledger,
-    )
     with (
         stop,
         intake(settings, given, output=output_place(settings.output_dir), stop=stop.check) as taken,
