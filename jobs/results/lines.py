@@ -82,16 +82,7 @@ def result_line(
         timings=_timings(job),
         source=_source(job, created_ms),
         inputs=_inputs(job),
-        settled=tuple(
-            Settled(
-                outcome=one.outcome,
-                task_id=one.task_id,
-                posted_at=iso(one.posted_ms),
-                by=one.by,
-                at=iso(one.at_ms) or "",
-            )
-            for one in job.settled
-        ),
+        settled=_settled(job),
         **common,
     )
 
@@ -167,6 +158,19 @@ def _timings(job: Job) -> Timings:
         submitted_at=iso(job.submitted_ms),
         finished_at=iso(job.finished_ms),
         task_s=task_s,
+    )
+
+
+def _settled(job: Job) -> tuple[Settled, ...]:
+    return tuple(
+        Settled(
+            outcome=one.outcome,
+            task_id=one.task_id,
+            posted_at=iso(one.posted_ms),
+            by=one.by,
+            at=iso(one.at_ms) or "",
+        )
+        for one in job.settled
     )
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,21 @@ from jobs.results.files import Renew, replacing
 from jobs.results.manifest_columns import PICTURE_COLUMNS
 from jobs.units import iso
 
-#: Columns behind the manifest's own; the prefix (jobs.manifest.aliases) keeps them apart from any of those.
-STATUS_COLUMNS = (
-    "vton_status",
-    "vton_image",
-    "vton_error",
-    "vton_message",
-    "vton_owner",
-    "vton_retryable",
-    "vton_request_id",
-    "vton_task_id",
-    "vton_posted_at",
-    "vton_flags",
-    "vton_file",
-)
+#: Columns behind the manifest's own, with the cell of each; the prefix (jobs.manifest.aliases) keeps them apart from any of
+#: those.
+STATUS_COLUMNS: dict[str, Callable[[ResultLine], str | None]] = {
+    "vton_status": lambda line: line.status,
+    "vton_image": lambda line: line.images[0].path if line.images else "",
+    "vton_error": lambda line: line.error.kind if line.error else None,
+    "vton_message": lambda line: line.error.message if line.error else None,
+    "vton_owner": lambda line: line.error.owner if line.error else None,
+    "vton_retryable": lambda line: ("yes" if line.error.retryable else "no") if line.error else None,
+    "vton_request_id": lambda line: line.request_id,
+    "vton_task_id": lambda line: line.task_id,
+    "vton_posted_at": lambda line: line.timings.posted_at,
+    "vton_flags": lambda line: " ".join(flag.id for flag in line.flags),
+    "vton_file": lambda line: line.file,
+}
 #: Those of failed.csv: what whoever fixes it must know. A manifest's reader passes over all of ours.
 REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at", "vton_file")
 #: A spreadsheet runs a cell whose first character is one of these, in any of the widths that people type; blanks and marks
@@ -64,7 +65,7 @@ def write_tables(
         all_rows.writerow([safe_cell(name) for name in (*columns, *STATUS_COLUMNS)])
         gaps.writerow([_again_name(name) for name in (*columns, *REASON_COLUMNS)])
         for line, cells in rows:
-            status = dict(zip(STATUS_COLUMNS, map(safe_cell, _status_cells(line)), strict=True))
+            status = {name: safe_cell(cell(line) or "") for name, cell in STATUS_COLUMNS.items()}
             all_rows.writerow([*(safe_cell(cells.get(name, "")) for name in columns), *status.values()])
             counts[f"status:{line.status}"] += 1
             if line.source:
@@ -167,14 +168,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _status_cells(line: ResultLine) -> Iterator[str]:
-    error = line.error
-    yield line.status
-    yield line.images[0].path if line.images else ""
-    yield from (error.kind, error.message, error.owner) if error else ("", "", "")
-    yield "" if not error else "yes" if error.retryable else "no"
-    yield from (text or "" for text in (line.request_id, line.task_id, line.timings.posted_at))
-    yield " ".join(flag.id for flag in line.flags)
-    yield line.file
