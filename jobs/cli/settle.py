@@ -67,8 +67,8 @@ def settle(
     simulate: SimulateOpt = False,
 ) -> None:
     """Say what became of unknown rows, as HiDream's bill shows it. Without options: list them."""
-    outcomes = {"bought": bool(task_id), "not_bought": not_bought, "leave": leave}
-    said: list[SettledAs] = [name for name, given in outcomes.items() if given]  # type: ignore[misc]  # their names
+    outcomes: dict[SettledAs, bool] = {"bought": bool(task_id), "not_bought": not_bought, "leave": leave}
+    said = [name for name, given in outcomes.items() if given]
     one = row is not None or bool(request_id)
     if template + (table is not None) + one > 1 or len(said) > 1 or bool(said) != one or (row and request_id):
         raise UsageError(
@@ -82,21 +82,25 @@ def settle(
         if template:
             write_template(sys.stdout, unknown_rows(opened.ledger, batch_id))
         elif one:
-            where = f"row {row}" if row else request_id
-            decision = Decision(
-                where=where,
-                row=row,
-                request_id=RequestId(request_id) or None,
-                outcome=said[0],
-                task_id=task_id,
-            )
-            if task_id and (fault := task_fault(task_id)):
-                raise UsageError(f"--task-id: {fault}")
+            decision = _decision(row, RequestId(request_id), said[0], task_id)
             _apply(opened, batch_id, [decision], by=by, force=force, yes=yes)
         elif table is not None:
             _apply(opened, batch_id, _read(table), by=by, force=force, yes=yes)
         else:
             list_unknown(opened, batch_id, simulated=simulate)
+
+
+def _decision(row: int | None, request_id: RequestId, outcome: SettledAs, task_id: str) -> Decision:
+    """What the options say of one row. Raises UsageError."""
+    if task_id and (fault := task_fault(task_id)):
+        raise UsageError(f"--task-id: {fault}")
+    return Decision(
+        where=f"row {row}" if row else request_id,
+        row=row,
+        request_id=request_id or None,
+        outcome=outcome,
+        task_id=task_id,
+    )
 
 
 def _apply(

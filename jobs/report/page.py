@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jobs.records import REJECT_REASONS
 from jobs.report.cards import FIELDS, OWNER_LABELS, STATUS_LABELS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER: Final = Path(__file__).parent / "parts"
 #: Where `vton serve --review` writes that a page is served; once in each page, before any text of a manifest.
@@ -73,16 +76,6 @@ def render(
         rows: texts of rows that the page itself has.
         small: key and base64 of thumbnails that the page itself has.
     """
-    # Loaded where a page is written: a worker that follows a batch does so for hours before.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(_FOLDER),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     summary, statuses = numbers.summary, numbers.statuses
     reasons = {name: _REASON_LABELS[name] for name in REJECT_REASONS}
     batch = {
@@ -96,24 +89,42 @@ def render(
         "reasons": reasons,
     }
     style, script = _style(), _script()
-    return environment.get_template(template).generate(
-        title=batch["batch"],
-        facts=_facts(summary),
-        rows=statuses.total(),
-        done=statuses["succeeded"],
-        statuses=_buttons(STATUS_LABELS, statuses),
-        owners=_buttons(OWNER_LABELS, numbers.owners),
-        reasons=list(reasons.items()),
-        bars=_bars(statuses),
-        root=root,
-        batch=json.dumps(batch).replace("<", "\\u003c"),
-        style=style,
-        script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        beside=bool(chunks),
-        chunks=rows,
-        small=small,
+    return (
+        _templates()
+        .get_template(template)
+        .generate(
+            title=batch["batch"],
+            facts=_facts(summary),
+            rows=statuses.total(),
+            done=statuses["succeeded"],
+            statuses=_buttons(STATUS_LABELS, statuses),
+            owners=_buttons(OWNER_LABELS, numbers.owners),
+            reasons=list(reasons.items()),
+            bars=_bars(statuses),
+            root=root,
+            batch=json.dumps(batch).replace("<", "\\u003c"),
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            beside=bool(chunks),
+            chunks=rows,
+            small=small,
+        )
+    )
+
+
+@cache
+def _templates() -> "Environment":
+    # Loaded where a page is written: a worker that follows a batch does so for hours before.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        autoescape=True,
+        loader=FileSystemLoader(_FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
