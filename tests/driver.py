@@ -246,9 +246,15 @@ class Driver:
         return found
 
     def snapshot(self) -> dict[str, Any]:
-        """Every key of this ledger but its clock, without the prefix, with its content; in one round trip."""
+        """Every key of this ledger but its clock, without the prefix, with its content; in one round trip.
+
+        Without what any script may note of the server that it runs on.
+        """
         found = self.ledger.client.eval(_SNAPSHOT, 1, self.ledger.prefix)
-        return {key: _content(kind, content) for key, kind, content in found if key != "clock"}
+        keys = {key: _content(kind, content) for key, kind, content in found if key != "clock"}
+        for noted in ("history", "run"):
+            keys.get("meta", {}).pop(noted, None)
+        return keys
 
 
 _SNAPSHOT = """

@@ -73,7 +73,7 @@ def runner_of(ledger: Ledger, name: str | None = None) -> AsyncRunner:
     }
     kind = redis.asyncio.UnixDomainSocketConnection if "path" in told else redis.asyncio.Connection
     keys = tuple((place | {"client_name": name, "retry_on_error": tuple(told["retry_on_error"])}).items())
-    return AsyncRunner(_client(kind, keys, told["retry"].patience_s), ledger.prefix)
+    return AsyncRunner(_client(kind, keys, told["retry"].patience_s), ledger.prefix, term=ledger.term)
 
 
 def gate_of(ledger: Ledger, *args: Any, name: str | None = None, **more: Any) -> Any:

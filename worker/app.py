@@ -116,10 +116,14 @@ class App:
         # Each submit actor may hold one; a worker may have been started with more threads than the settings say.
         most = max(SUBMIT_THREADS[1], settings.submit_threads) + 1
         client = connect_async(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
-        intents = AsyncConfirmedRunner(client, redis.prefix, Way(redis.replicas)) if redis.replicas else None
+        intents = (
+            AsyncConfirmedRunner(client, redis.prefix, Way(redis.replicas), term=self.ledger.term)
+            if redis.replicas
+            else None
+        )
         gate = Gate(
             self.ledger,
-            PipelinedRunner(client, redis.prefix),
+            PipelinedRunner(client, redis.prefix, term=self.ledger.term),
             settings.limits,
             submit_timeout_s=2 * hidream.submit_timeout_s,
             mark=HighWaterMark(settings.data_dir, redis.prefix),
@@ -227,7 +231,7 @@ class App:
             log.info("worker.started", what="swept", files=swept)
         redis, hidream = self.settings.redis, self.settings.hidream
         client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
-        ledger = PipelinedRunner(client, redis.prefix)
+        ledger = PipelinedRunner(client, redis.prefix, term=self.ledger.term)
         pictures = self.settings.pictures
         store = PictureStore(self.settings.data_dir.absolute(), min_free_bytes=pictures.min_free_bytes)
         downloader = Downloader(
@@ -298,7 +302,11 @@ class App:
             collects,
             submits,
             WakesConsumers(),
-            SendsHeartbeats(lambda role: Heartbeats(redis, role, acts=self.metrics.acts, heard=files.ready)),
+            SendsHeartbeats(
+                lambda role: Heartbeats(
+                    redis, role, acts=self.metrics.acts, heard=files.ready, term=self.ledger.term
+                )
+            ),
             ShowsLife(files, collects, submits),
             BringsIn(lambda: self.answers.bring_in(recorder(self.ledger, redis.replicas))),
         ]

@@ -54,7 +54,7 @@ class Watch:
         redis = session.redis
         # Impatient: whoever is to end must not be waiting for Redis; the patience is kept here.
         self._client = connect(redis, db=redis.ledger_db, connections=2, patience_s=IMPATIENT_S)
-        self.ledger = Ledger(self._client, redis.prefix)
+        self.ledger = Ledger(self._client, redis.prefix, session.ledger.term)
         self._orders = LedgerWatch(replace(session, ledger=self.ledger))
         self._budgets = BudgetWarnings(self.ledger, self._settings.limits)
         self._away_since: float | None = None

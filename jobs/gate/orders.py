@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from jobs.errors import ConfigError, LedgerLostError
 from jobs.ledger import Ledger
@@ -51,6 +52,8 @@ class SeenOrders:
         if marks is None:
             return
         current, safe = marks
+        if known is not None and known.ledger == current.ledger:
+            self._ledger.term.learn(known.term)
         if known is not None and known.ledger != current.ledger:
             if not self._ledger.replaces(known.ledger):
                 raise LedgerLostError("the ledger in Redis is not the one that this data folder knows")
@@ -86,7 +89,7 @@ class SeenOrders:
         self._note(mark, noted)
 
     def _note(self, mark: HighWaterMark, noted: Mark | None) -> Mark:
-        seen = self._seen
+        seen = replace(self._seen, term=self._ledger.term.text)
         if seen == noted:
             return seen
         try:

@@ -18,6 +18,7 @@ from jobs.config.settings import RedisSettings
 from jobs.errors import VtonError
 from jobs.ledger import Ledger, steps
 from jobs.ledger.records import Heartbeat, Role
+from jobs.ledger.term import KnownTerm
 from jobs.redis.client import connect
 
 log = structlog.get_logger()
@@ -45,11 +46,12 @@ class Heartbeats:
         batch: str = "",
         left_ms: Callable[[], int | None] = lambda: None,
         every_s: float = EVERY_S,
+        term: KnownTerm | None = None,
     ) -> None:
-        """`acts`: useful acts of the process by now; `heard`: called when one is sent; others: as in the record."""
+        """`acts`: useful acts of the process by now; `heard`: called when one is sent; others as in Ledger or the record."""
         # Of its own, and impatient: whoever ends does not wait for Redis because of it.
         self._client = connect(redis, db=redis.ledger_db, connections=1, patience_s=RETRY_S)
-        self._ledger = Ledger(self._client, redis.prefix)
+        self._ledger = Ledger(self._client, redis.prefix, term)
         self._id = uuid4().hex
         self._acts = acts
         self._heard = heard

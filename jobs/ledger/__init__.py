@@ -1,7 +1,7 @@
 """The ledger: what is true. One Redis database, keys under one prefix.
 
 meta            id of this ledger, made with its first batch; orders counted, and how many of them replicas surely have;
-                `replaces:<id>`: ledgers accepted as lost
+                `replaces:<id>`: ledgers accepted as lost; `history`, `run`: the server that serves it
 job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
 batch:<id>      a batch: its own columns and counters `n:<status>`, rows, open, spent, sealed, completed_ms
 rows:<id>       row number → the row as the manifest has it, or why it is bad
@@ -25,7 +25,7 @@ wakeups, watch  waiters for a slot and watchers are notified here
 once, permit    what a step and the gate have answered: answered again when the reply was lost
 heartbeats      process → when it last said that it lives, and what it said of itself; who is silent for an hour is dropped
 confirmed       how often replicas were waited for, see jobs.ledger.confirmed
-clock           the server's clock as last seen, and how far ours is ahead of it
+clock           the server's clock as last seen, and how far ours is ahead of it; the term, see jobs.ledger.term
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +54,7 @@ from jobs.ledger.codec import (
 from jobs.ledger.high_water import Mark, Marks, marks_of
 from jobs.ledger.records import BatchRecord, GateState, Heartbeat, RowRecord
 from jobs.ledger.script import AsyncRunner, Call, SyncRunner, T, script
+from jobs.ledger.term import KnownTerm
 from jobs.records import ENDED_STATES, BatchId, BatchStatus, Job, Latency, RequestId, shown
 from jobs.redis.client import translated
 
@@ -161,11 +162,13 @@ class Moment:
 class Ledger:
     """The ledger's door for threads. Every method raises RedisDownError when Redis does not answer."""
 
-    def __init__(self, client: redis.Redis, prefix: str) -> None:
+    def __init__(self, client: redis.Redis, prefix: str, term: KnownTerm | None = None) -> None:
+        """`term`: the process' own, if it has other doors to the same ledger."""
         # redis-py types every reply as bytes or text; ours are decoded.
         self.client: Any = client
         self.prefix = prefix
-        self._runner = SyncRunner(client, prefix)
+        self.term = term or KnownTerm()
+        self._runner = SyncRunner(client, prefix, term=self.term)
 
     def _ask(self, command: Callable[..., Any], *args: Any, **options: Any) -> Any:
         with translated():
@@ -210,7 +213,7 @@ class Ledger:
 
     def accept(self, lost: Iterable[Mark]) -> Mark:
         """A person goes on with this ledger in the place of those that were seen, or of what it was itself."""
-        flat = [value for mark in lost for value in (mark.ledger, mark.orders)]
+        flat = [value for mark in lost for value in (mark.ledger, mark.orders, mark.term)]
         call = Call(script("jobs.ledger", "accept_ledger"), (uuid4().hex, *flat), list)
         found = self.run(call)
         return Mark(ledger=found[0], orders=int(found[1]))

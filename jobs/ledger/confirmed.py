@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from jobs.errors import RedisDownError, UnconfirmedError
 from jobs.ledger import Ledger
 from jobs.ledger.script import AsyncRunner, Call, Runner, run_all, run_all_async
+from jobs.ledger.term import KnownTerm
 from jobs.records import TaskId
 from jobs.redis.client import translated
 from jobs.redis.retry import tried_once
@@ -44,13 +45,18 @@ class Way:
     replicas: int
     waits: Piece = field(default_factory=list)
 
-    def script(self, prefix: str, call: Call[Any]) -> Pieces[Any]:
+    def script(self, prefix: str, call: Call[Any], term: KnownTerm) -> Pieces[Any]:
         """What runs a script; its reply. Raises UnconfirmedError."""
-        (reply,), fault = yield from self.sent(prefix, [("EVALSHA", call.script.sha, 1, prefix, *call.args)])
-        if isinstance(reply, NoScriptError):
-            (reply,), fault = yield from self.sent(
-                prefix, [("EVAL", call.script.text, 1, prefix, *call.args)]
-            )
+        while True:
+            words = 2, prefix, term.key(prefix), *call.args
+            try:
+                (reply,), fault = yield from self.sent(prefix, [("EVALSHA", call.script.sha, *words)])
+                if isinstance(reply, NoScriptError):
+                    (reply,), fault = yield from self.sent(prefix, [("EVAL", call.script.text, *words)])
+                break
+            except ResponseError as error:
+                if not term.learns(error):
+                    raise
         if fault is not None:
             raise fault
         return reply
@@ -93,11 +99,12 @@ class ConfirmedRunner:
     client: Any
     prefix: str
     way: Way
+    term: KnownTerm = field(default_factory=KnownTerm, kw_only=True)
 
     def run(self, call: Call[T]) -> T:
         """Runs a call once. Raises UnconfirmedError: it may have run, and nobody knows whether replicas have it."""
         with _unconfirmed():
-            return call.read(run_all(self._send, self.way.script(self.prefix, call)))
+            return call.read(run_all(self._send, self.way.script(self.prefix, call, self.term)))
 
     def try_one(self) -> None:
         """Has a write of no meaning confirmed. Raises UnconfirmedError."""
@@ -120,7 +127,7 @@ class AsyncConfirmedRunner(AsyncRunner):
     async def run(self, call: Call[T]) -> T:
         """Runs a call once. Raises UnconfirmedError: it may have run, and nobody knows whether replicas have it."""
         with _unconfirmed():
-            return call.read(await run_all_async(self._send, self.way.script(self.prefix, call)))
+            return call.read(await run_all_async(self._send, self.way.script(self.prefix, call, self.term)))
 
     async def owners_of(self, tasks: Sequence[TaskId]) -> tuple[list[str | None], UnconfirmedError | None]:
         """The job that has each task, None where none has; and why replicas may not know it. Raises UnconfirmedError."""
@@ -135,7 +142,9 @@ class AsyncConfirmedRunner(AsyncRunner):
 
 def recorder(ledger: Ledger, replicas: int) -> Runner:
     """What records an answer for good: the ledger, or, where replicas have to confirm it, only with them."""
-    return ConfirmedRunner(ledger.client, ledger.prefix, Way(replicas)) if replicas else ledger
+    return (
+        ConfirmedRunner(ledger.client, ledger.prefix, Way(replicas), term=ledger.term) if replicas else ledger
+    )
 
 
 def _queued(client: Any, piece: Piece) -> Any:

@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 
 from jobs.errors import ConfigError
 from jobs.ledger.codec import decode
+from jobs.ledger.term import FIRST, term_number
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -25,6 +26,13 @@ class Mark(Struct, frozen=True, kw_only=True):
 
     ledger: str
     orders: int
+    #: The latest term that was seen of it, see jobs.ledger.term.
+    term: str = FIRST
+
+    def with_what(self, seen: "Mark") -> "Mark":
+        """The most that either of two marks of one ledger has seen."""
+        latest = max(self, seen, key=lambda mark: term_number(mark.term))
+        return Mark(ledger=self.ledger, orders=max(self.orders, seen.orders), term=latest.term)
 
 
 #: A ledger's mark, and what of it may be noted outside of Redis: the orders that replicas have, if any has to confirm them.
@@ -73,10 +81,12 @@ class HighWaterMark:
         """
         with self._locked():
             known = self.read()
-            if known is None or (known.ledger == seen.ledger and known.orders < seen.orders):
-                self._write(seen)
-                return seen
-            return known
+            if known is not None and known.ledger != seen.ledger:
+                return known
+            most = seen if known is None else known.with_what(seen)
+            if most != known:
+                self._write(most)
+            return most
 
     def replace(self, accepted: Mark) -> None:
         """Notes another ledger, because a person has accepted it. Raises OSError."""

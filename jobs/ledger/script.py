@@ -5,13 +5,14 @@ Every script begins with `lua/prelude.lua`, so the gate's scripts and the ledger
 
 import hashlib
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Generic, Protocol, TypeVar
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
+from jobs.ledger.term import KnownTerm
 from jobs.redis.client import translated
 
 T = TypeVar("T")
@@ -81,15 +82,26 @@ class SyncRunner:
 
     client: Any
     prefix: str
+    term: KnownTerm = field(default_factory=KnownTerm, kw_only=True)
 
     def run(self, call: Call[T]) -> T:
         """Runs a call. Raises RedisDownError when Redis does not answer."""
         with translated():
-            try:
-                reply = self.client.evalsha(call.script.sha, 1, self.prefix, *call.args)
-            except NoScriptError:
-                reply = self.client.eval(call.script.text, 1, self.prefix, *call.args)
+            while True:
+                try:
+                    reply = self._try(call)
+                    break
+                except ResponseError as error:
+                    if not self.term.learns(error):
+                        raise
         return call.read(reply)
+
+    def _try(self, call: Call[Any]) -> Any:
+        keys = 2, self.prefix, self.term.key(self.prefix)
+        try:
+            return self.client.evalsha(call.script.sha, *keys, *call.args)
+        except NoScriptError:
+            return self.client.eval(call.script.text, *keys, *call.args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +110,23 @@ class AsyncRunner:
 
     client: Any
     prefix: str
+    term: KnownTerm = field(default_factory=KnownTerm, kw_only=True)
 
     async def run(self, call: Call[T]) -> T:
         """Runs a call. Raises RedisDownError when Redis does not answer."""
         with translated():
-            try:
-                reply = await self.client.evalsha(call.script.sha, 1, self.prefix, *call.args)
-            except NoScriptError:
-                reply = await self.client.eval(call.script.text, 1, self.prefix, *call.args)
+            while True:
+                try:
+                    reply = await self._try(call)
+                    break
+                except ResponseError as error:
+                    if not self.term.learns(error):
+                        raise
         return call.read(reply)
+
+    async def _try(self, call: Call[Any]) -> Any:
+        keys = 2, self.prefix, self.term.key(self.prefix)
+        try:
+            return await self.client.evalsha(call.script.sha, *keys, *call.args)
+        except NoScriptError:
+            return await self.client.eval(call.script.text, *keys, *call.args)

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import redis
@@ -67,6 +68,9 @@ class Durability:
         told = (self.appendonly, self.appendfsync, self.maxmemory_policy)
         return tuple(name for name, value in zip(_KEEPING, told, strict=True) if value is None)
 
+
+#: How a script refuses whoever knows a later term than its server's, see jobs.ledger.term.
+_FENCED = "fenced: "
 
 _KEEPING = ("appendonly", "appendfsync", "maxmemory-policy")
 
@@ -146,6 +150,7 @@ def translated() -> Iterator[None]:
             raise RedisDownError("redis takes no more clients: raise its maxclients") from error
         raise RedisDownError(f"redis does not answer: {type(error).__name__}") from error
     except (OutOfMemoryError, ReadOnlyError) as error:
+        tell_fenced(error)
         raise RedisDownError(f"redis takes no writes: {error}") from error
     except ResponseError as error:
         if any(word in str(error) for word in ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "UNBLOCKED")):
@@ -159,6 +164,19 @@ def translated() -> Iterator[None]:
         if refused:
             raise ConfigError(f"redis: {refused}") from error
         raise
+
+
+def tell_fenced(error: Exception) -> None:
+    """Logs once that a server answers which was the primary before, if that is what the error says."""
+    _, fenced, why = str(error).partition(_FENCED)
+    if fenced:
+        _tell_fenced(why)
+
+
+@cache
+def _tell_fenced(why: str) -> None:
+    """Once for each pair of terms: every try meets the same server until there is a way to the other one."""
+    log.error("redis.fenced", why=why)
 
 
 def _refusal(error: ResponseError) -> str:

@@ -16,6 +16,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from redis.retry import Retry
 
 from jobs.config.sentinel_address import SentinelAddress
+from jobs.redis.client import tell_fenced
 
 #: Until a sentinel is connected to, and until it answers, s: then the next one is asked.
 CONNECT_S, ANSWER_S = 1, 2
@@ -30,6 +31,7 @@ def primary_only() -> Iterator[None]:
         yield
     except ResponseError as error:
         if isinstance(error, ReadOnlyError) or any(word in str(error) for word in _REPLICA_SAYS):
+            tell_fenced(error)
             raise LostConnectionError("the primary has become a replica") from error
         raise
 

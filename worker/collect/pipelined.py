@@ -35,17 +35,19 @@ class PipelinedRunner(AsyncRunner):
             sender.add_done_callback(self._senders.discard)
         with translated():
             reply = await answered
-            if isinstance(reply, RedisError) and not isinstance(reply, _NOT_RUN):
+            again = isinstance(reply, _NOT_RUN) or self.term.learns(reply)
+            if isinstance(reply, RedisError) and not again:
                 raise reply
-        return await AsyncRunner.run(self, call) if isinstance(reply, _NOT_RUN) else call.read(reply)
+        return await AsyncRunner.run(self, call) if again else call.read(reply)
 
     async def _send(self) -> None:
         while self._calls:
             calls = tuple(self._calls)
             try:
                 pipeline = self.client.pipeline(transaction=False)
+                keys = 2, self.prefix, self.term.key(self.prefix)
                 for call, _ in calls:
-                    pipeline.evalsha(call.script.sha, 1, self.prefix, *call.args)
+                    pipeline.evalsha(call.script.sha, *keys, *call.args)
                 replies = await pipeline.execute(raise_on_error=False)
             except Exception as error:  # noqa: BLE001 whatever it is, those who wait get it
                 for _, answered in calls:

@@ -5,6 +5,7 @@
 local rid, claim = ARGV[1], ARGV[2]
 local job = key('job', rid)
 if redis.call('HGET', key('meta'), 'id') ~= ARGV[4] then return { 0, 'lost' } end
+recognise()
 local found = redis.call('HMGET', job, 'state', 'claim', 'hint_task')
 if found[2] ~= claim then return { 0, 'fenced' } end
 if found[1] == 'submitting' then return { 1, now, redis.call('HGET', key('meta'), 'orders') } end

@@ -1,13 +1,19 @@
--- A person goes on with this ledger though orders are lost. ARGV: fresh ledger id, then of each mark seen: ledger id, orders.
--- This ledger's own count is raised to what was seen, so that it is whole from here on; other ids are those that it replaces.
+-- A person goes on with this ledger though orders are lost. ARGV: fresh ledger id, then of each mark seen: ledger id, orders, term.
+-- This ledger's own count and term are raised to what was seen, so that it is whole from here on; other ids are those that it replaces.
 -- Running it twice changes nothing. Returns {ledger id, orders}.
 local meta, gate = key('meta'), key('gate')
 redis.call('HSETNX', meta, 'id', ARGV[1])
 local id = redis.call('HGET', meta, 'id')
 local orders = tonumber(redis.call('HGET', meta, 'orders') or '0')
-for i = 2, #ARGV, 2 do
-  if ARGV[i] == id then orders = math.max(orders, tonumber(ARGV[i + 1]))
-  else redis.call('HSET', meta, 'replaces:' .. ARGV[i], ARGV[i + 1]) end
+for i = 2, #ARGV, 3 do
+  if ARGV[i] == id then
+    orders = math.max(orders, tonumber(ARGV[i + 1]))
+    if term_number(ARGV[i + 2]) > term_number(term) then
+      term = ARGV[i + 2]
+      redis.call('HSET', key('clock'), 'term', term)
+    end
+  else redis.call('HSET', meta, 'replaces:' .. ARGV[i], ARGV[i + 1])
+  end
 end
 redis.call('HSET', meta, 'orders', orders)
 if string.sub(redis.call('HGET', gate, 'paused') or '', 1, 7) == 'ledger:' then

@@ -1,5 +1,6 @@
 -- Says that a process lives. ARGV: its id, what it says of itself as JSON, how long an entry is kept, ms. Returns the moment.
 -- Who does not come again stays listed as long, so that whoever asks learns when it was last heard.
+recognise()
 local known, keep = key('heartbeats'), tonumber(ARGV[3])
 redis.call('HSET', known, ARGV[1], now .. ' ' .. ARGV[2])
 local flat = redis.call('HGETALL', known)

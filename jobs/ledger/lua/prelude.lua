@@ -2,13 +2,24 @@
 -- What each key holds stands in jobs/ledger/__init__.py.
 local P = KEYS[1]
 
+-- A term is the time in which one server is the primary: its number, and a mark of that server. KEYS[2] ends with the latest one that the
+-- caller knows. Who knows an earlier one learns this one, and comes again; who knows a later one, or another server of this one, leaves a
+-- server that was the primary before: READONLY is what such a one says once it knows so itself. Nothing is changed for either.
+local clock = redis.call('HMGET', P .. ':clock', 'server', 'ahead', 'term')
+local term = clock[3] or '0'
+local function term_number(text) return tonumber(string.match(text, '^%d+') or '0') end
+if KEYS[2] and KEYS[2] ~= P .. ':term:' .. term then
+  local told = string.match(KEYS[2], '[^:]*$')
+  if term_number(term) > term_number(told) then return redis.error_reply('TERM ' .. term) end
+  return redis.error_reply('READONLY fenced: this server is of term ' .. term .. ', and term ' .. told .. ' is known')
+end
+
 -- Time is Redis' own, in milliseconds, and never goes back: set back, it goes on from where it was and a tenth slower until
 -- the server's clock has caught up. Else every lease, poll and reservation would wait for as long as it was set back.
 local function tell_time()
-  local clock = redis.call('TIME')
-  local server = clock[1] * 1000 + math.floor(clock[2] / 1000)
-  local known = redis.call('HMGET', P .. ':clock', 'server', 'ahead')
-  local last, ahead = tonumber(known[1] or '0'), tonumber(known[2] or '0')
+  local time = redis.call('TIME')
+  local server = time[1] * 1000 + math.floor(time[2] / 1000)
+  local last, ahead = tonumber(clock[1] or '0'), tonumber(clock[2] or '0')
   if server < last then
     ahead = ahead + last - server
   elseif ahead > 0 then
@@ -626,4 +637,26 @@ local function poll_answered(rid, task, odd)
     redis.call('ZREM', key('odd'), rid)
     if odd_tasks() < ODD_TASKS then results_come('odd') end
   end
+end
+
+-- Who serves the ledger, as the server says it: the id of its history, and of its process, noted with the ledger's identity. A replica that
+-- was promoted begins a history of its own and names the one that it goes on from: then the term rises. A server that was started anew has
+-- another history too, and goes on from none. True when another process serves it than before, or a replica was promoted: what was written
+-- last may be missing. Where INFO is forbidden nobody knows.
+local function recognise()
+  local told = redis.pcall('INFO', 'replication')
+  local history = type(told) == 'string' and string.match(told, 'master_replid:(%x+)')
+  if not history then return false end
+  local meta = key('meta')
+  local noted = redis.call('HMGET', meta, 'id', 'history', 'run')
+  if noted[2] == history or not noted[1] then return false end
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  redis.call('HSET', meta, 'history', history, 'run', run)
+  if not noted[2] then return false end
+  local promoted = not string.find(told, 'master_replid2:0+%s')
+  if promoted then
+    term = string.format('%d-%s', term_number(term) + 1, string.sub(history, 1, 8))
+    redis.call('HSET', key('clock'), 'term', term)
+  end
+  return promoted or run ~= noted[3]
 end

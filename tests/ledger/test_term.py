@@ -1,0 +1,234 @@
+"""Terms: what a fail-over makes of them, and what a server of an earlier one is told. Real servers, really promoted."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pydantic import SecretStr
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import ReadOnlyError
+
+from jobs.config.settings import LimitSettings, RedisSettings
+from jobs.errors import RedisDownError
+from jobs.ledger import AsyncRunner, Ledger, steps
+from jobs.ledger.confirmed import AsyncConfirmedRunner, ConfirmedRunner, Way
+from jobs.ledger.high_water import HighWaterMark, Mark
+from jobs.ledger.records import Heartbeat
+from jobs.ledger.term import KnownTerm
+from jobs.redis.client import connect, connect_async
+from jobs.redis.sentinel import primary_only
+from tests.driver import Driver
+from tests.faults.outcome import SkippedError
+from tests.faults.servers import RedisServer
+from tests.faults.standby import follow, newest_server
+from tests.on_loop import gate_of
+from worker.collect.pipelined import PipelinedRunner
+
+BEAT = steps.heartbeat("p", Heartbeat(role="submit", host="h", pid=1, version="0", up_ms=1))
+
+
+@dataclass
+class Two:
+    """A primary with a ledger, and its replica."""
+
+    primary: RedisServer
+    replica: RedisServer
+
+    def fail_over(self) -> None:
+        """The replica is promoted; the primary goes on, and takes itself for one."""
+        with self.primary.client(1) as client, self.replica.client(1) as other:
+            client.wait(1, 0)
+            other.replicaof("NO", "ONE")
+
+
+def settings(server: RedisServer) -> RedisSettings:
+    return RedisSettings(url=SecretStr(server.url()))
+
+
+def opened(server: RedisServer, known: KnownTerm | None = None) -> Driver:
+    """A driver of the ledger there, which is as patient as a command that is asked for by hand."""
+    return Driver(Ledger(connect(settings(server), db=1, patience_s=0.2), "vton", known))
+
+
+def there(server: RedisServer) -> dict[str, Any]:
+    """All of the ledger but how often replicas were waited for."""
+    return {name: content for name, content in opened(server).snapshot().items() if name != "confirmed"}
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Two]:
+    with tempfile.TemporaryDirectory(prefix="vton-") as folder:
+        try:
+            program = newest_server()
+        except SkippedError as error:
+            pytest.skip(str(error))
+        two = Two(*(RedisServer(Path(folder, name), "word", program=program) for name in ("a", "b")))
+        try:
+            two.primary.start()
+            two.replica.start()
+            with two.primary.client(0) as client:
+                client.config_set("repl-diskless-sync-delay", 0)
+            yield two
+        finally:
+            two.primary.kill()
+            two.replica.kill()
+
+
+@pytest.fixture
+def two(servers: Two) -> Two:
+    """With a new ledger, known to both."""
+    with servers.primary.client(1) as client, servers.replica.client(1) as other:
+        client.replicaof("NO", "ONE")
+        client.flushall()
+        other.flushall() if other.info("replication")["role"] == "master" else None
+    follow(servers.replica, servers.primary, "word")
+    driver = opened(servers.primary)
+    driver.admit("a", ["x", "y", "z"])
+    driver.ledger.run(BEAT)
+    assert driver.ledger.term.text == "0"
+    return servers
+
+
+def by_thread(server: RedisServer, known: KnownTerm) -> None:
+    opened(server, known).ledger.run(BEAT)
+
+
+def by_thread_confirmed(server: RedisServer, known: KnownTerm) -> None:
+    # Nobody has to confirm it: what is asked is how a refusal is met.
+    ConfirmedRunner(connect(settings(server), db=1, patience_s=0.2), "vton", Way(0), term=known).run(BEAT)
+
+
+def by_coroutine(kind: Callable[..., AsyncRunner]) -> Callable[[RedisServer, KnownTerm], None]:
+    def run(server: RedisServer, known: KnownTerm) -> None:
+        async def go() -> None:
+            client = connect_async(settings(server), db=1, patience_s=0.2)
+            try:
+                await kind(client, "vton", term=known).run(BEAT)
+            finally:
+                await client.aclose()
+
+        asyncio.run(go())
+
+    return run
+
+
+DOORS = [
+    by_thread,
+    by_thread_confirmed,
+    by_coroutine(AsyncRunner),
+    by_coroutine(PipelinedRunner),
+    by_coroutine(lambda *args, **more: AsyncConfirmedRunner(*args, Way(0), **more)),
+]
+
+
+@pytest.mark.parametrize("run", DOORS)
+def test_a_promotion_begins_a_term_which_every_door_learns_and_no_door_changes_the_old_primary(
+    two: Two, run: Callable[[RedisServer, KnownTerm], None]
+) -> None:
+    two.fail_over()
+    known = KnownTerm()
+    run(two.replica, known)
+    assert known.text == "0", "it has recognised the promotion, which was no earlier term then"
+    run(two.replica, known)
+    assert known.text.startswith("1-")
+    before = there(two.primary)
+    with pytest.raises(RedisDownError):
+        run(two.primary, known)
+    assert there(two.primary) == before
+    run(two.replica, known)
+
+
+def test_every_intent_looks_who_serves_the_ledger(two: Two) -> None:
+    permit = opened(two.primary).granted()
+    two.fail_over()
+    promoted = opened(two.replica)
+    promoted.begin(permit.request_id, permit.claim)
+    promoted.begin(permit.request_id, permit.claim)
+    assert promoted.ledger.term.text.startswith("1-")
+
+
+def test_a_server_that_was_the_primary_before_is_told_of_once(two: Two) -> None:
+    two.fail_over()
+    known = KnownTerm()
+    promoted = opened(two.replica, known)
+    for _ in "ab":
+        promoted.ledger.run(BEAT)
+    old = opened(two.primary, known)
+    with structlog.testing.capture_logs() as events:
+        for _ in "ab":
+            with pytest.raises(RedisDownError, match="takes no writes"):
+                old.ledger.run(BEAT)
+    assert [event["event"] for event in events] == ["redis.fenced"]
+    assert known.text in events[0]["why"]
+
+
+def test_two_primaries_of_one_term_are_two(two: Two) -> None:
+    """Each may have been promoted by somebody else: whoever has begun with one does not go on with the other."""
+    two.fail_over()
+    known = KnownTerm()
+    for _ in "ab":
+        opened(two.replica, known).ledger.run(BEAT)
+    with two.primary.client(1) as client:
+        client.hset("vton:clock", "term", "1-00000000")
+    with pytest.raises(RedisDownError):
+        opened(two.primary, known).ledger.run(BEAT)
+
+
+def test_a_connection_to_it_is_left_as_one_to_a_replica_is() -> None:
+    with structlog.testing.capture_logs() as events, pytest.raises(LostConnectionError), primary_only():
+        raise ReadOnlyError("fenced: this server is of term 0, and term 1-00000000 is known")
+    assert [event["event"] for event in events] == ["redis.fenced"]
+
+
+def test_a_server_that_starts_anew_and_one_that_gets_its_first_replica_begin_no_term(two: Two) -> None:
+    with two.replica.client(0) as client:
+        client.replicaof("NO", "ONE")
+    two.primary.kill()
+    two.primary.start()
+    driver = opened(two.primary)
+    history = driver.ledger.client.hget("vton:meta", "history")
+    driver.ledger.run(BEAT)
+    restarted = driver.ledger.client.hget("vton:meta", "history")
+    with two.primary.client(0) as client:
+        client.config_set("repl-diskless-sync-delay", 0)
+    follow(two.replica, two.primary, "word")
+    driver.ledger.run(BEAT)
+    followed = driver.ledger.client.hget("vton:meta", "history")
+    assert len({history, restarted, followed}) == 3
+    driver.ledger.run(BEAT)
+    assert driver.ledger.term.text == "0"
+
+
+def test_a_process_that_starts_knows_the_term_that_its_host_has_noted(two: Two, tmp_path: Path) -> None:
+    two.fail_over()
+    mark = HighWaterMark(tmp_path, "vton")
+    limits = LimitSettings(in_flight=100, images_per_minute=1e6)
+
+    def gate(server: RedisServer) -> Any:
+        return gate_of(opened(server).ledger, limits, submit_timeout_s=60, mark=mark)
+
+    opened(two.replica).ledger.run(BEAT)
+    buyer = gate(two.replica)
+    permit = buyer.acquire()
+    assert buyer.begin(permit) == "go"
+    buyer.stop()
+    noted = mark.read()
+    assert noted is not None
+    assert noted.term.startswith("1-")
+    with pytest.raises(RedisDownError):
+        gate(two.primary).acquire()
+
+
+def test_an_older_state_that_a_person_accepts_goes_on_from_the_term_that_was_seen(driver: Driver) -> None:
+    driver.admit("a", ["x"])
+    ledger_id = driver.ledger.ledger_id() or ""
+    driver.ledger.accept([Mark(ledger=ledger_id, orders=7, term="3-12345678")])
+    assert driver.granted(seen_orders=7).kind == "granted"
+    assert driver.ledger.term.text == "3-12345678"
+    driver.ledger.accept([Mark(ledger=ledger_id, orders=7, term="2-12345678")])
+    assert driver.ledger.term.text == "3-12345678"
