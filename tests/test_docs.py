@@ -50,6 +50,7 @@ WORDS = [
     "unknown",
     "proof",
     "paid loss",
+    "term",
     "asked again",
     "order",
     "former",
