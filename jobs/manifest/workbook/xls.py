@@ -21,8 +21,8 @@ _UNICODE = (1200).to_bytes(2, "little")
 _CELLS = frozenset({0x06, 0xFD, 0x203, 0x204, 0x27E, _ERROR})
 _SHORT_NUMBERS = 0xBD
 _HIDDEN_ROW = 0x20
-#: Pictures of the whole; what continues a record; a drawing of a sheet, of notes too, and an object between its pieces.
-_PICTURES, _CONTINUED, _DRAWING, _OBJECT = 0xEB, 0x3C, 0xEC, 0x5D
+#: Pictures of the whole; what continues a record; a sheet's drawing, of notes too; an object and its text.
+_PICTURES, _CONTINUED, _DRAWING, _OBJECT, _TEXT = 0xEB, 0x3C, 0xEC, 0x5D, 0x1B6
 #: A picture as Excel 95 kept it, and as some programs still write it.
 _BITMAP = 0x7F
 #: Widths of columns, the usual one in digits and in 1/256 of a digit; the usual height of rows.
@@ -74,6 +74,9 @@ class _Reader:
         self._pictures = pictures
         self._sheet: OldSheet | None = None
         self._drawing = Drawing()
+        #: What is still to come of an object's text: letters, and bytes that say what they look like.
+        self._letters = 0
+        self._runs = 0
         self._bitmaps = 0
         self._begun = 0
         self._depth = 0
@@ -140,8 +143,23 @@ class _Reader:
         kind = self._before if continued else number
         if kind == _PICTURES:
             self._pictures.add(self._offset + 4, len(content))
-        elif self._sheet and self._depth == 1 and (kind == _DRAWING or (continued and kind == _OBJECT)):
-            self._drawing.add(content)
+        elif self._sheet and self._depth == 1:
+            if number == _TEXT:
+                self._letters, self._runs = struct.unpack_from("<HH", content.ljust(14, b"\0"), 10)
+                self._runs *= self._letters > 0
+            elif kind == _DRAWING or (
+                continued and (kind == _OBJECT or (kind == _TEXT and not self._spell(content)))
+            ):
+                self._drawing.add(content)
+
+    def _spell(self, content: bytes) -> bool:
+        """Whether what continues an object's text is still of it: its letters, then what they look like."""
+        if self._letters > 0:
+            wide = content[:1] == b"\1"
+            self._letters -= max(1, (len(content) - 1) // (1 + wide))
+            return True
+        left, self._runs = self._runs, self._runs - len(content)
+        return left > 0
 
     def _of_all(self, number: int, content: bytes) -> None:
         if number == _CODEPAGE and content[:2] != _UNICODE:

@@ -115,6 +115,21 @@ def test_a_drawing_that_goes_on_behind_an_object_is_read(tmp_path, records):
     assert seen(records("catalog.xls")) == [(JPEG, JPEG, ""), (JPEG, "", "")]
 
 
+@pytest.mark.parametrize("letters", [b"", b"\0a note", b"\1a\0 \0n\0o\0t\0e\0"])
+def test_a_drawing_that_goes_on_behind_the_text_of_a_box_is_read(tmp_path, records, letters):
+    """Its letters and what they look like continue the text; what continues it then is the next shape."""
+    first, box, last = drawing(shape(1, 1, 1, 2, 2), shape(0, 5, 1, 6, 2), shape(1, 1, 2, 2, 3)).split(
+        struct.pack("<H", 0xEC)
+    )[1:]
+    looks = bytes(16) if letters else b""
+    text = xls_record(0x1B6, struct.pack("<10xHH4x", 6 if letters else 0, len(looks)))
+    text += b"".join(xls_record(CONTINUED, each) for each in (letters, looks) if each)
+    mark, more = struct.pack("<H", 0xEC), struct.pack("<H", CONTINUED)
+    sheet = mark + first + more + box + text + more + last
+    xls(tmp_path / "catalog.xls", EMPTY, of_all=of_all(kept(JPEG)), of_sheet=sheet)
+    assert seen(records("catalog.xls")) == [(JPEG, "", ""), (JPEG, "", "")]
+
+
 #: Over the edge of the cell to its left; the middle decides, and cells differ in size.
 SIZES = {
     "its middle": (b"", (0.9, 0.9, 1.9, 1.9), 0),
