@@ -22,6 +22,7 @@ BENCHES = (
     "replicas",
     "bodies",
     "feed",
+    "workbook",
     "flags",
     "pictures",
     "posts",

@@ -126,16 +126,14 @@ class Drawing:
             sizes.add(first, size, last)
 
     def add(self, piece: bytes) -> None:
-        """A piece of the drawing. Raises WorkbookError: it is absurdly long."""
-        self._content += piece
-        if len(self._content) > _MOST_BYTES:
-            raise WorkbookError(_TOO_MANY)
+        """A piece of the drawing; what comes behind an absurd length is not kept."""
+        if len(self._content) < _MOST_BYTES:
+            self._content += piece
 
     def pictures(self) -> Iterator[Floating]:
         """The pictures, each with the cell under its middle; one in a group with the cell under the group's.
 
         Raises:
-            WorkbookError: there are absurdly many shapes.
             ValueError: the drawing cannot be read on.
         """
         rows, columns = Axis(self.usual_height, self.heights), Axis(self.usual_width, self.widths)
@@ -152,14 +150,15 @@ class Drawing:
                 cell = _middle(rows, top, bottom, _DOWN), _middle(columns, left, right, _ACROSS)
             if kind in {_ANCHOR, _IN_GROUP} and picture:
                 yield Floating(row=cell[0], column=cell[1], picture=str(picture))
+        if len(content) >= _MOST_BYTES:
+            raise ValueError(_TOO_MANY)
 
 
 def _parts(read: _Read, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Kind, instance, begin and size of each part, those inside others too.
 
     Raises:
-        WorkbookError: there are absurdly many.
-        ValueError: what follows is no part.
+        ValueError: what follows is no part, or there are absurdly many.
     """
     at = count = 0
     while at + 8 <= end:
@@ -168,7 +167,7 @@ def _parts(read: _Read, end: int) -> Iterator[tuple[int, int, int, int]]:
         if kind not in _PARTS:
             raise ValueError(kind)
         if count > _MOST_PARTS:
-            raise WorkbookError(_TOO_MANY)
+            raise ValueError(_TOO_MANY)
         yield kind, head >> 4, begin, min(size, end - begin)
         if head & 0xF == 0xF:  # noqa: PLR2004 others are inside of it
             at = begin
@@ -196,4 +195,4 @@ def _middle(axis: Axis, first: _Side, last: _Side, whole: int) -> int:
 
 
 _BROKEN = "the workbook is broken; open it in Excel or LibreOffice and save it again"
-_TOO_MANY = "holds more shapes than any table of ours; save it as .xlsx"
+_TOO_MANY = "more shapes than any table of ours has"

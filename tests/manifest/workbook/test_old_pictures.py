@@ -180,13 +180,25 @@ def test_two_pictures_over_one_cell_and_one_that_is_gone_make_their_rows_bad(tmp
     assert "the picture is missing in the workbook" in flaws[1]
 
 
-def test_what_cannot_be_read_of_the_pictures_is_said(tmp_path, source):
+def test_that_pictures_of_excel_95_are_not_read_is_said(tmp_path, source):
     before = xls_record(0x7F, bytes(40)) * 2
     xls(tmp_path / "catalog.xls", [NAMES, [7, P, U, ""]], of_sheet=before)
     assert source("catalog.xls").remarks == (
         "Looks: pictures in the form of Excel 95 (2) are not read; save it as .xlsx",
     )
-    broken = drawing(shape(1, 1, 1, 2, 2)) + xls_record(0xEC, b"\xff" * 30)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        xls_record(0xEC, b"\xff" * 30),
+        xls_record(0xEC, part(0xF00D, b"") * 1000) * 101,
+        xls_record(0xEC, part(0xF00D, bytes(8000))) * 600,
+    ],
+)
+def test_that_a_drawing_is_read_in_part_is_said(tmp_path, source, more):
+    """Broken, of more parts, or of more bytes than any table has: what stood before is read."""
+    broken = drawing(shape(1, 1, 1, 2, 2)) + more
     xls(tmp_path / "catalog.xls", [NAMES, [7, "", U, ""]], of_all=of_all(kept(JPEG)), of_sheet=broken)
     found = source("catalog.xls")
     assert found.remarks == ("Looks: pictures over its cells cannot all be read; save it as .xlsx",)
