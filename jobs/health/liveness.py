@@ -1,5 +1,6 @@
 """Liveness: which processes live, and what is nobody's."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -24,6 +25,8 @@ _WORKS: Final = ("submit", "collect", "worker", "receiver")
 _READS_MS: Final = 15_000
 #: A batch whose last row ended so long ago has its files, ms.
 _WRITTEN_MS: Final = 600_000
+#: The name that Kubernetes gives a pod: its Deployment's, a hash of what it runs, five letters of its own.
+_POD: Final = re.compile(r"(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}")
 #: So many processes of one role that were killed within an hour are no accident.
 DYING: Final = 3
 
@@ -105,12 +108,40 @@ def _not_written(facts: Facts) -> Assessment | None:
 
 
 def silent_hosts(facts: Facts) -> Mapping[str, Sequence[Heartbeat]]:
-    """Hosts of which every process that works has fallen silent, while others live: off, cut off, or all of it killed."""
+    """Hosts of which every process that works has fallen silent, while others live: off, cut off, or all of it killed.
+
+    A pod whose Deployment has brought another one since is none of them: its name never comes back.
+    """
     living = {each.host for each in alive(facts)}
     works = [each for each in facts.processes if each.role in _WORKS and each.host not in living]
-    return {
+    gone = {
         host: [each for each in works if each.host == host] for host in sorted({each.host for each in works})
     }
+    return {host: processes for host, processes in gone.items() if host not in _replaced(gone, facts)}
+
+
+def _replaced(gone: Mapping[str, Sequence[Heartbeat]], facts: Facts) -> set[str]:
+    """Of silent hosts the pods for each of which one of the same Deployment has begun since it was last heard."""
+    begun = {each.host: (_deployment(each.host), each.at_ms - each.up_ms) for each in alive(facts, *_WORKS)}
+    found = set()
+    # The last one first: whatever began after it has begun after the others too.
+    for host in sorted(gone, key=lambda each: -_heard_ms(gone[each])):
+        name, heard_ms = _deployment(host), _heard_ms(gone[host])
+        later = [each for each, (of, begun_ms) in begun.items() if of == name and begun_ms > heard_ms]
+        if name and later:
+            del begun[later[0]]
+            found.add(host)
+    return found
+
+
+def _deployment(host: str) -> str:
+    """Whose pod it is, by its name; empty: no pod of one."""
+    pod = _POD.fullmatch(host)
+    return pod[1] if pod else ""
+
+
+def _heard_ms(processes: Sequence[Heartbeat]) -> int:
+    return max(each.at_ms for each in processes)
 
 
 def _host_silent(facts: Facts) -> Assessment | None:
@@ -118,7 +149,7 @@ def _host_silent(facts: Facts) -> Assessment | None:
     if not hosts or not alive(facts, "submit", "collect", "worker"):
         return None
     host, gone = next(iter(hosts.items()))
-    heard = ago(facts, max(each.at_ms for each in gone))
+    heard = ago(facts, _heard_ms(gone))
     evidence = f"{host} was last heard {heard} ({_names(gone)}); {_names(alive(facts))} live"
     action = "look whether it is up and reaches Redis; the others take over what it had begun"
     return warning(evidence, action, figures=_living(facts))

@@ -170,7 +170,7 @@ def of_processes(facts: Facts, _limits: LimitSettings) -> Iterator[GaugeMetricFa
     )
     yield _gauge(
         "vton_hosts_silent",
-        "Hosts of which every process has fallen silent within the hour, while others live.",
+        "Hosts of which every process has fallen silent within the hour, while others live; no pods that were replaced.",
         len(silent_hosts(facts)) if living.total() else 0,
     )
 

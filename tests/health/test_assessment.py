@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from jobs.config.exit_codes import ExitCode
 from jobs.health.assessment import STALE_MS, Health, assess, unread
 from jobs.health.facts import Ended, Facts
+from jobs.health.liveness import silent_hosts
 from jobs.health.rules import SILENT_MS, State
 from jobs.ledger.records import GateState, Heartbeat
 from jobs.records import BatchId, BatchStatus, JobState, Owner
@@ -280,6 +281,28 @@ def test_a_host_that_is_gone_is_no_trouble_when_nothing_is_to_be_done():
     gone = (heard("worker", 20 * MINUTE),)
     health = assess(replace(FINE, batches=(done,), queued=0, ahead=0, slots=0, tasks=0, processes=gone))
     assert health.liveness.state is State.OK
+
+
+def test_a_pod_that_was_replaced_is_no_silent_host_and_one_that_was_not_is():
+    def pod(letters, ago_ms, up_ms, of="vton-submit-7c9d8bf6d4"):
+        return heard("submit", ago_ms, host=f"{of}-{letters}", up_ms=up_ms)
+
+    def silent(*processes):
+        return set(silent_hosts(replace(FINE, processes=(*WORKERS, *processes))))
+
+    old, older = pod("x2k4q", 20 * MINUTE, 60 * MINUTE), pod("zz9wl", 30 * MINUTE, 60 * MINUTE)
+    new = pod("b7mvc", 1_000, 15 * MINUTE)
+    assert silent(old) == {old.host}
+    assert silent(old, new) == set()
+    # One for one, whichever version the new one runs; who lived beside it, and another Deployment's, replace nobody.
+    assert silent(old, older, new) == {older.host}
+    assert silent(old, pod("b7mvc", 1_000, 15 * MINUTE, of="vton-submit-5b6f7d8c9b")) == set()
+    assert silent(old, pod("b7mvc", 1_000, 40 * MINUTE)) == {old.host}
+    assert silent(old, pod("b7mvc", 1_000, 15 * MINUTE, of="vton-submit-eu-5b6f7d8c9b")) == {old.host}
+    # Machines have names that come back.
+    assert silent(
+        heard("submit", 20 * MINUTE, host="node-1"), heard("submit", host="node-2", up_ms=MINUTE)
+    ) == {"node-1"}
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(2, State.WRONG), (30, State.OK)])
