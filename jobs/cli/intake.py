@@ -72,13 +72,13 @@ def intake(
             check_ledger(opened, batch_id)
         planner = planner_of(opened, manifest, given.again)
         producer = producer_of(opened, manifest, planner, output, given.words)
-        producer.check(manifest, batch_id, strict=given.strict, stop=stop)
+        said.check(producer, batch_id, strict=given.strict, stop=stop)
         if given.check_urls:
             # Loaded for it alone: with HTTP it takes longer to load than most manifests take.
             from jobs.cli.check_urls import leaving_out  # noqa: PLC0415
 
             stack.enter_context(leaving_out(opened, manifest, planner, batch_id, producer.problems))
-            producer.check(manifest, batch_id, strict=given.strict, stop=stop)
+            said.check(producer, batch_id, strict=given.strict, stop=stop)
         if output:
             folder = settings.output_dir / batch_id
             check_folder(folder, opened.ledger, batch_id, accept=given.accept_new_ledger)
@@ -120,6 +120,13 @@ class _Said:
         self._manifest = manifest
         self._name = name
         self._told: set[str] = set()
+
+    def check(self, producer: Producer, batch_id: BatchId, *, strict: bool, stop: Callable[[], None]) -> None:
+        """As the producer's; a name that looks misspelt is as a rule why no row is valid."""
+        try:
+            producer.check(self._manifest, batch_id, strict=strict, stop=stop)
+        except ManifestError as error:
+            raise ManifestError("\n  ".join([str(error), *self._manifest.suspected_typos])) from None
 
     def tell(self, *, strict: bool = False) -> None:
         """Logs the new ones; with `strict` raises ManifestError."""

@@ -195,7 +195,8 @@ def _time(plan: Plan, end: datetime) -> Iterator[str]:
         yield f"to order: {counted(plan.new + plan.waiting, 'picture')} = {cost}, at {plan.cost['price_per_image']} each"
     if plan.budget is not None:
         yield f"the budget lets {plan.budget} of them through (limits.max_images_per_… and max_cost_per_…)"
-    yield f"at the account's limits: {duration(plan.seconds)}, until {end:%Y-%m-%d %H:%M}"
+    if plan.seconds:
+        yield f"at the account's limits: {duration(plan.seconds)}, until {end:%Y-%m-%d %H:%M}"
     if plan.first_end_s is not None:
         first = datetime.fromtimestamp(plan.first_end_s).astimezone()
         what = "has an address that ends" if plan.too_late == 1 else "have addresses that end"

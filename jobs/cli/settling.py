@@ -40,9 +40,14 @@ def list_unknown(opened: Session, batch_id: BatchId, *, simulated: bool) -> None
     # The number of a row means its first version.
     which = f"--row {first.row}" if first.version == 1 else f"--request-id {first.job.request_id}"
     out("HiDream may have charged these. Look for each time on its bill, then say of each:\n")
-    out(f"  {said(f'{which} --task-id TASK')}  it was bought: its picture is fetched, nothing is bought\n")
-    out(f"  {said(f'{which} --not-bought')}  it was not: it is sent once more\n")
-    out(f"  {said(f'{which} --leave')}  it stays as it is\n")
+    ways = {
+        said(f"{which} --task-id TASK"): "it was bought: its picture is fetched, nothing is bought",
+        said(f"{which} --not-bought"): "it was not: it is sent once more",
+        said(f"{which} --leave"): "it stays as it is",
+    }
+    width = max(map(len, ways))
+    for words, meaning in ways.items():
+        out(f"  {words:<{width}}  {meaning}\n")
     out(
         f"or of all in one table: {said('--template')} > unknown.csv, fill it in, {said('--csv unknown.csv')}\n"
     )

@@ -95,6 +95,18 @@ def test_enqueue_says_the_same_of_bad_rows(shop):
     assert "  300 rows: person: there is no such file" in strict.err.splitlines()
 
 
+def test_whoever_has_misspelt_a_column_learns_why_no_row_is_valid(shop):
+    shop.write(
+        "odd.csv", "sku,person,uper_clothes,dress\nA,https://cdn.example/p.jpg,https://cdn.example/t.jpg,\n"
+    )
+    why = "the column “uper_clothes” is not read; did you mean upper_clothes?"
+    planned = shop.vton("plan", "odd.csv")
+    assert (planned.code, why in planned.out, "at the account's limits" in planned.out) == (2, True, False)
+    for words in (("enqueue", "odd.csv"), ("enqueue", "odd.csv", "--strict")):
+        ended = shop.vton(*words)
+        assert (ended.code, why in ended.err) == (2, True), ended.err
+
+
 def test_a_list_is_written_anew_and_is_gone_when_nothing_is_wrong(shop):
     shop.write("night.csv", HEAD + f"A,{CDN}/p.jpg,{CDN}/1.jpg\nB,nowhere.jpg,{CDN}/2.jpg\n")
     words = ("plan", "night.csv", "--batch", "b")
