@@ -29,6 +29,7 @@ COMMANDS = {name: load(name) for name in COMMAND_NAMES}
 #: Words that the glossary owes a reader, see docs/glossary.md.
 WORDS = [
     "confirmed",
+    "term",
     "row",
     "pair",
     "job",

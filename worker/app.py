@@ -26,6 +26,10 @@ from jobs.health.heartbeats import Heartbeats
 from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.confirmed import AsyncConfirmedRunner, Way, recorder
+from jobs.ledger.high_water import HighWaterMark
+from jobs.ledger.intents import IntentJournals
+from jobs.ledger.records import Role
+from jobs.ledger.term import KnownTerm
 from jobs.local import redis_folder
 from jobs.logging.setup import configure, redact
 from jobs.pictures.store import PictureStore
@@ -85,6 +89,12 @@ class App:
         self.settings = settings
         self.metrics = Metrics()
         self._credentials = credentials
+        self._files = AliveFiles(settings.workers.alive_file)
+        #: Of all doors of this process to the ledger.
+        self._term = KnownTerm()
+        data_dir, prefix = settings.data_dir.absolute(), settings.redis.prefix
+        #: Orders on this host's disk.
+        self._journals = IntentJournals(data_dir, HighWaterMark(data_dir, prefix))
         #: What the exporter tells the reconciler: batch → up to which entry of its outbox its files are written.
         self._exported: dict[BatchId, str] = {}
 
@@ -93,7 +103,7 @@ class App:
         """The ledger for threads."""
         redis = self.settings.redis
         client = connect(redis, db=redis.ledger_db, connections=SPARE_CLIENTS, patience_s=redis.patience_s)
-        return Ledger(client, redis.prefix)
+        return Ledger(client, redis.prefix, self._term)
 
     @cached_property
     def queue(self) -> Queue:
@@ -105,7 +115,6 @@ class App:
     def submission(self) -> "Submission":
         """Submits jobs; made inside its event loop, by submit processes only."""
         from jobs.gate import Gate  # noqa: PLC0415 see above, as below
-        from jobs.ledger.high_water import HighWaterMark  # noqa: PLC0415
         from jobs.pictures.converted import ConvertedPictures  # noqa: PLC0415
         from worker.collect.schedule import PollSchedule  # noqa: PLC0415
         from worker.submit.bodies import Bodies  # noqa: PLC0415
@@ -117,18 +126,20 @@ class App:
         most = max(SUBMIT_THREADS[1], settings.submit_threads) + 1
         client = connect_async(redis, db=redis.ledger_db, connections=most, patience_s=redis.patience_s)
         intents = (
-            AsyncConfirmedRunner(client, redis.prefix, Way(redis.replicas), term=self.ledger.term)
+            AsyncConfirmedRunner(client, redis.prefix, Way(redis.replicas), term=self._term)
             if redis.replicas
             else None
         )
         gate = Gate(
             self.ledger,
-            PipelinedRunner(client, redis.prefix, term=self.ledger.term),
+            PipelinedRunner(client, redis.prefix, term=self._term),
             settings.limits,
             submit_timeout_s=2 * hidream.submit_timeout_s,
             mark=HighWaterMark(settings.data_dir, redis.prefix),
             intents=intents,
+            journals=self._journals,
         )
+        self._journals.own()
         return Submission(
             gate=gate,
             client=HiDreamClient(hidream, self.tokens, self.ssl_context, connections=0),
@@ -155,6 +166,18 @@ class App:
     def answers(self) -> AcceptedAnswers:
         """Accepted answers on this host's disk."""
         return AcceptedAnswers(self.settings.data_dir.absolute())
+
+    def _heartbeats(self, role: Role) -> Heartbeats:
+        if role != "collect":
+            self._journals.own()
+        return Heartbeats(
+            self.settings.redis,
+            role,
+            acts=self.metrics.acts,
+            heard=self._files.ready,
+            term=self._term,
+            journals=self._journals,
+        )
 
     @cached_property
     def exporter(self) -> "Exporter":
@@ -231,7 +254,7 @@ class App:
             log.info("worker.started", what="swept", files=swept)
         redis, hidream = self.settings.redis, self.settings.hidream
         client = connect_async(redis, db=redis.ledger_db, patience_s=redis.patience_s)
-        ledger = PipelinedRunner(client, redis.prefix, term=self.ledger.term)
+        ledger = PipelinedRunner(client, redis.prefix, term=self._term)
         pictures = self.settings.pictures
         store = PictureStore(self.settings.data_dir.absolute(), min_free_bytes=pictures.min_free_bytes)
         downloader = Downloader(
@@ -288,7 +311,6 @@ class App:
         )
         submits = SubmitLoop(self.submission)
         collects = LoopServices(COLLECT, self.watcher, self.reconciler, self.notice_loop)
-        files = AliveFiles(self.settings.workers.alive_file)
         middleware = [
             MessageContext(),
             TellsBounds(self.settings),
@@ -302,12 +324,8 @@ class App:
             collects,
             submits,
             WakesConsumers(),
-            SendsHeartbeats(
-                lambda role: Heartbeats(
-                    redis, role, acts=self.metrics.acts, heard=files.ready, term=self.ledger.term
-                )
-            ),
-            ShowsLife(files, collects, submits),
+            SendsHeartbeats(self._heartbeats),
+            ShowsLife(self._files, collects, submits),
             BringsIn(lambda: self.answers.bring_in(recorder(self.ledger, redis.replicas))),
         ]
         broker = TolerantBroker(

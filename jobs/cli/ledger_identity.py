@@ -128,6 +128,8 @@ class LedgerWatch:
             self._mark.replace(current)
         for seen in (self._seen, known):
             if seen is not None and seen.ledger == current.ledger and seen.orders > current.orders:
+                if self._opened.ledger.is_recovering(seen):
+                    return True
                 raise LedgerLostError(f"{older_words(seen, current.orders)}. {what_to_do(self._opened)}")
         self._seen = safe or current
         if due:

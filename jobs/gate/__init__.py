@@ -5,6 +5,7 @@ script hands out the job whose turn it is together with the permit, so nothing i
 """
 
 import asyncio
+from collections.abc import Iterable
 from uuid import uuid4
 
 import structlog
@@ -18,10 +19,13 @@ from jobs.gate.patience import Patient, within
 from jobs.gate.permits import Begin, Empty, Permit, Wait, read_permit
 from jobs.gate.returned import Returned
 from jobs.ledger import AsyncRunner, Ledger
+from jobs.ledger.codec import encode_pair
 from jobs.ledger.high_water import HighWaterMark
+from jobs.ledger.intents import Intent, IntentJournals
 from jobs.ledger.script import Call, script
+from jobs.ledger.shut import RECOVERING
 from jobs.ledger.steps import LEASE_MS
-from jobs.records import Owner
+from jobs.records import Owner, TaskId
 from jobs.redis.client import translated
 
 __all__ = ["RATE_SHARE", "Gate", "Permit"]
@@ -56,6 +60,7 @@ class Gate:
         rest: LocalBackoff | None = None,
         mark: HighWaterMark | None = None,
         intents: AsyncRunner | None = None,
+        journals: IntentJournals | None = None,
     ) -> None:
         """Of one process.
 
@@ -67,6 +72,7 @@ class Gate:
             rest: this process's own, if it is not to be a new one.
             mark: the data folder's; None: what was seen is forgotten with the process.
             intents: writes the intents, if replicas have to confirm them.
+            journals: where this process notes its orders; None: a server that takes over without them is not told.
         """
         self._ledger = ledger
         self._runner = runner
@@ -77,7 +83,8 @@ class Gate:
         self._deadline_ms = int(submit_timeout_s * 1000) + GRACE_MS
         #: A process that took longer than this to write its intent has been stopped; it must not send, s.
         self.patience_s = GRACE_MS / 2000
-        self._orders = SeenOrders(ledger, mark)
+        self._journals = journals
+        self._orders = SeenOrders(ledger, mark, noting=journals.sync if journals else lambda: None)
         self._stopping = asyncio.Event()
         self._patient = Patient(runner=runner, stopping=self._stopping)
         self._returned = Returned(runner=self._intents, stopping=self._stopping)
@@ -102,9 +109,16 @@ class Gate:
                 answer = await self._answer() if stale else answer
                 while isinstance(answer, Wait):
                     self._say(answer)
-                    await self._listen(answer)
+                    if not await self._bring_in(answer):
+                        await self._listen(answer)
                     answer = await self._answer()
         return answer if isinstance(answer, Permit) else None
+
+    async def _bring_in(self, wait: Wait) -> bool:
+        """Has this process' orders brought in if they are what everybody waits for; whether the gate is open since."""
+        if self._journals is None or not wait.detail.startswith(RECOVERING):
+            return False
+        return await asyncio.to_thread(self._journals.bring_in, self._ledger) == "open"
 
     async def _answer(self) -> Permit | Wait | Empty:
         return Empty() if self._stopping.is_set() else await self._ask(uuid4().hex)
@@ -130,13 +144,40 @@ class Gate:
             RATE_WINDOW_MS,
             *([] if self._intents is self._runner else [self._orders.seen.orders]),
         )
+        term = self._ledger.term.text
         reply = await self._intents.run(Call(script("jobs.gate", "begin"), args, list))
         if reply[0] == 1:
-            self._orders.saw(reply[2])
+            _, begun_ms, order, server, batch = reply
+            later = self._ledger.term.text
+            if later not in {term, f"{later.partition('-')[0]}-{server}"}:
+                # Of a primary of before: meanwhile another one was promoted, and this process has heard of it.
+                return "closed"
+            self._orders.saw(order)
+            self._note(permit, int(begun_ms), int(order), server, batch)
             return "go"
         if reply[1] == "lost":
             raise LedgerLostError("the ledger is gone or another one: nothing is submitted")
         return "closed" if reply[1] == "closed" else "fenced"
+
+    def _note(self, permit: Permit, begun_ms: int, order: int, server: str, batch: str) -> None:
+        if self._journals is not None:
+            intent = Intent(
+                ledger_id=self._orders.seen.ledger,
+                server=server,
+                order=order,
+                request_id=permit.request_id,
+                claim=permit.claim,
+                begun_ms=begun_ms,
+                deadline_ms=self._deadline_ms,
+                batch=batch,
+                pair=encode_pair(permit.job.pair),
+            )
+            self._journals.began(intent)
+
+    def ended(self, permit: Permit, task_id: TaskId | None = None, sub_task_ids: Iterable[str] = ()) -> None:
+        """Notes what became of an intent before the ledger is told; without a task nothing was bought."""
+        if self._journals is not None:
+            self._journals.ended(permit.claim, task_id, sub_task_ids)
 
     async def give_back(self, permit: Permit) -> None:
         """Nothing was sent and nothing is wrong with the account."""

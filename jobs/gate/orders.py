@@ -1,6 +1,7 @@
 """How many orders this process has seen the ledger count; noted in the data folder, so that a loss is noticed."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -19,9 +20,13 @@ NOTE_S = 1.0
 class SeenOrders:
     """One process's; its threads share it. Without a `mark` nothing outlives the process."""
 
-    def __init__(self, ledger: Ledger, mark: HighWaterMark | None) -> None:
+    def __init__(
+        self, ledger: Ledger, mark: HighWaterMark | None, noting: Callable[[], object] = lambda: None
+    ) -> None:
+        """`noting`: called whenever more was seen, before it is noted."""
         self._ledger = ledger
         self._mark = mark
+        self._noting = noting
         self._seen = Mark(ledger="", orders=0)
         self._noted = self._seen
         self._lock = threading.Lock()
@@ -60,7 +65,8 @@ class SeenOrders:
             mark.replace(safe)
         elif known is not None and known.orders > current.orders:
             # The gate learns it from the first request for a permit, which stops the others too.
-            log.error("ledger.lost", why=older_words(known, current.orders))
+            if not self._ledger.is_recovering(known):
+                log.error("ledger.lost", why=older_words(known, current.orders))
             safe = known
         with self._lock:
             if self._noter is not None:
@@ -92,6 +98,7 @@ class SeenOrders:
         seen = replace(self._seen, term=self._ledger.term.text)
         if seen == noted:
             return seen
+        self._noting()
         try:
             known = mark.raise_to(seen)
         except (OSError, ConfigError) as error:

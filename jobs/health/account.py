@@ -8,7 +8,7 @@ from jobs.config.settings import LimitSettings
 from jobs.ledger import Ledger
 from jobs.ledger.budgets import budgets
 from jobs.ledger.records import GateState
-from jobs.ledger.shut import shut_kind
+from jobs.ledger.shut import RECOVERING, shut_kind
 from jobs.records import BatchId
 
 #: What a person does about a breaker that only a person closes; then comes `vton resume`.
@@ -21,6 +21,11 @@ ADVICE: Final[Mapping[str, str]] = {
 LOST_ACTION: Final = "restore it, or accept that by --accept-new-ledger at the next run"
 
 
+def is_recovering(gate: GateState) -> bool:
+    """Whether a server has taken over, and orders that it may lack are awaited."""
+    return (gate.paused or "").startswith(RECOVERING)
+
+
 def shut_words(gate: GateState, *, simulated: bool, now_ms: float | None = None) -> str:
     """Why the gate is shut and what opens it; empty when it is open. `now_ms`: as `shut_kind` has it."""
     resume, doctor = command("resume", simulated=simulated), command("doctor", simulated=False)
@@ -28,7 +33,8 @@ def shut_words(gate: GateState, *, simulated: bool, now_ms: float | None = None)
         case "":
             return ""
         case "paused":
-            return f"paused: {gate.paused} ({resume})"
+            opens = "it opens by itself" if is_recovering(gate) else resume
+            return f"paused: {gate.paused} ({opens})"
         case "throttled":
             return f"throttled: {gate.closed_why}"
         case "not_reached":

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from jobs.config.advice import command
 from jobs.config.exit_codes import ExitCode
-from jobs.health.account import ADVICE, shut_words
+from jobs.health.account import ADVICE, is_recovering, shut_words
 from jobs.health.facts import Facts
 from jobs.health.liveness import missing_role, start
 from jobs.health.rules import Assessment, Rule, alive, ok, warning, wrong
@@ -65,6 +65,8 @@ def _shut(facts: Facts) -> Assessment | None:
         case "throttled":
             left_s = (facts.gate.closed_until - facts.read_ms) / 1000
             return warning(f"{_waiting(facts)}; HiDream said 429", f"nothing: it ends in {duration(left_s)}")
+        case "paused" if is_recovering(facts.gate):
+            return warning(evidence, reopened(facts))
         case "paused":
             return wrong(evidence, reopened(facts), ExitCode.CONFIG)
         case "vendor":
@@ -75,6 +77,8 @@ def _shut(facts: Facts) -> Assessment | None:
 
 def reopened(facts: Facts) -> str:
     """What opens a gate that was paused, or whose breaker is open."""
+    if is_recovering(facts.gate):
+        return "nothing: it opens by itself when every process has brought in its orders"
     resume = command("resume", simulated=facts.simulated)
     if facts.gate.paused is None and facts.gate.breaker == "vendor":
         return f"ask HiDream; it is tried again by itself, at once by {resume}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 import structlog
@@ -20,6 +20,9 @@ from jobs.ledger import Ledger, steps
 from jobs.ledger.records import Heartbeat, Role
 from jobs.ledger.term import KnownTerm
 from jobs.redis.client import connect
+
+if TYPE_CHECKING:
+    from jobs.ledger.intents import IntentJournals
 
 log = structlog.get_logger()
 
@@ -47,12 +50,15 @@ class Heartbeats:
         left_ms: Callable[[], int | None] = lambda: None,
         every_s: float = EVERY_S,
         term: KnownTerm | None = None,
+        journals: "IntentJournals | None" = None,
     ) -> None:
         """`acts`: useful acts of the process by now; `heard`: called when one is sent; others as in Ledger or the record."""
         # Of its own, and impatient: whoever ends does not wait for Redis because of it.
         self._client = connect(redis, db=redis.ledger_db, connections=1, patience_s=RETRY_S)
         self._ledger = Ledger(self._client, redis.prefix, term)
         self._id = uuid4().hex
+        #: Brought in by this thread, too: whoever has nothing to submit does not wait at the gate.
+        self._journals = journals
         self._acts = acts
         self._heard = heard
         self._left_ms = left_ms
@@ -95,6 +101,7 @@ class Heartbeats:
             try:
                 self._ledger.run(steps.heartbeat(self._id, self._now()))
                 self._heard()
+                self._bring_in()
                 told, wait_s = False, self._every_s
             except VtonError as error:
                 if not told:
@@ -105,6 +112,17 @@ class Heartbeats:
             self._ledger.forget_process(self._id)
         self._client.close()
 
+    def _bring_in(self) -> None:
+        """Raises VtonError."""
+        try:
+            if self._journals is not None:
+                self._journals.bring_in(self._ledger)
+        except VtonError:
+            raise
+        except Exception:
+            # Whatever it was, that this process lives must go on being said.
+            log.exception("actor.failed", what="brings in orders")
+
     def _now(self) -> Heartbeat:
         now_s, counted = time.monotonic(), self._acts()
         if counted > self._counted:
@@ -114,6 +132,7 @@ class Heartbeats:
             up_ms=_ms(now_s - self._started_s),
             idle_ms=None if self._acted_s is None else _ms(now_s - self._acted_s),
             left_ms=self._left_ms(),
+            journal=self._journals.name if self._journals else "",
         )
 
 

@@ -23,6 +23,7 @@ broken          jobs that were found to be gone, or not to know who wants them
 gate, spent     pause, breaker, rate, latency; pictures bought by UTC day
 wakeups, watch  waiters for a slot and watchers are notified here
 once, permit    what a step and the gate have answered: answered again when the reply was lost
+recovery        another server has taken over: orders that it counted, those brought in since, which journals are
 heartbeats      process → when it last said that it lives, and what it said of itself; who is silent for an hour is dropped
 confirmed       how often replicas were waited for, see jobs.ledger.confirmed
 clock           the server's clock as last seen, and how far ours is ahead of it; the term, see jobs.ledger.term
@@ -198,6 +199,14 @@ class Ledger:
     def marks(self) -> Marks | None:
         """Its mark, and what of it may be noted elsewhere: the orders that replicas have, if any has to confirm them."""
         return marks_of(*self._ask(self.client.hmget, self.key("meta"), "id", "orders", "confirmed_orders"))
+
+    def is_recovering(self, seen: Mark) -> bool:
+        """Whether another server has taken over and orders that it lacks are being brought in, see jobs.ledger.intents.
+
+        `seen`: what must be there in the end.
+        """
+        call = Call(script("jobs.ledger", "rejoin"), (seen.ledger, "", seen.orders), str)
+        return self.run(call) in {"awaits", "open"}
 
     def is_being_written(self) -> bool:
         """Whether `vton restore` or `vton move-ledger` writes it, or was killed while it did."""

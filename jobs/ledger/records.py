@@ -17,6 +17,8 @@ class ScriptFields(Struct, frozen=True, kw_only=True):
     #: The token of the permit's holder; `was`: of a former one, whose late word still counts.
     claim: str = ""
     was: str = ""
+    #: The number of its last order among all of the ledger.
+    order: int | None = None
     #: Where and on which UTC day it was counted against budgets.
     paid_batch: BatchId | None = None
     paid_day: str = ""
@@ -171,6 +173,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     #: The batch that it is there for, of a run or a producer, and the time left until its deadline.
     batch: str = ""
     left_ms: int | None = None
+    #: The name of its journal of orders, see jobs.ledger.intents; empty: it submits nothing.
+    journal: str = ""
     #: When it said so; the ledger's own time, and not part of what is sent.
     at_ms: int = 0
 

@@ -6,6 +6,8 @@ from jobs.ledger.records import GateState
 
 #: How long a try may take before HiDream counts as reached again, ms.
 TRY_MS = 10_000
+#: How a pause begins that ends by itself, when every process has brought in its orders; see begin_recovery in prelude.lua.
+RECOVERING = "recovering: "
 #: Every answer of `shut_kind` but the empty one.
 SHUT_KINDS = ("paused", "token", "credits", "module", "vendor", "not_reached", "replicas_behind", "throttled")
 

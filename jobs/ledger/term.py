@@ -30,14 +30,17 @@ class KnownTerm:
         """How a script is told it: as a name of its keys, which a user's rights cover."""
         return f"{prefix}:term:{self.text}"
 
-    def learn(self, text: str) -> bool:
-        """Another one was seen; False when it is no later one."""
-        later = term_number(text) > term_number(self.text)
-        if later:
+    def learn(self, text: str) -> None:
+        """Another one was seen; only a later one counts."""
+        if term_number(text) > term_number(self.text):
             self.text = text
-        return later
 
     def learns(self, answer: object) -> bool:
-        """Whether a script has refused a call for an earlier term than its ledger's: then it may be sent again as it was."""
+        """Whether a script has refused a call for an earlier term than its ledger's: then it is sent again as it was.
+
+        Several calls may be refused at once; what the first has learnt is known to the others.
+        """
         _, refused, text = str(answer).partition(_LATER) if isinstance(answer, Exception) else ("", "", "")
-        return bool(refused) and self.learn(text.split()[0])
+        if refused:
+            self.learn(text.split()[0])
+        return bool(refused)

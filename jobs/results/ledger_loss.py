@@ -62,7 +62,8 @@ def lost_ledger(opened: Shop) -> str:
     if known is not None:
         marks.append((mark_of(opened).path, known))
     for where, mark in marks:
-        if mark.ledger == current.ledger and mark.orders > current.orders:
+        lacks = mark.ledger == current.ledger and mark.orders > current.orders
+        if lacks and not opened.ledger.is_recovering(mark):
             return f"{older_words(mark, current.orders)} (see {where})"
     return _copied(opened)
 

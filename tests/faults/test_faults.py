@@ -35,22 +35,31 @@ def test_a_redis_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> 
     assert held(outages.redis_down(tmp_path, down_s=1, jobs=150, collect=1))
 
 
+AHEAD = partial(failover.lagging, lag_s=2)
+
+
 @pytest.mark.parametrize(
-    "harm",
+    ("harm", "replicas"),
     [
-        pytest.param(failover.killed, id="killed", marks=pytest.mark.slow),
-        pytest.param(partial(failover.lagging, lag_s=2), id="ahead"),
+        pytest.param(failover.killed, 1, id="killed", marks=pytest.mark.slow),
+        pytest.param(AHEAD, 1, id="ahead"),
+        pytest.param(AHEAD, 0, id="ahead-unwaited", marks=pytest.mark.slow),
     ],
 )
 def test_a_primary_that_dies_under_load_loses_nothing_and_nothing_is_bought_twice(
-    tmp_path: Path, harm: Callable[[failover.StandbyRig], float]
+    tmp_path: Path, harm: Callable[[failover.StandbyRig], float], replicas: int
 ) -> None:
     try:
-        outcome = failover.fail_over(tmp_path, harm=harm, jobs=80)
+        outcome = failover.fail_over(tmp_path, harm=harm, jobs=80, replicas=replicas)
     except SkippedError as error:
         pytest.skip(str(error))
     # How soon it goes on is for a machine that has nothing else to do.
     assert held(replace(outcome, broken=[]))
+
+
+@pytest.mark.slow
+def test_an_old_primary_to_which_all_are_led_back_is_changed_by_nobody(tmp_path: Path) -> None:
+    assert held(failover.second_master(tmp_path, jobs=80, back_s=5))
 
 
 def test_the_bill_is_never_beside_the_books_and_what_is_settled_by_them_is_fetched(tmp_path: Path) -> None:

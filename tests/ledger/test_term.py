@@ -1,97 +1,35 @@
 """Terms: what a fail-over makes of them, and what a server of an earlier one is told. Real servers, really promoted."""
 
 import asyncio
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from pydantic import SecretStr
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import ReadOnlyError
 
-from jobs.config.settings import LimitSettings, RedisSettings
+from jobs.config.settings import LimitSettings
 from jobs.errors import RedisDownError
-from jobs.ledger import AsyncRunner, Ledger, steps
+from jobs.ledger import AsyncRunner
 from jobs.ledger.confirmed import AsyncConfirmedRunner, ConfirmedRunner, Way
 from jobs.ledger.high_water import HighWaterMark, Mark
-from jobs.ledger.records import Heartbeat
 from jobs.ledger.term import KnownTerm
+from jobs.producing.control import resume
 from jobs.redis.client import connect, connect_async
 from jobs.redis.sentinel import primary_only
 from tests.driver import Driver
-from tests.faults.outcome import SkippedError
 from tests.faults.servers import RedisServer
-from tests.faults.standby import follow, newest_server
+from tests.faults.standby import follow
+from tests.ledger.conftest import BEAT, Two, opened, settings
 from tests.on_loop import gate_of
 from worker.collect.pipelined import PipelinedRunner
-
-BEAT = steps.heartbeat("p", Heartbeat(role="submit", host="h", pid=1, version="0", up_ms=1))
-
-
-@dataclass
-class Two:
-    """A primary with a ledger, and its replica."""
-
-    primary: RedisServer
-    replica: RedisServer
-
-    def fail_over(self) -> None:
-        """The replica is promoted; the primary goes on, and takes itself for one."""
-        with self.primary.client(1) as client, self.replica.client(1) as other:
-            client.wait(1, 0)
-            other.replicaof("NO", "ONE")
-
-
-def settings(server: RedisServer) -> RedisSettings:
-    return RedisSettings(url=SecretStr(server.url()))
-
-
-def opened(server: RedisServer, known: KnownTerm | None = None) -> Driver:
-    """A driver of the ledger there, which is as patient as a command that is asked for by hand."""
-    return Driver(Ledger(connect(settings(server), db=1, patience_s=0.2), "vton", known))
 
 
 def there(server: RedisServer) -> dict[str, Any]:
     """All of the ledger but how often replicas were waited for."""
     return {name: content for name, content in opened(server).snapshot().items() if name != "confirmed"}
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Two]:
-    with tempfile.TemporaryDirectory(prefix="vton-") as folder:
-        try:
-            program = newest_server()
-        except SkippedError as error:
-            pytest.skip(str(error))
-        two = Two(*(RedisServer(Path(folder, name), "word", program=program) for name in ("a", "b")))
-        try:
-            two.primary.start()
-            two.replica.start()
-            with two.primary.client(0) as client:
-                client.config_set("repl-diskless-sync-delay", 0)
-            yield two
-        finally:
-            two.primary.kill()
-            two.replica.kill()
-
-
-@pytest.fixture
-def two(servers: Two) -> Two:
-    """With a new ledger, known to both."""
-    with servers.primary.client(1) as client, servers.replica.client(1) as other:
-        client.replicaof("NO", "ONE")
-        client.flushall()
-        other.flushall() if other.info("replication")["role"] == "master" else None
-    follow(servers.replica, servers.primary, "word")
-    driver = opened(servers.primary)
-    driver.admit("a", ["x", "y", "z"])
-    driver.ledger.run(BEAT)
-    assert driver.ledger.term.text == "0"
-    return servers
 
 
 def by_thread(server: RedisServer, known: KnownTerm) -> None:
@@ -141,6 +79,21 @@ def test_a_promotion_begins_a_term_which_every_door_learns_and_no_door_changes_t
         run(two.primary, known)
     assert there(two.primary) == before
     run(two.replica, known)
+
+
+def test_calls_that_are_refused_at_once_are_all_sent_again(two: Two) -> None:
+    two.fail_over()
+    opened(two.replica).ledger.run(BEAT)
+
+    async def go() -> list[int]:
+        client = connect_async(settings(two.replica), db=1, patience_s=0.2)
+        try:
+            runner = PipelinedRunner(client, "vton", term=KnownTerm())
+            return await asyncio.gather(*(runner.run(BEAT) for _ in range(4)))
+        finally:
+            await client.aclose()
+
+    assert len(asyncio.run(go())) == 4
 
 
 def test_every_intent_looks_who_serves_the_ledger(two: Two) -> None:
@@ -213,6 +166,7 @@ def test_a_process_that_starts_knows_the_term_that_its_host_has_noted(two: Two, 
         return gate_of(opened(server).ledger, limits, submit_timeout_s=60, mark=mark)
 
     opened(two.replica).ledger.run(BEAT)
+    resume(opened(two.replica).ledger)
     buyer = gate(two.replica)
     permit = buyer.acquire()
     assert buyer.begin(permit) == "go"

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from msgspec import msgpack
+from msgspec.structs import replace
 
 import jobs.ledger
 from jobs.gate.account import doubt
 from jobs.identity import version_id
 from jobs.ledger import Admission, pruning, steps
 from jobs.ledger.codec import encode
+from jobs.ledger.intents import Intent
 from jobs.ledger.records import Heartbeat, RowRecord
 from jobs.ledger.recovery import Finding, bring_in
 from jobs.ledger.script import Call, script
@@ -166,6 +168,35 @@ def _seal(driver: Driver) -> Call[Any]:
     return Call(script("jobs.ledger", "seal"), ("a",), bool)
 
 
+def _taken_over(driver: Driver) -> None:
+    """A server that has not heard of the fifth order, nor yet of what a process that lives has ordered."""
+    driver.ledger.run(steps.heartbeat("q", replace(SAID, journal="another")))
+    driver.ledger.client.hset(
+        driver.ledger.key("meta"), mapping={"orders": 4, "history": "one", "run": "one"}
+    )
+    driver.ledger.run(steps.heartbeat("p", SAID))
+
+
+def _unheard(driver: Driver) -> Call[Any]:
+    _taken_over(driver)
+    return Intent(
+        ledger_id=driver.ledger.ledger_id() or "",
+        server="before",
+        order=5,
+        request_id=X,
+        claim="c",
+        begun_ms=1,
+        deadline_ms=60_000,
+        batch="a",
+        pair="{}",
+    ).bringing_in(lives=True)
+
+
+def _rejoining(driver: Driver) -> Call[Any]:
+    _taken_over(driver)
+    return Call(script("jobs.ledger", "rejoin"), (driver.ledger.ledger_id(), "mine", 5), str)
+
+
 #: Script → what it is sent for.
 CASES: list[tuple[str, Callable[[Driver], Call[Any]]]] = [
     ("accept", _accept),
@@ -173,6 +204,7 @@ CASES: list[tuple[str, Callable[[Driver], Call[Any]]]] = [
     ("admit", _admit),
     ("admit", _retake),
     ("again", _of_a_task(steps.again(X, TASK, 1_000))),
+    ("bring_order", _unheard),
     ("cancel", lambda _: steps.cancel("a", X)),
     ("cancel", _left_alone),
     ("deactivate", _complete),
@@ -192,6 +224,7 @@ CASES: list[tuple[str, Callable[[Driver], Call[Any]]]] = [
     ("prune_end", _pruned_to_the_end),
     ("reconcile", _dead),
     ("recover", _recovered),
+    ("rejoin", _rejoining),
     ("reopen", _again_after_a_loss(anew=False)),
     ("reopen", _again_after_a_loss(anew=True)),
     ("seal", _seal),
@@ -209,7 +242,7 @@ CASES: list[tuple[str, Callable[[Driver], Call[Any]]]] = [
 
 
 #: What they answer the second time is told to nobody, or is what is true then.
-ANSWERS_OTHERWISE = {"admit", "fix", "forget", "heartbeat", "open_batch"}
+ANSWERS_OTHERWISE = {"admit", "bring_order", "fix", "forget", "heartbeat", "open_batch"}
 
 
 @pytest.mark.parametrize(("name", "ready"), CASES)

@@ -1,6 +1,7 @@
 """One call of the real submission, over a real ledger and a vendor on loopback: what is left of every outcome."""
 
 import hashlib
+import json
 import socket
 import ssl
 import threading
@@ -19,6 +20,7 @@ from jobs.identity import request_id
 from jobs.ledger import Admission, Ledger, steps
 from jobs.ledger.accepted_answers import AcceptedAnswers
 from jobs.ledger.codec import encode, encode_pair
+from jobs.ledger.intents import IntentJournals
 from jobs.records import BatchId, Job, JobState, LocalFile, Owner, Pair, RequestId, Url
 from jobs.tracing import Traces
 from tests.driver import Driver, rid
@@ -100,7 +102,9 @@ def desk_at(driver: Driver, context: ssl.SSLContext, tmp_path: Path) -> Iterator
         client = OnLoop(lambda: HiDreamClient(hidream, tokens, context))
         clients.append(client)
         limits = {"in_flight": 10, "images_per_minute": 1e9} | limits
-        gate = gate_of(ledger, LimitSettings(**limits), submit_timeout_s=20)
+        journals = IntentJournals(tmp_path)
+        journals.own()
+        gate = gate_of(ledger, LimitSettings(**limits), submit_timeout_s=20, journals=journals)
         metrics = Metrics()
 
         def address(job: RequestId) -> str | None:
@@ -149,6 +153,34 @@ def test_an_accepted_job_has_its_task_its_lease_and_its_first_poll(desk: Desk) -
     assert list(desk.driver.members("leases")) == list(desk.driver.members("due")) == [rid("p")]
     assert desk.driver.members("posting") == {}
     assert desk.outcome("accepted") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "became"),
+    [
+        (accepted("t-1", "s-1"), {"task_id": "t-1", "sub_task_ids": ["s-1"]}),
+        (says({"code": 1051, "message": "picture invalid"}), {"task_id": None, "sub_task_ids": []}),
+        (hang_up, None),
+    ],
+)
+def test_what_is_sent_is_on_disk_before_it_is_and_what_became_of_it_before_the_ledger_is_told(
+    desk: Desk, tmp_path: Path, answer: Answer, became: dict[str, Any] | None
+) -> None:
+    seen: list[list[dict[str, Any]]] = []
+
+    def noted() -> list[dict[str, Any]]:
+        lines = [line for path in (tmp_path / "orders").iterdir() for line in path.read_text().split("\n")]
+        return [json.loads(line) for line in lines if line]
+
+    def look(wire: Wire, heard: Heard) -> None:
+        seen.append(noted())
+        answer(wire, heard)
+
+    desk.answers(look)
+    assert desk.submit()
+    ((intent,),) = seen
+    assert (intent["request_id"], intent["order"], intent["batch"]) == (rid("p"), 1, "a")
+    assert noted()[1:] == ([{"ended": intent["claim"], **became}] if became else [])
 
 
 def test_the_body_names_the_job_and_where_to_call_back(driver: Driver, desk_at: Callable[..., Desk]) -> None:

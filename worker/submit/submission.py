@@ -145,6 +145,7 @@ class Submission:
         match answer:
             case "go" if time.monotonic() - begun > self.gate.patience_s:
                 # This process stood still meanwhile; others may believe it dead. Nothing was sent.
+                self.gate.ended(permit)
                 await self.gate.give_back(permit)
                 return False
             case "go":
@@ -174,6 +175,10 @@ class Submission:
         if not isinstance(outcome, NotSent):
             self.gate.reached()
         self.metrics.submits.labels(outcome=OUTCOMES[type(outcome)]).inc()
+        if isinstance(outcome, Accepted):
+            self.gate.ended(permit, outcome.task_id, outcome.sub_task_ids)
+        elif not isinstance(outcome, Unknown):
+            self.gate.ended(permit)
         try:
             if isinstance(outcome, Accepted):
                 await self._accept(permit, outcome)

@@ -1,14 +1,14 @@
 -- Writes the intent, last thing before the POST. ARGV: request id, claim, deadline ms, ledger id, go at, interval us, rate window ms,
 -- and, where replicas have to confirm it, how many orders the caller knows to be confirmed.
 -- A callback may have named an earlier POST's task meanwhile: then there is nothing left to buy, and the permit is void.
--- Returns {1, now, orders so far, this one among them} | {0, 'closed'} the account was closed meanwhile or the slot is gone: give the permit back | {0, 'fenced'} | {0, 'lost'}.
+-- Returns {1, since when, its number among all orders, a mark of the server, the batch that pays} | {0, 'closed'} the account was closed meanwhile or the slot is gone: give the permit back | {0, 'fenced'} | {0, 'lost'}.
 local rid, claim = ARGV[1], ARGV[2]
 local job = key('job', rid)
 if redis.call('HGET', key('meta'), 'id') ~= ARGV[4] then return { 0, 'lost' } end
-recognise()
-local found = redis.call('HMGET', job, 'state', 'claim', 'hint_task')
+local mark = recognise()
+local found = redis.call('HMGET', job, 'state', 'claim', 'hint_task', 'begun_ms', 'order', 'paid_batch')
 if found[2] ~= claim then return { 0, 'fenced' } end
-if found[1] == 'submitting' then return { 1, now, redis.call('HGET', key('meta'), 'orders') } end
+if found[1] == 'submitting' then return { 1, found[4], found[5] or redis.call('HGET', key('meta'), 'orders'), mark, found[6] or '' } end
 if found[1] ~= 'queued' then return { 0, 'fenced' } end
 if adopt(rid, found[3]) then return { 0, 'fenced' } end
 local g = redis.call('HMGET', key('gate'), 'paused', 'closed_until', 'breaker', 'probe')
@@ -22,7 +22,8 @@ if now - tonumber(ARGV[5]) > 300 then
   local tat = math.max(tonumber(redis.call('HGET', key('gate'), 'tat') or '0'), now) + interval
   redis.call('HSET', key('gate'), 'tat', string.format('%.3f', tat))
 end
-redis.call('HSET', job, 'begun_ms', now)
+local order = redis.call('HINCRBY', key('meta'), 'orders', 1)
+redis.call('HSET', job, 'begun_ms', now, 'order', order)
 redis.call('HDEL', job, 'given_back')
 redis.call('ZADD', key('posting'), now + ARGV[3], rid)
 redis.call('ZADD', key('leases'), now + ARGV[3], rid)
@@ -31,4 +32,4 @@ if ARGV[8] then
   local confirmed = math.max(tonumber(redis.call('HGET', key('meta'), 'confirmed_orders') or '0'), tonumber(ARGV[8]))
   redis.call('HSET', key('meta'), 'confirmed_orders', confirmed)
 end
-return { 1, now, redis.call('HINCRBY', key('meta'), 'orders', 1) }
+return { 1, now, order, mark, found[6] or '' }

@@ -6,8 +6,10 @@ local gate = key('gate')
 local meta = redis.call('HMGET', key('meta'), 'id', 'orders', 'moved')
 if meta[3] or (ARGV[2] ~= '' and meta[1] ~= ARGV[2]) then return { 'lost' } end
 if tonumber(meta[2] or '0') < tonumber(ARGV[11] or '0') then
-  -- It has lost orders. Everybody must stop, those too who have seen less of it.
-  redis.call('HSETNX', gate, 'paused', 'ledger: it counts ' .. (meta[2] or '0') .. ' orders, but ' .. ARGV[11] .. ' were seen')
+  -- It has lost orders. Everybody must stop, those too who have seen less of it: until they are brought in, if another server has it, else
+  -- until a person has looked.
+  recognise()
+  redis.call('HSETNX', gate, 'paused', LOST_ORDERS .. (meta[2] or '0') .. ' orders, but ' .. ARGV[11] .. ' were seen')
 end
 
 local function grant(rid, go, probe)
@@ -23,7 +25,7 @@ end
 
 local g = redis.call('HMGET', gate, 'paused', 'closed_until', 'closed_why', 'breaker', 'breaker_why', 'probe', 'probe_at',
   'tat')
-if g[1] then return { 'wait', 'paused', 5000, g[1] } end
+if g[1] then return { 'wait', 'paused', begins_with(g[1], RECOVERING) and 1000 or 5000, g[1] } end
 
 -- The head of the line decides whether there is anything to wait for at all.
 local waiting = redis.call('LLEN', key('ring'))

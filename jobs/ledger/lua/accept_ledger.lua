@@ -15,8 +15,11 @@ for i = 2, #ARGV, 3 do
   else redis.call('HSET', meta, 'replaces:' .. ARGV[i], ARGV[i + 1])
   end
 end
+orders = math.max(orders, tonumber(redis.call('HGET', key('recovery'), 'most') or '0'))
+redis.call('DEL', key('recovery'))
 redis.call('HSET', meta, 'orders', orders)
-if string.sub(redis.call('HGET', gate, 'paused') or '', 1, 7) == 'ledger:' then
+local paused = redis.call('HGET', gate, 'paused')
+if begins_with(paused, 'ledger:') or begins_with(paused, RECOVERING) then
   redis.call('HDEL', gate, 'paused')
   notify('wakeups', 64)
 end

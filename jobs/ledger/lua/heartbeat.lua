@@ -8,4 +8,5 @@ for place = 2, #flat, 2 do
   if tonumber(string.match(flat[place], '^%d+') or '0') < now - keep then redis.call('HDEL', known, flat[place - 1]) end
 end
 redis.call('PEXPIRE', known, keep)
+try_open()
 return now

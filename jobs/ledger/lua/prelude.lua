@@ -71,7 +71,7 @@ local function cleared()
     fetch = { 'urls', 'refused_ms' },
     over = { 'urls' },
     -- Its pictures are kept: what only its way there needed. Most of a ledger are such jobs.
-    kept = { 'claim', 'batch', 'polls', 'polled_ms', 'predicted_ms', 'asked_ms', with = { 'trouble' } },
+    kept = { 'claim', 'order', 'batch', 'polls', 'polled_ms', 'predicted_ms', 'asked_ms', with = { 'trouble' } },
     -- A task was accepted; a callback, or who came late, has named one; it counts in no budget any more.
     named = { 'failure', 'hinted', with = { 'turned_away' } },
     adopted = { 'failure', 'finished_ms', 'hint_task' },
@@ -79,7 +79,7 @@ local function cleared()
     -- A task that was given up is asked for again.
     asked = { 'failure', 'finished_ms', with = { 'trouble' } },
     -- HiDream failed its task and one more is bought: what the former one cost stays spent.
-    queued = { 'claim', 'task_id', 'subs', 'begun_ms', 'given_back', 'submitted_ms', 'asked_ms', 'polled_ms', 'predicted_ms', 'ended_ms',
+    queued = { 'claim', 'order', 'task_id', 'subs', 'begun_ms', 'given_back', 'submitted_ms', 'asked_ms', 'polled_ms', 'predicted_ms', 'ended_ms',
       with = { 'trouble', 'turned_away', 'unpaid' } },
     -- A person or a new batch buys it anew: as if it had never been tried.
     renewed = { 'failure', 'finished_ms', 'task_failures', 'resubmitted', with = { 'queued' } },
@@ -639,24 +639,81 @@ local function poll_answered(rid, task, odd)
   end
 end
 
+local function begins_with(text, first) return string.sub(text or '', 1, #first) == first end
+
+-- Another server has the ledger, or the same one started anew, and what was written last may be missing: nobody submits before every process
+-- that lives has brought in its journal of orders, and each number up to the highest is there. `base`: how many orders are.
+local RECOVERING, LOST_ORDERS = 'recovering: ', 'ledger: it counts '
+
+local function begin_recovery(promoted)
+  local gate, recovery = key('gate'), key('recovery')
+  local former = redis.call('HMGET', recovery, 'promoted', 'paused')
+  local paused = redis.call('HGET', gate, 'paused')
+  if begins_with(paused, RECOVERING) then paused = former[2] end
+  local base = tonumber(redis.call('HGET', key('meta'), 'orders') or '0')
+  local most = base
+  if begins_with(paused, LOST_ORDERS) then
+    -- Somebody has seen it before.
+    most = math.max(most, tonumber(string.match(paused, 'but (%d+) were seen') or '0'))
+    paused = nil
+  end
+  redis.call('DEL', recovery)
+  redis.call('HSET', recovery, 'since', now, 'base', base, 'most', most, 'brought', 0, 'paused', paused or '',
+    'promoted', (promoted or former[1] == '1') and 1 or 0)
+  redis.call('HSET', gate, 'paused', RECOVERING .. 'another server has the ledger; the journals of all processes are awaited')
+end
+
+-- Opens the gate if everything is there. A process that is silent for 13 s is not waited for; nor, after a promotion that no replica had to
+-- confirm writes for, one that has begun so late that the replica has not heard of it, once it had 10 s to say so.
+-- Returns 'none' nothing is awaited | 'awaits' | 'lost' all are heard, and orders are missing: a person must look | 'open' just now.
+local function try_open()
+  local recovery, gate, meta = key('recovery'), key('gate'), key('meta')
+  local found = redis.call('HMGET', recovery, 'since', 'base', 'most', 'brought', 'promoted', 'paused')
+  if not found[1] then return 'none' end
+  local since, most, there = tonumber(found[1]), tonumber(found[3]), found[2] + found[4]
+  for _, beat in ipairs(redis.call('HVALS', key('heartbeats'))) do
+    local heard, said = string.match(beat, '^(%d+) (.*)$')
+    local read, decoded = pcall(cjson.decode, said or '')
+    local journal = read and type(decoded) == 'table' and decoded.journal or ''
+    if journal ~= '' and now - math.max(tonumber(heard), since) < 13000
+        and redis.call('HEXISTS', recovery, 'in:' .. journal) == 0 then return 'awaits' end
+  end
+  if found[5] == '1' and now - since < 10000 and redis.call('HEXISTS', meta, 'confirmed_orders') == 0 then return 'awaits' end
+  local paused = redis.call('HGET', gate, 'paused')
+  if there < most then
+    if begins_with(paused, RECOVERING) then
+      redis.call('HSET', gate, 'paused', LOST_ORDERS .. there .. ' orders, but ' .. most .. ' were seen')
+    end
+    return 'lost'
+  end
+  redis.call('HSET', meta, 'orders', math.max(most, tonumber(redis.call('HGET', meta, 'orders') or '0')))
+  if begins_with(paused, RECOVERING) or begins_with(paused, LOST_ORDERS) then
+    if found[6] == '' then redis.call('HDEL', gate, 'paused') else redis.call('HSET', gate, 'paused', found[6]) end
+  end
+  redis.call('DEL', recovery)
+  notify('wakeups', 64)
+  return 'open'
+end
+
 -- Who serves the ledger, as the server says it: the id of its history, and of its process, noted with the ledger's identity. A replica that
 -- was promoted begins a history of its own and names the one that it goes on from: then the term rises. A server that was started anew has
--- another history too, and goes on from none. True when another process serves it than before, or a replica was promoted: what was written
--- last may be missing. Where INFO is forbidden nobody knows.
+-- another history too, and goes on from none; one that gets its first replica as well, but its process is the same. Returns a mark of the
+-- history, '' where INFO is forbidden and nobody knows.
 local function recognise()
   local told = redis.pcall('INFO', 'replication')
   local history = type(told) == 'string' and string.match(told, 'master_replid:(%x+)')
-  if not history then return false end
-  local meta = key('meta')
+  if not history then return '' end
+  local meta, mark = key('meta'), string.sub(history, 1, 8)
   local noted = redis.call('HMGET', meta, 'id', 'history', 'run')
-  if noted[2] == history or not noted[1] then return false end
+  if noted[2] == history or not noted[1] then return mark end
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   redis.call('HSET', meta, 'history', history, 'run', run)
-  if not noted[2] then return false end
+  if not noted[2] then return mark end
   local promoted = not string.find(told, 'master_replid2:0+%s')
   if promoted then
-    term = string.format('%d-%s', term_number(term) + 1, string.sub(history, 1, 8))
+    term = string.format('%d-%s', term_number(term) + 1, mark)
     redis.call('HSET', key('clock'), 'term', term)
   end
-  return promoted or run ~= noted[3]
+  if promoted or run ~= noted[3] then begin_recovery(promoted) end
+  return mark
 end

@@ -1,0 +1,314 @@
+"""Orders on disk: what a process has sent, or is about to, in case a server takes over that has not heard of it.
+
+Each submit process appends to a journal of its own, `<data_dir>/orders/<16 hex>.jsonl`, mode 0600: a line for each intent in
+the ledger, before its POST, and one for what became of it. A line stays for ten minutes at least and twenty at most, and
+outlives the process; it is synced every second, so a machine that loses power loses what a second has brought.
+After a fail-over every process brings in its own (`bring_in`), and whoever looks first those of the dead of its host.
+"""
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+import structlog
+
+from jobs.ledger import Ledger
+from jobs.ledger.accepted_answers import AcceptedAnswer
+from jobs.ledger.codec import encode
+from jobs.ledger.high_water import HighWaterMark
+from jobs.ledger.script import Call, run_all, script
+from jobs.records import RequestId, TaskId
+from jobs.redis.client import translated
+
+log = structlog.get_logger()
+
+FOLDER: Final = "orders"
+#: A journal that has been written for so long is put aside for a new one, s; the one before it goes.
+KEPT_S: Final = 600.0
+#: Tasks that are asked for in one command.
+_PAGE: Final = 500
+
+#: open: its POST is under way; over: nobody will say what became of it; task: HiDream has taken it; none: it was not bought.
+Became = Literal["open", "over", "task", "none"]
+#: none: no server has taken over; awaits: others are waited for; lost: orders are missing, for a person; open: the gate is.
+Rejoined = Literal["none", "awaits", "lost", "open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An order whose intent is in the ledger."""
+
+    ledger_id: str
+    #: A mark of the server that it was written to; its number there.
+    server: str
+    order: int
+    request_id: RequestId
+    claim: str
+    #: When it was written, ms; until when its POST may be under way, ms from then.
+    begun_ms: int
+    deadline_ms: int
+    #: The batch that pays.
+    batch: str
+    #: As the ledger keeps it, see jobs.ledger.codec.
+    pair: str
+    became: Became = "open"
+    #: What HiDream has named.
+    task_id: TaskId | None = None
+    sub_task_ids: tuple[str, ...] = ()
+
+    def bringing_in(self, *, lives: bool) -> Call[bool]:
+        """The call that makes it known to a server that is not; `lives`: its process does, and will say more."""
+        became = "over" if self.became == "open" and not lives else self.became
+        args = (self.request_id, self.ledger_id, self.order, self.claim, self.begun_ms, self.batch, self.pair)
+        told = (became, self.task_id or "", encode(list(self.sub_task_ids)), self.deadline_ms)
+        return Call(script("jobs.ledger", "bring_order"), (*args, *told), bool)
+
+
+class IntentJournals:
+    """The folder; for every process of a host. A folder that cannot be written is logged, and never stops a submit."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        mark: HighWaterMark | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`mark`: the data folder's; `clock`: seconds."""
+        self._folder = data_dir / FOLDER
+        self._mark = mark
+        self._clock = clock
+        self._lock = threading.Lock()
+        #: One thread brings in at a time.
+        self._bringing = threading.Lock()
+        self._name = ""
+        self._journal: int | None = None
+        self._former: int | None = None
+        self._begun_s = 0.0
+        self._dirty = False
+        self._told: set[str] = set()
+
+    def own(self) -> str:
+        """Begins this process' journal; returns its name, empty where the disk takes none."""
+        with self._lock:
+            if not self._name:
+                self._name = uuid4().hex[:16]
+                try:
+                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    self._begin()
+                    self._sweep()
+                except OSError as error:
+                    self._tell(f"{self._folder}: {error.strerror}")
+            return self._name
+
+    @property
+    def name(self) -> str:
+        """Of this process' journal; empty before it has begun one."""
+        return self._name
+
+    def began(self, intent: Intent) -> None:
+        """It is in the ledger, and not sent yet."""
+        fields = asdict(intent)
+        del fields["became"], fields["task_id"], fields["sub_task_ids"]
+        self._append(fields)
+
+    def ended(self, claim: str, task_id: TaskId | None = None, sub_task_ids: Iterable[str] = ()) -> None:
+        """What became of the order of a permit, before the ledger is told; without a task it was not bought."""
+        self._append({"ended": claim, "task_id": task_id, "sub_task_ids": list(sub_task_ids)})
+
+    def sync(self) -> None:
+        """Makes what was written outlive the machine."""
+        with self._lock:
+            if self._journal is None or not self._dirty:
+                return
+            self._dirty, journal = False, os.dup(self._journal)
+        try:
+            with suppress(OSError):
+                os.fsync(journal)
+        finally:
+            os.close(journal)
+
+    def bring_in(self, ledger: Ledger) -> Rejoined:
+        """If a server has taken over, brings in this process' orders and those of the dead; one command if none has.
+
+        Raises:
+            RedisDownError: nothing is lost, it is tried again at the next call.
+        """
+        with self._bringing:
+            base, ledger_id, history = _taken_over(ledger)
+            if base is None:
+                return "none"
+            known: dict[str, int] = {}
+            for name, paths in self._journals().items():
+                mine = name == self._name
+                if not mine and any(map(_lives, paths)):
+                    continue
+                intents = [
+                    each
+                    for each in _read(paths)
+                    if each.ledger_id == ledger_id and each.server != history[: len(each.server)]
+                ]
+                for intent in intents:
+                    if intent.order > base and ledger.run(intent.bringing_in(lives=mine)):
+                        log.warning("order.adopted", request_id=intent.request_id, task_id=intent.task_id)
+                _record_answers(ledger, [each for each in intents if each.order <= base])
+                known[name] = max((each.order for each in intents), default=0)
+            answer = self._rejoin(ledger, ledger_id, known)
+            if answer == "open":
+                log.info("gate.resumed", why="every process has brought in its orders")
+            elif answer == "lost":
+                self._tell_lost(ledger)
+            return answer
+
+    def _rejoin(self, ledger: Ledger, ledger_id: str, known: Mapping[str, int]) -> Rejoined:
+        """Says that journals are in. `known`: of each, the highest number of an order."""
+        noted = self._mark.read() if self._mark is not None else None
+        seen = noted.orders if noted is not None and noted.ledger == ledger_id else 0
+        answer: Rejoined = "awaits"
+        for name, most in known.items():
+            args = (ledger_id, name, max(seen, most))
+            answer = ledger.run(Call(script("jobs.ledger", "rejoin"), args, _rejoined))
+            if answer == "open":
+                break
+        return answer
+
+    def _journals(self) -> Mapping[str, list[Path]]:
+        """Name → its files, the former one first."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(self._folder.glob("*.jsonl")):
+            # Of one name `.former.jsonl` comes before `.jsonl`.
+            found.setdefault(path.name.partition(".")[0], []).append(path)
+        return found
+
+    def _append(self, fields: dict[str, Any]) -> None:
+        # The line break comes first: what a full disk has cut off must not spoil the next line.
+        line = b"\n" + json.dumps(fields).encode()
+        with self._lock:
+            try:
+                if self._journal is not None and self._clock() - self._begun_s > KEPT_S:
+                    self._put_aside()
+                whole = self._journal is not None and os.write(self._journal, line) == len(line)
+                self._dirty = True
+            except OSError as error:
+                self._tell(f"{self._folder}: {error.strerror}")
+            else:
+                if not whole:
+                    self._tell(f"{self._folder}: the disk takes nothing, or a part of it")
+
+    def _begin(self) -> None:
+        path = self._folder / f"{self._name}.jsonl"
+        # Readable too: over NFS a shared lock needs it.
+        journal = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # As long as its process lives nobody takes it for a dead one's. A file system without locks does without.
+        with suppress(OSError):
+            fcntl.flock(journal, fcntl.LOCK_SH)
+        self._journal, self._begun_s = journal, self._clock()
+
+    def _put_aside(self) -> None:
+        (self._folder / f"{self._name}.jsonl").replace(self._folder / f"{self._name}.former.jsonl")
+        if self._former is not None:
+            os.close(self._former)
+        self._former, self._journal = self._journal, None
+        self._begin()
+
+    def _sweep(self) -> None:
+        """Removes journals of the dead in which nothing is that is kept."""
+        for path in self._folder.glob("*.jsonl"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > 2 * KEPT_S and not _lives(path):
+                    path.unlink()
+
+    def _tell(self, why: str) -> None:
+        if why not in self._told:
+            self._told.add(why)
+            log.error("order.unsaved", why=why)
+
+    def _tell_lost(self, ledger: Ledger) -> None:
+        why = ledger.gate().paused or ""
+        if why not in self._told:
+            self._told.add(why)
+            log.error("ledger.lost", why=why)
+
+
+def _taken_over(ledger: Ledger) -> tuple[int | None, str, str]:
+    """How many orders a server has heard of that has taken over, None when none has; the ledger's id, and its history's."""
+    with translated():
+        base = ledger.client.hget(ledger.key("recovery"), "base")
+        if base is None:
+            return None, "", ""
+        told = ledger.client.hmget(ledger.key("meta"), "id", "history")
+    return int(base), told[0] or "", told[1] or ""
+
+
+def _record_answers(ledger: Ledger, intents: list[Intent]) -> None:
+    """Of orders that the server has heard of, tasks that it has not."""
+    taken = [each for each in intents if each.task_id is not None]
+    for first in range(0, len(taken), _PAGE):
+        page = taken[first : first + _PAGE]
+        with translated():
+            owners = ledger.client.hmget(ledger.key("tasks"), [each.task_id for each in page])
+        for intent, owner in zip(page, owners, strict=True):
+            if owner is None and intent.task_id is not None:
+                answer = AcceptedAnswer(
+                    ledger_id=intent.ledger_id,
+                    request_id=intent.request_id,
+                    claim=intent.claim,
+                    task_id=intent.task_id,
+                    sub_task_ids=intent.sub_task_ids,
+                    first_poll_ms=0,
+                )
+                run_all(ledger.run, answer.recording())
+                log.warning("answer.adopted", request_id=intent.request_id, task_id=intent.task_id)
+
+
+def _lives(path: Path) -> bool:
+    """Whether the process of a journal lives; where there are no locks, nobody knows and it counts as dead."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _read(paths: list[Path]) -> Iterator[Intent]:
+    """The orders of a journal, and what became of them. A line that its process did not finish was not sent yet."""
+    found: dict[str, Intent] = {}
+    for path in paths:
+        content = b""
+        with suppress(FileNotFoundError):
+            content = path.read_bytes()
+        for line in content.split(b"\n"):
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
+                entry = json.loads(line)
+                if "ended" not in entry:
+                    found[entry["claim"]] = Intent(**entry)
+                elif entry["task_id"] is None:
+                    found[entry["ended"]] = replace(found[entry["ended"]], became="none")
+                else:
+                    found[entry["ended"]] = replace(
+                        found[entry["ended"]],
+                        became="task",
+                        task_id=TaskId(entry["task_id"]),
+                        sub_task_ids=tuple(entry["sub_task_ids"]),
+                    )
+    yield from found.values()
+
+
+def _rejoined(reply: Any) -> Rejoined:
+    return reply  # type: ignore[no-any-return]
