@@ -51,7 +51,6 @@ WORDS = [
     "unknown",
     "proof",
     "paid loss",
-    "term",
     "asked again",
     "order",
     "former",

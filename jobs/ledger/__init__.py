@@ -1,7 +1,7 @@
 """The ledger: what is true. One Redis database, keys under one prefix.
 
 meta            id of this ledger, made with its first batch; orders counted, and how many of them replicas surely have;
-                `replaces:<id>`: ledgers accepted as lost; `history`, `run`: the server that serves it
+                `replaces:<id>`: ledgers accepted as lost; `history`: the server that serves it
 job:<id>        a job: state, pair, claim, refs (batch → rows), task, pictures, failure, times, version
 batch:<id>      a batch: its own columns and counters `n:<status>`, rows, open, spent, sealed, completed_ms
 rows:<id>       row number → the row as the manifest has it, or why it is bad

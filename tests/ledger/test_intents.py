@@ -265,17 +265,20 @@ def test_whoever_began_too_late_to_be_known_has_time_to_say_that_it_lives(two: T
     assert one.journals.bring_in(driver.ledger) == "open"
 
 
-def test_nobody_has_to_be_waited_for_where_replicas_confirm_or_the_server_only_starts_anew(
-    two: Two, one: Process
-) -> None:
+def test_a_server_that_only_starts_anew_is_waited_for_by_nobody(two: Two, one: Process) -> None:
     driver = beaten(two, one)
     one.accepted(driver, one.order(driver), "t-x")
     two.primary.kill()
     two.primary.start()
     driver = opened(two.primary)
     one.beat(driver)
-    assert driver.ask().detail.startswith("recovering: ")
-    assert one.journals.bring_in(driver.ledger) == "open"
+    assert one.journals.bring_in(driver.ledger) == "none"
+    assert driver.ledger.gate().paused is None
+
+
+def test_nobody_has_to_be_waited_for_where_replicas_confirm(two: Two, one: Process) -> None:
+    driver = beaten(two, one)
+    one.accepted(driver, one.order(driver), "t-x")
     driver.ledger.client.hset(driver.ledger.key("meta"), "confirmed_orders", 1)
     follow(two.replica, two.primary, "word")
     two.fail_over()

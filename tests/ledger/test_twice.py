@@ -171,10 +171,11 @@ def _seal(driver: Driver) -> Call[Any]:
 def _taken_over(driver: Driver) -> None:
     """A server that has not heard of the fifth order, nor yet of what a process that lives has ordered."""
     driver.ledger.run(steps.heartbeat("q", replace(SAID, journal="another")))
-    driver.ledger.client.hset(
-        driver.ledger.key("meta"), mapping={"orders": 4, "history": "one", "run": "one"}
-    )
-    driver.ledger.run(steps.heartbeat("p", SAID))
+    ledger = driver.ledger
+    ledger.client.hset(ledger.key("meta"), "orders", 4)
+    found = {"since": ledger.now_ms(), "base": 4, "most": 4, "brought": 0, "paused": ""}
+    ledger.client.hset(ledger.key("recovery"), mapping=found)
+    ledger.client.hset(ledger.key("gate"), "paused", "recovering: the journals are awaited")
 
 
 def _unheard(driver: Driver) -> Call[Any]:

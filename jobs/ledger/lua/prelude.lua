@@ -641,15 +641,14 @@ end
 
 local function begins_with(text, first) return string.sub(text or '', 1, #first) == first end
 
--- Another server has the ledger, or the same one started anew, and what was written last may be missing: nobody submits before every process
--- that lives has brought in its journal of orders, and each number up to the highest is there. `base`: how many orders are.
+-- A replica was promoted, and what was written last may be missing: nobody submits before every process that lives has brought in its
+-- journal of orders, and each number up to the highest is there. `base`: how many orders are.
 local RECOVERING, LOST_ORDERS = 'recovering: ', 'ledger: it counts '
 
-local function begin_recovery(promoted)
+local function begin_recovery()
   local gate, recovery = key('gate'), key('recovery')
-  local former = redis.call('HMGET', recovery, 'promoted', 'paused')
   local paused = redis.call('HGET', gate, 'paused')
-  if begins_with(paused, RECOVERING) then paused = former[2] end
+  if begins_with(paused, RECOVERING) then paused = redis.call('HGET', recovery, 'paused') end
   local base = tonumber(redis.call('HGET', key('meta'), 'orders') or '0')
   local most = base
   if begins_with(paused, LOST_ORDERS) then
@@ -658,17 +657,16 @@ local function begin_recovery(promoted)
     paused = nil
   end
   redis.call('DEL', recovery)
-  redis.call('HSET', recovery, 'since', now, 'base', base, 'most', most, 'brought', 0, 'paused', paused or '',
-    'promoted', (promoted or former[1] == '1') and 1 or 0)
+  redis.call('HSET', recovery, 'since', now, 'base', base, 'most', most, 'brought', 0, 'paused', paused or '')
   redis.call('HSET', gate, 'paused', RECOVERING .. 'another server has the ledger; the journals of all processes are awaited')
 end
 
--- Opens the gate if everything is there. A process that is silent for 13 s is not waited for; nor, after a promotion that no replica had to
--- confirm writes for, one that has begun so late that the replica has not heard of it, once it had 10 s to say so.
+-- Opens the gate if everything is there. A process that is silent for 13 s is not waited for; nor, where no replica has to confirm
+-- writes, one that has begun so late that the replica has not heard of it, once it had 10 s to say so.
 -- Returns 'none' nothing is awaited | 'awaits' | 'lost' all are heard, and orders are missing: a person must look | 'open' just now.
 local function try_open()
   local recovery, gate, meta = key('recovery'), key('gate'), key('meta')
-  local found = redis.call('HMGET', recovery, 'since', 'base', 'most', 'brought', 'promoted', 'paused')
+  local found = redis.call('HMGET', recovery, 'since', 'base', 'most', 'brought', 'paused')
   if not found[1] then return 'none' end
   local since, most, there = tonumber(found[1]), tonumber(found[3]), found[2] + found[4]
   for _, beat in ipairs(redis.call('HVALS', key('heartbeats'))) do
@@ -678,7 +676,7 @@ local function try_open()
     if journal ~= '' and now - math.max(tonumber(heard), since) < 13000
         and redis.call('HEXISTS', recovery, 'in:' .. journal) == 0 then return 'awaits' end
   end
-  if found[5] == '1' and now - since < 10000 and redis.call('HEXISTS', meta, 'confirmed_orders') == 0 then return 'awaits' end
+  if now - since < 10000 and redis.call('HEXISTS', meta, 'confirmed_orders') == 0 then return 'awaits' end
   local paused = redis.call('HGET', gate, 'paused')
   if there < most then
     if begins_with(paused, RECOVERING) then
@@ -688,32 +686,28 @@ local function try_open()
   end
   redis.call('HSET', meta, 'orders', math.max(most, tonumber(redis.call('HGET', meta, 'orders') or '0')))
   if begins_with(paused, RECOVERING) or begins_with(paused, LOST_ORDERS) then
-    if found[6] == '' then redis.call('HDEL', gate, 'paused') else redis.call('HSET', gate, 'paused', found[6]) end
+    if found[5] == '' then redis.call('HDEL', gate, 'paused') else redis.call('HSET', gate, 'paused', found[5]) end
   end
   redis.call('DEL', recovery)
   notify('wakeups', 64)
   return 'open'
 end
 
--- Who serves the ledger, as the server says it: the id of its history, and of its process, noted with the ledger's identity. A replica that
--- was promoted begins a history of its own and names the one that it goes on from: then the term rises. A server that was started anew has
--- another history too, and goes on from none; one that gets its first replica as well, but its process is the same. Returns a mark of the
--- history, '' where INFO is forbidden and nobody knows.
+-- Who serves the ledger, as the server says it: the id of its history, noted with the ledger's identity. A replica that was promoted begins
+-- a history of its own and names the one that it goes on from: then the term rises. A server that was started anew, or gets its first
+-- replica, has another history too, and goes on from none. Returns a mark of the history, '' where INFO is forbidden and nobody knows.
 local function recognise()
   local told = redis.pcall('INFO', 'replication')
   local history = type(told) == 'string' and string.match(told, 'master_replid:(%x+)')
   if not history then return '' end
   local meta, mark = key('meta'), string.sub(history, 1, 8)
-  local noted = redis.call('HMGET', meta, 'id', 'history', 'run')
+  local noted = redis.call('HMGET', meta, 'id', 'history')
   if noted[2] == history or not noted[1] then return mark end
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  redis.call('HSET', meta, 'history', history, 'run', run)
-  if not noted[2] then return mark end
-  local promoted = not string.find(told, 'master_replid2:0+%s')
-  if promoted then
+  redis.call('HSET', meta, 'history', history)
+  if noted[2] and not string.find(told, 'master_replid2:0+%s') then
     term = string.format('%d-%s', term_number(term) + 1, mark)
     redis.call('HSET', key('clock'), 'term', term)
+    begin_recovery()
   end
-  if promoted or run ~= noted[3] then begin_recovery(promoted) end
   return mark
 end
