@@ -1,5 +1,6 @@
 """What libraries load of themselves and most processes never use: loading it takes longer than many a command runs."""
 
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,27 +24,35 @@ def left_out(package: str) -> Iterator[None]:
             del sys.modules[package]
 
 
+@contextmanager
+def certificates_left_out() -> Iterator[None]:
+    """Libraries that are loaded inside do without certificates of their own, which take longer than all else of them.
+
+    Contexts for TLS that they make then trust nobody: whoever connects brings one along.
+    """
+    make = ssl.create_default_context
+    ssl.create_default_context = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        ssl.create_default_context = make
+
+
 def defer_unused() -> None:
     """What of the libraries is loaded when something is looked up in it: redis' half for event loops, packages' metadata."""
     _defer("redis.asyncio")
     _defer("importlib.metadata")
-    # Through it pydantic would look into every installed package; we have no plugins for it.
-    plugins = _defer("pydantic.plugin._loader")
-    if plugins is not None:
-        vars(plugins)["get_plugins"] = tuple
 
 
-def _defer(name: str) -> ModuleType | None:
-    """None where it is loaded already, or not to be found."""
+def _defer(name: str) -> None:
+    """Nothing where it is loaded already, or not to be found."""
     top, *between = name.split(".")[:-1]
     package = find_spec(top)
     places = [str(Path(place, *between)) for place in (package and package.submodule_search_locations) or ()]
     spec = PathFinder.find_spec(name, places)
-    if spec is None or name in sys.modules:
-        return None
-    module = sys.modules[name] = module_from_spec(spec)
-    module.__class__ = _Deferred
-    return module
+    if spec is not None and name not in sys.modules:
+        sys.modules[name] = module_from_spec(spec)
+        sys.modules[name].__class__ = _Deferred
 
 
 class _Deferred(ModuleType):

@@ -57,6 +57,26 @@ def test_a_worker_that_is_told_twice_to_end_ends_once_and_in_order(process):
     assert (process.returncode, events.count("worker.stopped")) == (0, 1)
 
 
+#: What a worker does first, and what TLS is then.
+LOADING = """
+import ssl
+from jobs.deferred import certificates_left_out
+
+before = ssl.create_default_context
+with certificates_left_out():
+    import aiohttp
+from worker.hidream.session import make_ssl_context
+
+print(ssl.create_default_context is before, len(make_ssl_context().get_ca_certs()) > 50)
+"""
+
+
+def test_certificates_that_are_left_out_while_a_library_is_loaded_are_there_for_us(env, tmp_path):
+    argv = [sys.executable, "-c", LOADING]
+    said = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+    assert said == "True True\n"
+
+
 def test_a_submit_worker_is_without_what_opens_pictures_and_reads_manifests(env, tmp_path):
     argv = [sys.executable, "-c", SUBMITTING]
     ended = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)

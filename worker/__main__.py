@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 
-from jobs.deferred import left_out
+from jobs.deferred import certificates_left_out, left_out
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: How often an idle thread looks whether it is to end, ms.
@@ -23,8 +23,11 @@ def main(queue: str, threads: int) -> None:
     with left_out("opentelemetry"):
         # For its own metrics.
         import redis  # noqa: F401, PLC0415
+    # structlog and dramatiq would load it for a terminal.
     with left_out("rich"):
-        # structlog would load them for a terminal.
+        with certificates_left_out():
+            # aiohttp would make two contexts; ours is `make_ssl_context`.
+            from worker.hidream import session  # noqa: F401, PLC0415
         from dramatiq import Worker  # noqa: PLC0415
 
         from worker.app import broker  # noqa: PLC0415

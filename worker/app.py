@@ -294,12 +294,14 @@ class App:
 
     def notice_loop(self) -> "NoticeLoop":
         """Looks for what deserves a notice; idle when there is no way for one."""
-        from jobs.notices.looking import Looking  # noqa: PLC0415
         from worker.collect.notices import NoticeLoop  # noqa: PLC0415
 
-        settings = self.settings
-        looking = Looking(self.ledger, settings, self.notices) if self.notices.on else None
-        return NoticeLoop(looking, settings.notify.look_s)
+        looking = None
+        if self.notices.on:
+            from jobs.notices.looking import Looking  # noqa: PLC0415
+
+            looking = Looking(self.ledger, self.settings, self.notices)
+        return NoticeLoop(looking, self.settings.notify.look_s)
 
     def broker(self) -> dramatiq.Broker:
         """A broker with the actors. No Retries, no time limits: the ledger decides what is tried again."""

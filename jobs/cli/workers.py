@@ -54,7 +54,8 @@ def start_workers(supervisor: Supervisor, settings: Settings, environment: Mappi
         programs = [replace(each, env={**each.env, "VTON_METRICS__PORT": str(port)}) for each, port in served]
         where = ", ".join(f"{each.name} http://{host}:{port}/metrics" for each, port in served)
         sys.stderr.write(f"metrics: {where}\n")
-    for each in programs:
+    # What collects has nothing to do before what submits has been at work.
+    for each in sorted(programs, key=lambda one: one.name.startswith("collect-")):
         supervisor.start(each)
 
 

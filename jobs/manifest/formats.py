@@ -19,17 +19,23 @@ from jobs.manifest.parquet import MAGIC, Parquet
 from jobs.manifest.reading import Reading
 from jobs.manifest.table import RecordSource
 from jobs.manifest.workbook import is_workbook
-from jobs.manifest.yaml import Yaml
 
 #: Makes a content's source: records under one line of names, or entries that bring their own.
 Format = Callable[[Content], RecordSource | EntrySource]
+
+
+def _yaml(content: Content) -> EntrySource:
+    from jobs.manifest.yaml import Yaml  # noqa: PLC0415 its library is loaded by who needs it
+
+    return Yaml(content)
+
 
 _SUFFIXES: dict[str, Format] = {
     ".csv": Delimited,
     ".txt": Delimited,
     ".tsv": partial(Delimited, delimiter="\t"),
-    ".yaml": Yaml,
-    ".yml": Yaml,
+    ".yaml": _yaml,
+    ".yml": _yaml,
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
 }
@@ -118,5 +124,5 @@ def _format_of_text(head: bytes) -> Format:
         with suppress(ValueError, RecursionError):
             json.loads(first)
             return JsonLines
-        return Yaml
-    return Yaml if _YAML_START.match(first) else Delimited
+        return _yaml
+    return _yaml if _YAML_START.match(first) else Delimited

@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from typing import TYPE_CHECKING
 
 import structlog
 
 from jobs.errors import RedisDownError
-from jobs.notices.looking import Looking
+
+if TYPE_CHECKING:
+    from jobs.notices.looking import Looking
 
 log = structlog.get_logger()
 
@@ -14,7 +17,7 @@ log = structlog.get_logger()
 class NoticeLoop:
     """Looks every `notify.look_s`, in a thread of its own that nothing waits for: one that hangs holds up nothing else."""
 
-    def __init__(self, looking: Looking | None, period_s: float) -> None:
+    def __init__(self, looking: "Looking | None", period_s: float) -> None:
         """`looking`: None: no way is set that notices could go."""
         self._looking = looking
         self._period_s = period_s
@@ -32,7 +35,7 @@ class NoticeLoop:
         self._stopping.set()
         self._stopped.set()
 
-    def _main(self, looking: Looking) -> None:
+    def _main(self, looking: "Looking") -> None:
         while not self._stopping.is_set():
             try:
                 looking.look()
