@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from msgspec.structs import replace
 
+from jobs.cells import safe_cell
 from jobs.cli.options import ConfigOpt, JsonOpt, OutputOpt, SimulateOpt
 from jobs.cli.output import print_json
 from jobs.cli.session import Session, command_settings, open_session
@@ -22,7 +23,6 @@ from jobs.results.checkpoint import RESULTS
 from jobs.results.difference import Change, Difference, differences
 from jobs.results.lines import result_line
 from jobs.results.review import Review
-from jobs.results.tables import safe_cell
 from jobs.results.versions import as_counted, with_versions
 from jobs.units import counted
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from jobs.cells import safe_cell
 from jobs.config.settings import Settings
 from jobs.errors import UsageError
 from jobs.problems import Problem
@@ -54,9 +55,6 @@ class PlanList:
         """Writes one problem. Raises UsageError: the named file cannot be written."""
         if self.fault:
             return
-        # Loaded for it alone: most plans have nothing to list.
-        from jobs.results.tables import safe_cell  # noqa: PLC0415
-
         if self._writer is None and not self._begun():
             return
         cells = (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from jobs.cells import plain_cell
 from jobs.cli.advice import command
 from jobs.errors import NotFoundError, UsageError
 from jobs.ledger import Ledger, RowFate
@@ -20,7 +21,6 @@ from jobs.producing.producer import CHUNK, send_missing_messages
 from jobs.producing.queue import Queue
 from jobs.records import BatchId, Job, Url
 from jobs.results.review import Review
-from jobs.results.tables import plain_cell
 from jobs.signed_addresses import ends_at
 
 log = structlog.get_logger()

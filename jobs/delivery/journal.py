@@ -15,9 +15,9 @@ from typing import Final, Self
 
 import msgspec
 
+from jobs.cells import safe_cell
 from jobs.errors import UsageError
 from jobs.results.files import replacing
-from jobs.results.tables import safe_cell
 
 JOURNAL: Final = ".vton-delivery.jsonl"
 TABLE: Final = "delivered.csv"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
+from jobs.cells import safe_cell
 from jobs.config.price import Price, plain
 from jobs.ledger import Ledger
 from jobs.ledger.orders import Money, Order, find_orders
 from jobs.records import BatchId
-from jobs.results.tables import safe_cell
 from jobs.units import iso
 
 #: Columns of the bill as a table of its own.

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from jobs.cells import plain_cell, safe_cell
 from jobs.ledger import Ledger
 from jobs.ledger.codec import UNREADABLE
 from jobs.records import BatchId, Job, JobState, RequestId, SettledAs
-from jobs.results.tables import plain_cell, safe_cell
 from jobs.units import iso
 
 COLUMNS: Final = ("row", "sku", "request_id", "posted_at", "outcome", "task_id")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from jobs.cells import safe_cell
 from jobs.errors import UsageError
 from jobs.manifest.addresses import is_address, picture_fault
 from jobs.products.layouts import column_in
 from jobs.products.records import Product
-from jobs.results.tables import safe_cell
 
 _FIRST, _LAST = "first", "last"
 #: Pictures of one product that a rule may name.

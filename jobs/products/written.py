@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from jobs.cells import safe_cell
 from jobs.manifest.aliases import OURS, column_of, misspelt
 from jobs.products.pairing import Pair
 from jobs.products.records import GARMENT_SLOTS
 from jobs.results.files import temporary
-from jobs.results.tables import safe_cell
 
 #: What every manifest that is made of products begins with.
 COLUMNS = ("sku", "person", *(slot.value for slot in GARMENT_SLOTS), "source_line")

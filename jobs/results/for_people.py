@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps
 
+from jobs.cells import safe_cell
 from jobs.errors import ConfigError
 from jobs.pictures.stored import rights_in
 from jobs.records import Dialect
 from jobs.results.files import replacing, temporary
-from jobs.results.tables import safe_cell
 
 TABLE: Final = "results.csv"
 WORKBOOK: Final = "results.xlsx"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO, get_args
 
+from jobs.cells import plain_cell, safe_cell
 from jobs.records import REJECT_REASONS, Image, Judgement, ResultLine, Verdict, standing
-from jobs.results.tables import plain_cell, safe_cell
 
 COLUMNS: Final = (
     "row",

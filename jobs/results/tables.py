@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from jobs.cells import runs, safe_cell
 from jobs.config.price import Price, costs
 from jobs.manifest.aliases import column_of
 from jobs.records import BatchStatus, Dialect, ResultLine
@@ -34,11 +35,6 @@ STATUS_COLUMNS: dict[str, Callable[[ResultLine], str | None]] = {
 }
 #: Those of failed.csv: what whoever fixes it must know. A manifest's reader passes over all of ours.
 REASON_COLUMNS = ("vton_error", "vton_message", "vton_owner", "vton_posted_at", "vton_file")
-#: A spreadsheet runs a cell whose first character is one of these, in any of the widths that people type; blanks and marks
-#: without a width before it do not count.
-_FORMULA = re.compile(
-    r"[\t\r]|[\s\0\ufeff\u00ad\u200b-\u200f\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]"
-)
 
 
 def write_tables(
@@ -130,27 +126,12 @@ def write_json(path: Path, content: dict[str, Any], renew: Renew) -> None:
         file.write("\n")
 
 
-def safe_cell(text: str) -> str:
-    """A cell as it is, or with a quote before what a spreadsheet would run; plain numbers stay numbers."""
-    return f"'{text}" if _runs(text) else text
-
-
-def _runs(text: str) -> bool:
-    """Whether a spreadsheet would run a cell."""
-    return _FORMULA.match(text) is not None and not _is_number(text)
-
-
-def plain_cell(text: str) -> str:
-    """The inverse of safe_cell."""
-    return text[1:] if text[:1] == "'" and _runs(text[1:]) else text
-
-
 def _again_cell(column: str, text: str) -> str:
     """A cell of failed.csv: what we read in it must be read again; blanks around it do not count."""
-    if column_of(column) is None or not _runs(text):
+    if column_of(column) is None or not runs(text):
         return safe_cell(text)
     plain = text.strip()
-    if column_of(column) in PICTURE_COLUMNS and _runs(plain):
+    if column_of(column) in PICTURE_COLUMNS and runs(plain):
         return f"./{plain}"
     return safe_cell(plain)
 
@@ -159,12 +140,4 @@ def _again_name(name: str) -> str:
     """A column's name in failed.csv: one that we read must still be read."""
     if column_of(name) is None:
         return safe_cell(name)
-    return re.sub(r"^[\s_\-\uff0d\ufeff]+", "", name) if _runs(name) else name
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return re.sub(r"^[\s_\-\uff0d\ufeff]+", "", name) if runs(name) else name

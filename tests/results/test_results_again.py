@@ -13,6 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from jobs.cells import safe_cell
 from jobs.ledger.codec import decode, encode
 from jobs.ledger.records import RowRecord
 from jobs.manifest import open_manifest
@@ -22,7 +23,7 @@ from jobs.producing.planning import Planner, admission
 from jobs.records import BatchId, JobState, LocalFile, Url
 from jobs.results.lines import result_line
 from jobs.results.manifest_columns import table_cells
-from jobs.results.tables import safe_cell, write_tables
+from jobs.results.tables import write_tables
 
 FILES = ("plain.jpg", "=x.jpg", "-g.jpg", "@h.jpg", "+p.jpg", "\uff1dwide.jpg", "a b.jpg", "衣.jpg")
 #: A failing example is good enough as it is found.

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.cells import safe_cell
 from jobs.manifest import open_manifest
 from jobs.records import BadRow, JobState
-from jobs.results.tables import STATUS_COLUMNS, safe_cell
+from jobs.results.tables import STATUS_COLUMNS
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 HOSTILE = st.sampled_from([
