@@ -1,10 +1,8 @@
 """Writes pairs as a manifest: whole or not at all, in columns that are known only when the last product has been read."""
 
 import csv
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +10,7 @@ from jobs.cells import safe_cell
 from jobs.manifest.aliases import OURS, column_of, misspelt
 from jobs.products.pairing import Pair
 from jobs.products.records import GARMENT_SLOTS
-from jobs.results.files import temporary
+from jobs.whole_files import on_disk
 
 #: What every manifest that is made of products begins with.
 COLUMNS = ("sku", "person", *(slot.value for slot in GARMENT_SLOTS), "source_line")
@@ -113,19 +111,11 @@ def write_manifest(path: Path, pairs: Iterable[Pair]) -> Body:
     Raises:
         whatever `pairs` raises; then the path is as it was.
     """
-    new = temporary(path)
-    try:
-        with tempfile.TemporaryFile() as spool, new.open("xb") as file:
-            body = Body(spool)
-            for pair in pairs:
-                body.add(pair)
-            body.finish(file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        with suppress(OSError):
-            new.unlink()
+    with tempfile.TemporaryFile() as spool, on_disk(path) as file:
+        body = Body(spool)
+        for pair in pairs:
+            body.add(pair)
+        body.finish(file)
     return body
 
 
