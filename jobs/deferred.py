@@ -42,17 +42,23 @@ def defer_unused() -> None:
     """What of the libraries is loaded when something is looked up in it: redis' half for event loops, packages' metadata."""
     _defer("redis.asyncio")
     _defer("importlib.metadata")
+    # Through it pydantic would look into every installed package; we have no plugins for it.
+    plugins = _defer("pydantic.plugin._loader")
+    if plugins is not None:
+        vars(plugins)["get_plugins"] = tuple
 
 
-def _defer(name: str) -> None:
-    """Nothing where it is loaded already, or not to be found."""
+def _defer(name: str) -> ModuleType | None:
+    """None where it is loaded already, or not to be found."""
     top, *between = name.split(".")[:-1]
     package = find_spec(top)
     places = [str(Path(place, *between)) for place in (package and package.submodule_search_locations) or ()]
     spec = PathFinder.find_spec(name, places)
-    if spec is not None and name not in sys.modules:
-        sys.modules[name] = module_from_spec(spec)
-        sys.modules[name].__class__ = _Deferred
+    if spec is None or name in sys.modules:
+        return None
+    module = sys.modules[name] = module_from_spec(spec)
+    module.__class__ = _Deferred
+    return module
 
 
 class _Deferred(ModuleType):

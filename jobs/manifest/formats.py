@@ -24,7 +24,8 @@ from jobs.manifest.workbook import is_workbook
 Format = Callable[[Content], RecordSource | EntrySource]
 
 
-def _yaml(content: Content) -> EntrySource:
+def yaml_entries(content: Content) -> EntrySource:
+    """The source of a YAML manifest."""
     from jobs.manifest.yaml import Yaml  # noqa: PLC0415 its library is loaded by who needs it
 
     return Yaml(content)
@@ -34,8 +35,8 @@ _SUFFIXES: dict[str, Format] = {
     ".csv": Delimited,
     ".txt": Delimited,
     ".tsv": partial(Delimited, delimiter="\t"),
-    ".yaml": _yaml,
-    ".yml": _yaml,
+    ".yaml": yaml_entries,
+    ".yml": yaml_entries,
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
 }
@@ -124,5 +125,5 @@ def _format_of_text(head: bytes) -> Format:
         with suppress(ValueError, RecursionError):
             json.loads(first)
             return JsonLines
-        return _yaml
-    return _yaml if _YAML_START.match(first) else Delimited
+        return yaml_entries
+    return yaml_entries if _YAML_START.match(first) else Delimited

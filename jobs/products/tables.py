@@ -12,19 +12,18 @@ from jobs.manifest import Reading
 from jobs.manifest.aliases import plain
 from jobs.manifest.content import Content
 from jobs.manifest.delimited import Delimited
-from jobs.manifest.formats import format_of
+from jobs.manifest.formats import format_of, yaml_entries
 from jobs.manifest.json_array import JsonArray
 from jobs.manifest.jsonl import JsonLines
 from jobs.manifest.mappings import EntrySource
 from jobs.manifest.pair_list import is_pair_list
 from jobs.manifest.recoded import known_encoding
 from jobs.manifest.table import RecordSource
-from jobs.manifest.yaml import Yaml
 
 #: As what comes from a pipe: products are what their content shows, whatever the file is called.
 _AS = "-"
 #: What has no line of names; it is refused before it is opened, which may fail for reasons that help nobody here.
-_ENTRIES = (JsonArray, JsonLines, Yaml)
+_ENTRIES = (JsonArray, JsonLines, yaml_entries)
 _DELIMITERS = (",", ";", "\t", "|")
 #: Records looked at for the delimiter and for the names.
 LOOKED_AT = 20
