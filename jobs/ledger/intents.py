@@ -93,16 +93,17 @@ class IntentJournals:
         self._journal: int | None = None
         self._former: int | None = None
         self._begun_s = 0.0
+        #: Of the last server that orders went to, the one with the highest number, whether the disk has taken it or not.
+        self._latest: Intent | None = None
         self._dirty = False
         self._told: set[str] = set()
 
     def own(self) -> str:
-        """Begins this process' journal; returns its name, empty where the disk takes none."""
+        """Begins this process' journal, or does so later where the disk takes none; returns its name."""
         with self._lock:
             if not self._name:
                 self._name = uuid4().hex[:16]
                 try:
-                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     self._begin()
                     self._sweep()
                 except OSError as error:
@@ -116,6 +117,9 @@ class IntentJournals:
 
     def began(self, intent: Intent) -> None:
         """It is in the ledger, and not sent yet."""
+        latest = self._latest
+        if latest is None or latest.server != intent.server or latest.order < intent.order:
+            self._latest = intent
         fields = asdict(intent)
         del fields["became"], fields["task_id"], fields["sub_task_ids"]
         self._append(fields)
@@ -146,21 +150,31 @@ class IntentJournals:
             base, ledger_id, history = _taken_over(ledger)
             if base is None:
                 return "none"
-            known: dict[str, int] = {}
+
+            def missing(intents: Iterable[Intent]) -> list[Intent]:
+                return [
+                    each
+                    for each in intents
+                    if each.ledger_id == ledger_id and each.server != history[: len(each.server)]
+                ]
+
+            # Nobody waits for a journal that the disk has not taken; what would be in it is missed.
+            latest = missing([self._latest] if self._latest else [])
+            known = {self._name: latest[0].order if latest else 0} if self._name else {}
             for name, paths in self._journals().items():
                 mine = name == self._name
                 if not mine and any(map(_lives, paths)):
                     continue
-                intents = [
-                    each
-                    for each in _read(paths)
-                    if each.ledger_id == ledger_id and each.server != history[: len(each.server)]
-                ]
+                try:
+                    intents = missing(_read(paths))
+                except OSError as error:
+                    self._tell(f"{self._folder / name}: {error.strerror}")
+                    continue
                 for intent in intents:
                     if intent.order > base and ledger.run(intent.bringing_in(lives=mine)):
                         log.warning("order.adopted", request_id=intent.request_id, task_id=intent.task_id)
                 _record_answers(ledger, [each for each in intents if each.order <= base])
-                known[name] = max((each.order for each in intents), default=0)
+                known[name] = max(known.get(name, 0), *(each.order for each in intents), 0)
             answer = self._rejoin(ledger, ledger_id, known)
             if answer == "open":
                 log.info("gate.resumed", why="every process has brought in its orders")
@@ -193,9 +207,12 @@ class IntentJournals:
         line = b"\n" + json.dumps(fields).encode()
         with self._lock:
             try:
-                if self._journal is not None and self._clock() - self._begun_s > KEPT_S:
+                if self._journal is None:
+                    self._begin()
+                elif self._clock() - self._begun_s > KEPT_S:
                     self._put_aside()
-                whole = self._journal is not None and os.write(self._journal, line) == len(line)
+                assert self._journal is not None
+                whole = os.write(self._journal, line) == len(line)
                 self._dirty = True
             except OSError as error:
                 self._tell(f"{self._folder}: {error.strerror}")
@@ -204,6 +221,7 @@ class IntentJournals:
                     self._tell(f"{self._folder}: the disk takes nothing, or a part of it")
 
     def _begin(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{self._name}.jsonl"
         # Readable too: over NFS a shared lock needs it.
         journal = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -213,11 +231,19 @@ class IntentJournals:
         self._journal, self._begun_s = journal, self._clock()
 
     def _put_aside(self) -> None:
-        (self._folder / f"{self._name}.jsonl").replace(self._folder / f"{self._name}.former.jsonl")
+        """Whoever cannot begin another one goes on in this one."""
+        try:
+            # Somebody may have removed it.
+            with suppress(FileNotFoundError):
+                (self._folder / f"{self._name}.jsonl").replace(self._folder / f"{self._name}.former.jsonl")
+            journal = self._journal
+            self._begin()
+        except OSError as error:
+            self._tell(f"{self._folder}: {error.strerror}")
+            return
         if self._former is not None:
             os.close(self._former)
-        self._former, self._journal = self._journal, None
-        self._begin()
+        self._former = journal
 
     def _sweep(self) -> None:
         """Removes journals of the dead in which nothing is that is kept."""

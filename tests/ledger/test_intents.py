@@ -376,4 +376,68 @@ def test_a_disk_that_takes_nothing_is_told_of_once_and_stops_nobody(tmp_path: Pa
         journals.ended("c")
         journals.ended("d")
     assert {event["event"] for event in events} == {"order.unsaved"}
-    assert len(events) == 2
+    assert len(events) == 1
+
+
+def test_a_process_whose_journal_the_disk_does_not_take_is_not_waited_for_forever(
+    two: Two, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "orders").write_text("no folder")
+    bare = Process("bare", tmp_path / "full")
+    beaten(two, bare)
+    two.cut_off()
+    driver = promoted(two)
+    bare.beat(driver)
+    assert bare.journals.bring_in(driver.ledger) == "open"
+
+
+def test_orders_that_the_disk_did_not_take_are_missing(two: Two, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "orders").write_text("no folder")
+    bare = Process("bare", tmp_path / "full")
+    primary = beaten(two, bare)
+    two.cut_off()
+    bare.accepted(primary, bare.order(primary), "t-x")
+    driver = promoted(two)
+    assert bare.journals.bring_in(driver.ledger) == "lost"
+    assert driver.ask().detail == "ledger: it counts 0 orders, but 1 were seen"
+
+
+def test_a_journal_that_cannot_be_read_does_not_keep_the_others_from_being_brought_in(
+    two: Two, one: Process
+) -> None:
+    primary = beaten(two, one)
+    two.cut_off()
+    one.order(primary)
+    # Whoever reads it gets an OSError, root too.
+    (one.folder / "orders" / "0000000000000000.jsonl").mkdir()
+    driver = promoted(two)
+    with structlog.testing.capture_logs() as events:
+        assert one.journals.bring_in(driver.ledger) == "open"
+    assert "order.unsaved" in {event["event"] for event in events}
+    assert states(driver, "x") == [JobState.SUBMITTING]
+
+
+def test_a_journal_is_begun_as_soon_as_the_disk_takes_one(two: Two, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "orders").write_text("no folder")
+    bare = Process("bare", tmp_path / "full")
+    (tmp_path / "full" / "orders").unlink()
+    bare.order(beaten(two, bare))
+    assert bare.lines() == 1
+    # Somebody tidies up, and it is put aside then.
+    (tmp_path / "full" / "orders" / f"{bare.journals.name}.jsonl").unlink()
+    bare.journals._begun_s -= KEPT_S + 1
+    bare.order(opened(two.primary))
+    assert bare.lines() == 1
+
+
+def test_a_journal_that_cannot_be_put_aside_goes_on(tmp_path: Path) -> None:
+    now = [0.0]
+    journals = IntentJournals(tmp_path, clock=lambda: now[0])
+    journals.own()
+    now[0] += KEPT_S + 1
+    (tmp_path / "orders" / f"{journals.name}.former.jsonl").mkdir()
+    journals.ended("c")
+    assert '"c"' in (tmp_path / "orders" / f"{journals.name}.jsonl").read_text()
