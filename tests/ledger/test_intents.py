@@ -14,7 +14,7 @@ from jobs.ledger import BatchId, steps
 from jobs.ledger.high_water import HighWaterMark, Mark
 from jobs.ledger.intents import KEPT_S, IntentJournals
 from jobs.ledger.records import Heartbeat
-from jobs.producing.control import pause
+from jobs.producing.control import pause, resume
 from jobs.records import JobState, RequestId, TaskId
 from tests.driver import Driver, rid
 from tests.faults.standby import follow
@@ -92,6 +92,18 @@ def promoted(two: Two, *, waited: bool = True) -> Driver:
     driver.ledger.run(steps.heartbeat("p", SAID))
     if waited:
         later(driver)
+    return driver
+
+
+def promoted_again(two: Two) -> Driver:
+    """The first one follows the second, and is promoted in its place."""
+    follow(two.primary, two.replica, "word")
+    with two.replica.client(1) as client, two.primary.client(1) as other:
+        client.wait(1, 0)
+        other.replicaof("NO", "ONE")
+    driver = opened(two.primary)
+    driver.ledger.run(steps.heartbeat("p", SAID))
+    later(driver)
     return driver
 
 
@@ -441,3 +453,126 @@ def test_a_journal_that_cannot_be_put_aside_goes_on(tmp_path: Path) -> None:
     (tmp_path / "orders" / f"{journals.name}.former.jsonl").mkdir()
     journals.ended("c")
     assert '"c"' in (tmp_path / "orders" / f"{journals.name}.jsonl").read_text()
+
+
+def test_what_was_brought_in_before_the_second_of_two_promotions_counts_once(
+    two: Two, one: Process, other: Process
+) -> None:
+    dead = Process("dead", one.folder)
+    primary = beaten(two, one, other)
+    two.cut_off()
+    dead.order(primary)
+    answered = one.order(primary)
+    one.order(primary)
+    dead.dies()
+    driver = promoted(two)
+    assert one.journals.bring_in(driver.ledger) == "awaits"
+
+    driver = promoted_again(two)
+    one.gate(driver).ended(answered, TaskId("t-y"), ("s",))
+    assert one.journals.bring_in(driver.ledger) == "awaits"
+    assert other.journals.bring_in(driver.ledger) == "open"
+    assert states(driver, "x", "y", "z") == [JobState.UNKNOWN, JobState.SUBMITTED, JobState.SUBMITTING]
+    assert (driver.spent("a"), driver.spent_on()) == (3, 3)
+    status = driver.ledger.status(BatchId("a"))
+    assert (status.ordered, status.perhaps_charged) == (3, 2)
+    assert not any("orders" in driver.raw(rid(name)) for name in "xyz")
+
+
+def test_whoever_was_bought_once_more_is_not_bought_a_third_time(two: Two, one: Process) -> None:
+    dead = Process("dead", one.folder)
+    primary = beaten(two, one)
+    dead.order(primary)
+    primary.score("posting", rid("x"), 0)
+    primary.ledger.run(steps.reconcile(policy="resubmit", quiet_s=0))
+    primary.ledger.run(steps.reconcile(policy="resubmit", quiet_s=0))
+    assert primary.raw(rid("x"))["resubmitted"] == "1"
+    two.cut_off()
+    assert dead.order(primary).request_id == rid("x")
+    dead.dies()
+    driver = promoted(two)
+    assert one.journals.bring_in(driver.ledger) == "open"
+    assert states(driver, "x") == [JobState.UNKNOWN]
+    driver.score("unknown", rid("x"), 0)
+    driver.ledger.run(steps.reconcile(policy="resubmit", quiet_s=0))
+    assert states(driver, "x") == [JobState.UNKNOWN]
+
+
+def test_what_was_bought_again_because_a_person_opened_the_gate_is_known_and_counted(
+    two: Two, one: Process, other: Process
+) -> None:
+    primary = beaten(two, one, other)
+    two.cut_off()
+    other.accepted(primary, other.order(primary), "t-1")
+    other.order(primary)
+    driver = promoted(two)
+    resume(driver.ledger)
+    for task in ("t-2", "t-3"):
+        one.accepted(driver, one.order(driver), task)
+    assert other.journals.bring_in(driver.ledger) == "awaits"
+    assert driver.raw(rid("x"))["past"] == "t-1"
+    assert driver.ledger.client.hget(driver.ledger.key("tasks"), "t-1") == rid("x")
+    status = driver.ledger.status(BatchId("a"))
+    assert (driver.spent("a"), driver.spent_on()) == (4, 4)
+    assert (status.ordered, status.charged_for_sure, status.perhaps_charged) == (4, 3, 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_of_two_orders_of_a_job_that_it_lacks_both_tasks_are_kept_whichever_comes_first(
+    two: Two, one: Process, other: Process, late: bool
+) -> None:
+    primary = beaten(two, one, other)
+    two.cut_off()
+    first = one.order(primary)
+    one.accepted(primary, first, "t-1")
+    assert primary.ledger.run(steps.again(rid("x"), TaskId("t-1"), 0))
+    primary.ledger.run(steps.reconcile(policy="hold", quiet_s=1))
+    other.accepted(primary, other.order(primary), "t-2")
+    driver = promoted(two)
+    for process in (other, one) if late else (one, other):
+        process.journals.bring_in(driver.ledger)
+    assert driver.ledger.gate().paused is None
+    job = driver.job(rid("x"))
+    assert (job.state, job.task_id) == (JobState.SUBMITTED, "t-2")
+    assert driver.raw(rid("x"))["past"] == "t-1"
+    status = driver.ledger.status(BatchId("a"))
+    assert (driver.spent("a"), driver.spent_on(), status.charged_for_sure) == (2, 2, 2)
+
+
+def test_what_one_server_was_told_to_lack_the_next_one_lacks_too(
+    two: Two, one: Process, other: Process
+) -> None:
+    driver = beaten(two, one, other)
+    mark = HighWaterMark(one.folder, "vton")
+    mark.raise_to(Mark(ledger=driver.ledger.ledger_id() or "", orders=2))
+    one.journals._mark = mark
+    two.cut_off()
+    driver = promoted(two)
+    assert one.journals.bring_in(driver.ledger) == "awaits"
+    one.journals._mark = None
+    driver = promoted_again(two)
+    assert one.journals.bring_in(driver.ledger) == "awaits"
+    assert other.journals.bring_in(driver.ledger) == "lost"
+
+
+@pytest.mark.parametrize("lacks", [False, True])
+def test_a_person_who_pauses_and_resumes_meanwhile_opens_the_gate_no_sooner(
+    two: Two, one: Process, other: Process, lacks: bool
+) -> None:
+    primary = beaten(two, one, other)
+    two.cut_off()
+    if lacks:
+        one.order(primary)
+    other.order(primary)
+    driver = promoted(two)
+    pause(driver.ledger, "Friday")
+    assert driver.ask().reason == "paused"
+    if lacks:
+        driver.ledger.client.hdel(driver.ledger.key("heartbeats"), "one")
+        assert other.journals.bring_in(driver.ledger) == "lost"
+        resume(driver.ledger)
+        assert driver.ask().detail == "ledger: it counts 1 orders, but 2 were seen"
+    else:
+        one.journals.bring_in(driver.ledger)
+        assert other.journals.bring_in(driver.ledger) == "open"
+        assert driver.ask().detail == "Friday"

@@ -650,7 +650,8 @@ local function begin_recovery()
   local paused = redis.call('HGET', gate, 'paused')
   if begins_with(paused, RECOVERING) then paused = redis.call('HGET', recovery, 'paused') end
   local base = tonumber(redis.call('HGET', key('meta'), 'orders') or '0')
-  local most = base
+  -- What was seen before another promotion, too.
+  local most = math.max(base, tonumber(redis.call('HGET', recovery, 'most') or '0'))
   if begins_with(paused, LOST_ORDERS) then
     -- Somebody has seen it before.
     most = math.max(most, tonumber(string.match(paused, 'but (%d+) were seen') or '0'))
