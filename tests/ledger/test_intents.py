@@ -556,7 +556,7 @@ def test_what_one_server_was_told_to_lack_the_next_one_lacks_too(
 
 
 @pytest.mark.parametrize("lacks", [False, True])
-def test_a_person_who_pauses_and_resumes_meanwhile_opens_the_gate_no_sooner(
+def test_a_pause_of_meanwhile_hides_no_order_and_outlives_the_recovery(
     two: Two, one: Process, other: Process, lacks: bool
 ) -> None:
     primary = beaten(two, one, other)
@@ -566,13 +566,27 @@ def test_a_person_who_pauses_and_resumes_meanwhile_opens_the_gate_no_sooner(
     other.order(primary)
     driver = promoted(two)
     pause(driver.ledger, "Friday")
-    assert driver.ask().reason == "paused"
+    assert other.journals.bring_in(driver.ledger) == "awaits"
+    assert driver.ask().detail.startswith("recovering: ")
+    assert driver.ask().detail.endswith("; then it stays paused: Friday")
     if lacks:
         driver.ledger.client.hdel(driver.ledger.key("heartbeats"), "one")
         assert other.journals.bring_in(driver.ledger) == "lost"
-        resume(driver.ledger)
         assert driver.ask().detail == "ledger: it counts 1 orders, but 2 were seen"
+        driver.ledger.accept([Mark(ledger=driver.ledger.ledger_id() or "", orders=2)])
     else:
-        one.journals.bring_in(driver.ledger)
-        assert other.journals.bring_in(driver.ledger) == "open"
-        assert driver.ask().detail == "Friday"
+        assert one.journals.bring_in(driver.ledger) == "open"
+    assert driver.ask().detail == "Friday"
+
+
+def test_a_persons_pause_outlives_two_promotions_and_a_lost_order(two: Two, one: Process) -> None:
+    primary = beaten(two, one)
+    pause(primary.ledger, "Friday")
+    two.cut_off()
+    mark = HighWaterMark(one.folder, "vton")
+    mark.raise_to(Mark(ledger=primary.ledger.ledger_id() or "", orders=1))
+    one.journals._mark = mark
+    assert one.journals.bring_in(promoted(two).ledger) == "lost"
+    driver = promoted_again(two)
+    driver.ledger.accept([Mark(ledger=driver.ledger.ledger_id() or "", orders=1)])
+    assert driver.ask().detail == "Friday"

@@ -16,11 +16,11 @@ for i = 2, #ARGV, 3 do
   end
 end
 orders = math.max(orders, tonumber(redis.call('HGET', key('recovery'), 'most') or '0'))
-redis.call('DEL', key('recovery'))
 redis.call('HSET', meta, 'orders', orders)
 local paused = redis.call('HGET', gate, 'paused')
 if begins_with(paused, 'ledger:') or begins_with(paused, RECOVERING) then
-  redis.call('HDEL', gate, 'paused')
+  recovered()
   notify('wakeups', 64)
 end
+redis.call('DEL', key('recovery'))
 return { id, orders }

@@ -645,21 +645,35 @@ local function begins_with(text, first) return string.sub(text or '', 1, #first)
 -- journal of orders, and each number up to the highest is there. `base`: how many orders are.
 local RECOVERING, LOST_ORDERS = 'recovering: ', 'ledger: it counts '
 
+-- Whether it is a pause that ends by itself, or once somebody has looked.
+local function of_recovery(paused) return begins_with(paused, RECOVERING) or begins_with(paused, LOST_ORDERS) end
+
+-- The gate is shut until then, and in the end paused as it was before.
+local function recovering(paused)
+  redis.call('HSET', key('recovery'), 'paused', paused)
+  redis.call('HSET', key('gate'), 'paused', RECOVERING .. 'another server has the ledger; the journals of all processes are awaited'
+    .. (paused == '' and '' or '; then it stays paused: ' .. paused))
+end
+
+local function recovered()
+  local paused = redis.call('HGET', key('recovery'), 'paused') or ''
+  redis.call('DEL', key('recovery'))
+  if paused == '' then redis.call('HDEL', key('gate'), 'paused') else redis.call('HSET', key('gate'), 'paused', paused) end
+end
+
 local function begin_recovery()
-  local gate, recovery = key('gate'), key('recovery')
-  local paused = redis.call('HGET', gate, 'paused')
-  if begins_with(paused, RECOVERING) then paused = redis.call('HGET', recovery, 'paused') end
+  local recovery, paused = key('recovery'), redis.call('HGET', key('gate'), 'paused')
+  local before = of_recovery(paused) and redis.call('HGET', recovery, 'paused') or paused
   local base = tonumber(redis.call('HGET', key('meta'), 'orders') or '0')
   -- What was seen before another promotion, too.
   local most = math.max(base, tonumber(redis.call('HGET', recovery, 'most') or '0'))
   if begins_with(paused, LOST_ORDERS) then
     -- Somebody has seen it before.
     most = math.max(most, tonumber(string.match(paused, 'but (%d+) were seen') or '0'))
-    paused = nil
   end
   redis.call('DEL', recovery)
-  redis.call('HSET', recovery, 'since', now, 'base', base, 'most', most, 'brought', 0, 'paused', paused or '')
-  redis.call('HSET', gate, 'paused', RECOVERING .. 'another server has the ledger; the journals of all processes are awaited')
+  redis.call('HSET', recovery, 'since', now, 'base', base, 'most', most, 'brought', 0)
+  recovering(before or '')
 end
 
 -- Opens the gate if everything is there. A process that is silent for 13 s is not waited for; nor, where no replica has to confirm
@@ -667,8 +681,11 @@ end
 -- Returns 'none' nothing is awaited | 'awaits' | 'lost' all are heard, and orders are missing: a person must look | 'open' just now.
 local function try_open()
   local recovery, gate, meta = key('recovery'), key('gate'), key('meta')
-  local found = redis.call('HMGET', recovery, 'since', 'base', 'most', 'brought', 'paused')
+  local found = redis.call('HMGET', recovery, 'since', 'base', 'most', 'brought')
   if not found[1] then return 'none' end
+  -- What a person, or the disk, has paused meanwhile says nothing of the orders.
+  local paused = redis.call('HGET', gate, 'paused')
+  if paused and not of_recovery(paused) then recovering(paused) end
   local since, most, there = tonumber(found[1]), tonumber(found[3]), found[2] + found[4]
   for _, beat in ipairs(redis.call('HVALS', key('heartbeats'))) do
     local heard, said = string.match(beat, '^(%d+) (.*)$')
@@ -678,18 +695,15 @@ local function try_open()
         and redis.call('HEXISTS', recovery, 'in:' .. journal) == 0 then return 'awaits' end
   end
   if now - since < 10000 and redis.call('HEXISTS', meta, 'confirmed_orders') == 0 then return 'awaits' end
-  local paused = redis.call('HGET', gate, 'paused')
   if there < most then
-    if begins_with(paused, RECOVERING) then
+    if paused and not begins_with(paused, LOST_ORDERS) then
       redis.call('HSET', gate, 'paused', LOST_ORDERS .. there .. ' orders, but ' .. most .. ' were seen')
     end
     return 'lost'
   end
   redis.call('HSET', meta, 'orders', math.max(most, tonumber(redis.call('HGET', meta, 'orders') or '0')))
-  if begins_with(paused, RECOVERING) or begins_with(paused, LOST_ORDERS) then
-    if found[5] == '' then redis.call('HDEL', gate, 'paused') else redis.call('HSET', gate, 'paused', found[5]) end
-  end
-  redis.call('DEL', recovery)
+  -- Without one a person has opened it, who knows better.
+  if paused then recovered() else redis.call('DEL', recovery) end
   notify('wakeups', 64)
   return 'open'
 end
