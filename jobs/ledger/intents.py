@@ -25,6 +25,7 @@ from jobs.ledger.accepted_answers import AcceptedAnswer
 from jobs.ledger.codec import encode
 from jobs.ledger.high_water import HighWaterMark
 from jobs.ledger.script import Call, run_all, script
+from jobs.ledger.term import FIRST
 from jobs.records import RequestId, TaskId
 from jobs.redis.client import translated
 
@@ -96,6 +97,8 @@ class IntentJournals:
         #: Of the last server that orders went to, the one with the highest number, whether the disk has taken it or not.
         self._latest: Intent | None = None
         self._dirty = False
+        #: Of the last fail-over after which all that is here was brought in.
+        self._term = FIRST
         self._told: set[str] = set()
 
     def own(self) -> str:
@@ -149,29 +152,14 @@ class IntentJournals:
         with self._bringing:
             base, ledger_id, history = _taken_over(ledger)
             if base is None:
+                self._come_late(ledger)
                 return "none"
-
-            def missing(intents: Iterable[Intent]) -> list[Intent]:
-                return [
-                    each
-                    for each in intents
-                    if each.ledger_id == ledger_id and each.server != history[: len(each.server)]
-                ]
-
             # Nobody waits for a journal that the disk has not taken; what would be in it is missed.
-            latest = missing([self._latest] if self._latest else [])
+            latest = _missing([self._latest] if self._latest else [], ledger_id, history)
             known = {self._name: latest[0].order if latest else 0} if self._name else {}
-            for name, paths in self._journals().items():
-                mine = name == self._name
-                if not mine and any(map(_lives, paths)):
-                    continue
-                try:
-                    intents = missing(_read(paths))
-                except OSError as error:
-                    self._tell(f"{self._folder / name}: {error.strerror}")
-                    continue
+            for name, intents in self._missing(ledger_id, history):
                 for intent in intents:
-                    if intent.order > base and ledger.run(intent.bringing_in(lives=mine)):
+                    if intent.order > base and ledger.run(intent.bringing_in(lives=name == self._name)):
                         log.warning("order.adopted", request_id=intent.request_id, task_id=intent.task_id)
                 _record_answers(ledger, [each for each in intents if each.order <= base])
                 known[name] = max(known.get(name, 0), *(each.order for each in intents), 0)
@@ -181,6 +169,26 @@ class IntentJournals:
             elif answer == "lost":
                 self._tell_lost(ledger)
             return answer
+
+    def _come_late(self, ledger: Ledger) -> None:
+        """The gate was opened without this host: a task that was taken before is asked for, not bought again."""
+        term = ledger.term.text
+        if term in {FIRST, self._term}:
+            return
+        with translated():
+            told = ledger.client.hmget(ledger.key("meta"), "id", "history")
+        for _, intents in self._missing(told[0] or "", told[1] or ""):
+            _record_answers(ledger, intents)
+        self._term = term
+
+    def _missing(self, ledger_id: str, history: str) -> Iterator[tuple[str, list[Intent]]]:
+        """Of this process and of the dead, each with the orders that went to another server."""
+        for name, paths in self._journals().items():
+            if name == self._name or not any(map(_lives, paths)):
+                try:
+                    yield name, _missing(_read(paths), ledger_id, history)
+                except OSError as error:
+                    self._tell(f"{self._folder / name}: {error.strerror}")
 
     def _rejoin(self, ledger: Ledger, ledger_id: str, known: Mapping[str, int]) -> Rejoined:
         """Says that journals are in. `known`: of each, the highest number of an order."""
@@ -293,6 +301,12 @@ def _record_answers(ledger: Ledger, intents: list[Intent]) -> None:
                 )
                 run_all(ledger.run, answer.recording())
                 log.warning("answer.adopted", request_id=intent.request_id, task_id=intent.task_id)
+
+
+def _missing(intents: Iterable[Intent], ledger_id: str, history: str) -> list[Intent]:
+    return [
+        each for each in intents if each.ledger_id == ledger_id and each.server != history[: len(each.server)]
+    ]
 
 
 def _lives(path: Path) -> bool:

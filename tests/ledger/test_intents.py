@@ -590,3 +590,19 @@ def test_a_persons_pause_outlives_two_promotions_and_a_lost_order(two: Two, one:
     driver = promoted_again(two)
     driver.ledger.accept([Mark(ledger=driver.ledger.ledger_id() or "", orders=1)])
     assert driver.ask().detail == "Friday"
+
+
+def test_a_host_that_comes_back_after_the_gate_was_opened_loses_no_task(
+    two: Two, one: Process, other: Process
+) -> None:
+    primary = beaten(two, one, other)
+    two.cut_off()
+    one.accepted(primary, one.order(primary), "t-x")
+    other.accepted(primary, other.order(primary), "t-y")
+    driver = promoted(two)
+    driver.ledger.client.hdel(driver.ledger.key("heartbeats"), "other")
+    assert one.journals.bring_in(driver.ledger) == "open"
+    assert other.journals.bring_in(driver.ledger) == "none"
+    assert driver.job(rid("y")).task_id == "t-y"
+    assert sent_next(driver) == [rid("z")]
+    assert (driver.spent("a"), driver.ledger.status(BatchId("a")).charged_for_sure) == (3, 2)
