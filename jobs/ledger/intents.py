@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import structlog
 
+from jobs.errors import ConfigError
 from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswer
 from jobs.ledger.codec import encode
@@ -192,7 +193,12 @@ class IntentJournals:
 
     def _rejoin(self, ledger: Ledger, ledger_id: str, known: Mapping[str, int]) -> Rejoined:
         """Says that journals are in. `known`: of each, the highest number of an order."""
-        noted = self._mark.read() if self._mark is not None else None
+        noted = None
+        try:
+            noted = self._mark.read() if self._mark is not None else None
+        except ConfigError as error:
+            # Its processes submit nothing themselves then; the others go on.
+            self._tell(str(error))
         seen = noted.orders if noted is not None and noted.ledger == ledger_id else 0
         answer: Rejoined = "awaits"
         for name, most in known.items():

@@ -194,10 +194,9 @@ def test_orders_that_nobody_brings_in_are_for_a_person_until_somebody_does(
     two.cut_off()
     other.order(primary)
     one.order(primary)
-    driver = promoted(two, waited=False)
-    later(driver, 12_000)
+    driver = promoted(two)
     assert one.journals.bring_in(driver.ledger) == "awaits"
-    later(driver, 2_000)
+    later(driver, 4_000)
     with structlog.testing.capture_logs() as events:
         assert [one.journals.bring_in(driver.ledger) for _ in "ab"] == ["lost", "lost"], "the other is silent"
     assert [event["event"] for event in events] == ["ledger.lost"]
@@ -606,3 +605,12 @@ def test_a_host_that_comes_back_after_the_gate_was_opened_loses_no_task(
     assert driver.job(rid("y")).task_id == "t-y"
     assert sent_next(driver) == [rid("z")]
     assert (driver.spent("a"), driver.ledger.status(BatchId("a")).charged_for_sure) == (3, 2)
+
+
+def test_a_host_whose_mark_cannot_be_read_keeps_no_gate_shut(two: Two, one: Process) -> None:
+    beaten(two, one)
+    two.cut_off()
+    mark = HighWaterMark(one.folder, "vton")
+    mark.path.write_text("no JSON")
+    one.journals._mark = mark
+    assert one.journals.bring_in(promoted(two).ledger) == "open"
