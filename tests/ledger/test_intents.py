@@ -614,3 +614,12 @@ def test_a_host_whose_mark_cannot_be_read_keeps_no_gate_shut(two: Two, one: Proc
     mark.path.write_text("no JSON")
     one.journals._mark = mark
     assert one.journals.bring_in(promoted(two).ledger) == "open"
+
+
+def test_a_restored_ledger_that_a_person_accepts_is_open_though_orders_were_awaited(two: Two) -> None:
+    primary = opened(two.primary)
+    pause(primary.ledger, "ledger: restored from a back-up")
+    two.cut_off()
+    driver = promoted(two)
+    driver.ledger.accept([Mark(ledger=driver.ledger.ledger_id() or "", orders=1)])
+    assert driver.ask().kind == "granted"

@@ -20,6 +20,7 @@ redis.call('HSET', meta, 'orders', orders)
 local paused = redis.call('HGET', gate, 'paused')
 if begins_with(paused, 'ledger:') or begins_with(paused, RECOVERING) then
   recovered()
+  if begins_with(redis.call('HGET', gate, 'paused'), 'ledger:') then redis.call('HDEL', gate, 'paused') end
   notify('wakeups', 64)
 end
 redis.call('DEL', key('recovery'))
