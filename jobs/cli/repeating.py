@@ -1,13 +1,15 @@
 """The command that runs a batch's manifest once more, as it is to be typed here."""
 
-import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jobs.cli.advice import command, is_simulated
+from jobs.cli.advice import is_simulated
+from jobs.health.typed import as_typed
 from jobs.ledger import Ledger
 from jobs.ledger.codec import decode_path
-from jobs.records import BatchId, shown
+from jobs.records import BatchId
+
+__all__ = ["as_typed", "run_again", "words_of"]
 
 #: The manifest on standard input.
 _STDIN = "-"
@@ -34,17 +36,3 @@ def run_again(ledger: Ledger, batch_id: BatchId) -> str:
     """`vton run …` of a batch; MANIFEST stands where an earlier version has not kept it. Raises NotFoundError."""
     words = map(decode_path, ledger.batch(batch_id).words)
     return as_typed(words, simulated=is_simulated(ledger))
-
-
-def as_typed(words: Iterable[str], *, simulated: bool) -> str:
-    """`vton run …` with such words, in the present folder."""
-    return command(f"run {shown(shlex.join(map(_here, words))) or 'MANIFEST'}", simulated=simulated)
-
-
-def _here(word: str) -> str:
-    """A path as it is called from the present folder, if it lies within."""
-    path = Path(word)
-    if not path.is_absolute() or not path.is_relative_to(Path.cwd()):
-        return word
-    near = str(path.relative_to(Path.cwd()))
-    return f"./{near}" if near.startswith("-") else near

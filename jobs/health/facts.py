@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from jobs.health.account import LOST_ACTION
+from jobs.health.typed import as_typed
 from jobs.ledger.records import GateState, Heartbeat
 from jobs.records import BatchId, BatchStatus, JobState, Owner
 
@@ -57,6 +58,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     #: When a manifest was last given for a batch, unless it was cancelled; and since when a batch has something to write.
     given_ms: Mapping[BatchId, int] = {}
     unwritten: Mapping[BatchId, float] = {}
+    #: What stands behind `vton run` for a batch, where it is known, see jobs.health.typed.
+    typed: Mapping[BatchId, tuple[str, ...]] = {}
     #: Jobs in line, by batch, of the account; and since when the next ones of the lines wait; None: none does.
     waiting: Mapping[BatchId, int] = {}
     queued_ms: int | None = None
@@ -95,6 +98,11 @@ class Facts(Struct, frozen=True, kw_only=True):
         """The batch that a command is advised for: the only one, or a place for its name."""
         names = [batch.batch_id for batch in self.open_batches or self.batches]
         return names[0] if len(names) == 1 else "BATCH"
+
+    @property
+    def run(self) -> str:
+        """`vton run …` of that batch, with every word it was given with: without `--again` it would be another batch."""
+        return as_typed(self.typed.get(BatchId(self.named), ()), simulated=self.simulated)
 
     @property
     def open_batches(self) -> tuple[BatchStatus, ...]:

@@ -10,6 +10,7 @@ from jobs.config.exit_codes import ExitCode
 from jobs.health.account import ADVICE
 from jobs.health.facts import Facts
 from jobs.health.rules import Assessment, Rule, ago, alive, ok, warning, wrong
+from jobs.health.typed import as_typed, typed
 from jobs.ledger.records import Heartbeat
 from jobs.units import counted, duration
 
@@ -67,11 +68,12 @@ def _unread(facts: Facts) -> Assessment | None:
     ]
     if not left:
         return None
-    # A simulated shop is only ever fed by a run.
+    words = facts.typed.get(left[0].batch_id, ())
+    # A simulated shop is only ever fed by a run, and these options are a run's.
     again = (
-        command("run MANIFEST", simulated=True)
-        if facts.simulated
-        else command("enqueue MANIFEST", simulated=False)
+        as_typed(words, simulated=facts.simulated)
+        if facts.simulated or {"--output", "--canary"} & set(words)
+        else command(f"enqueue {typed(words)}", simulated=False)
     )
     evidence = f"{counted(left[0].rows, 'row')} of {left[0].batch_id} were read, and nobody reads the others"
     return wrong(evidence, f"give the same manifest again: {again}; it goes on", figures=_living(facts))
@@ -206,10 +208,10 @@ def missing_role(facts: Facts) -> str:
 
 def start(facts: Facts, role: str) -> str:
     """What makes such a worker live."""
-    run = command("run MANIFEST", simulated=facts.simulated)
     if alive(facts, "submit", "collect", "worker"):
         return f"start it: dramatiq worker.app --queues {role}"
-    return f"start the workers: your service of them, or {run}"
+    service = "" if facts.simulated else "your service of them, or "
+    return f"start the workers: {service}{facts.run}"
 
 
 def _names(processes: Sequence[Heartbeat]) -> str:

@@ -13,7 +13,7 @@ from jobs.health.assessment import Health, assess
 from jobs.health.facts import Ended, Facts
 from jobs.ledger import Ledger, decode_heartbeats, ledger_ms, status_of
 from jobs.ledger.budgets import budgets_of
-from jobs.ledger.codec import decode, decode_batch, decode_gate, decode_latency, names_of
+from jobs.ledger.codec import decode, decode_batch, decode_gate, decode_latency, decode_path, names_of
 from jobs.ledger.records import BatchRecord, GateState, Heartbeat
 from jobs.records import ENDED_STATES, BatchId, BatchStatus, Failure, JobState, Latency, Owner
 from jobs.redis.client import translated
@@ -103,6 +103,7 @@ def read_facts(
             if not record.cancelled
         },
         unwritten=account.unwritten,
+        typed={name: tuple(map(decode_path, record.words)) for name, record in found.records.items()},
         waiting=found.waiting,
         queued_ms=queued_ms,
         queued=sum(found.waiting.get(batch.batch_id, 0) for batch in batches),

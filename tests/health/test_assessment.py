@@ -225,6 +225,44 @@ def test_every_trouble_is_judged_with_its_evidence_and_one_action(changed, expec
     assert health.code != 0 or expected.code == 0
 
 
+NIGHT = ("/shop/night.csv", "--again", "spring sale")
+AT_WORK = {"batches": (dataclasses.replace(batch(), sealed=False),), "given_ms": {"evening": NOW - MINUTE}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "action"),
+    [
+        (
+            {"processes": (), "typed": {"evening": NIGHT}},
+            "start the workers: your service of them, or vton run /shop/night.csv --again 'spring sale'",
+        ),
+        (
+            {"processes": (), "typed": {"evening": NIGHT}, "simulated": True},
+            "start the workers: vton run /shop/night.csv --again 'spring sale' --simulate",
+        ),
+        (
+            {
+                "processes": (),
+                "batches": (batch(), dataclasses.replace(batch(), batch_id=BatchId("other"))),
+                "typed": {"evening": NIGHT, "other": ("/shop/other.csv",)},
+            },
+            "start the workers: your service of them, or vton run MANIFEST",
+        ),
+        (
+            AT_WORK | {"typed": {"evening": NIGHT}},
+            "give the same manifest again: vton enqueue /shop/night.csv --again 'spring sale'; it goes on",
+        ),
+        (
+            AT_WORK | {"typed": {"evening": ("/shop/night.csv", "--output", "/shop/out")}},
+            "give the same manifest again: vton run /shop/night.csv --output /shop/out; it goes on",
+        ),
+    ],
+)
+def test_a_manifest_that_is_to_be_given_again_is_named_with_every_word_of_before(changed, action):
+    """Without `--again` it would be another batch, and everything bought once more."""
+    assert assess(replace(FINE, **changed)).liveness.action == action
+
+
 def states(health: Health):
     return health.flow.state, health.execution.state, health.liveness.state
 

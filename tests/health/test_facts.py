@@ -45,6 +45,13 @@ def test_an_empty_ledger_has_facts_too(driver):
     assert found.latency_s == 12
 
 
+def test_what_was_typed_for_a_batch_is_what_is_advised(driver):
+    driver.admit("a", ["x"], seal=True)
+    assert facts(driver).run == "vton run MANIFEST"
+    driver.ledger.set_words(BatchId("a"), ["/shop/list.csv", "--again", "spring sale"])
+    assert facts(driver).run == "vton run /shop/list.csv --again 'spring sale'"
+
+
 def test_what_waits_runs_ended_and_is_unknown_is_counted(driver):
     driver.admit("a", ["u", "s", "f", "run", "wait", None], seal=True)
     driver.unknown()
