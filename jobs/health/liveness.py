@@ -22,6 +22,8 @@ _NAMED: Final = 6
 STARTS_MS: Final = 15_000
 #: Who has a host's work to do; whoever reads a manifest comes and goes.
 _WORKS: Final = ("submit", "collect", "worker", "receiver")
+#: Of them, who takes jobs.
+_WORKERS: Final = ("submit", "collect", "worker")
 #: Whoever reads a manifest says so from its beginning; so long it may take to be heard, ms.
 _READS_MS: Final = 15_000
 #: A batch whose last row ended so long ago has its files, ms.
@@ -33,7 +35,7 @@ DYING: Final = 3
 
 
 def _no_token(facts: Facts) -> Assessment | None:
-    workers = alive(facts, "submit", "collect", "worker")
+    workers = alive(facts, *_WORKERS)
     if facts.gate.breaker != "token" or not workers:
         return None
     evidence = (
@@ -48,10 +50,12 @@ def _nobody(facts: Facts) -> Assessment | None:
     if not missing:
         return None
     nobodys = f"{counted(facts.queued, 'job')} waiting, {counted(facts.tasks, 'task')} under way"
-    who = (
-        "no worker lives" if not alive(facts, "submit", "collect", "worker") else f"no {missing} worker lives"
+    some = bool(alive(facts, *_WORKERS))
+    who = f"no {missing} worker lives" if some else "no worker lives"
+    missed = (missing, "worker") if some else _WORKERS
+    silent = max(
+        (each for each in facts.processes if each.role in missed), key=lambda each: each.at_ms, default=None
     )
-    silent = max(facts.processes, key=lambda each: each.at_ms, default=None)
     heard = "" if silent is None else f"; {silent.name} was last heard {ago(facts, silent.at_ms)}"
     return wrong(f"{who}; nobody's: {nobodys}{heard}", start(facts, missing), figures=_living(facts))
 
@@ -148,7 +152,7 @@ def _heard_ms(processes: Sequence[Heartbeat]) -> int:
 
 def _host_silent(facts: Facts) -> Assessment | None:
     hosts = silent_hosts(facts)
-    if not hosts or not alive(facts, "submit", "collect", "worker"):
+    if not hosts or not alive(facts, *_WORKERS):
         return None
     host, gone = next(iter(hosts.items()))
     heard = ago(facts, _heard_ms(gone))
@@ -208,7 +212,7 @@ def missing_role(facts: Facts) -> str:
 
 def start(facts: Facts, role: str) -> str:
     """What makes such a worker live."""
-    if alive(facts, "submit", "collect", "worker"):
+    if alive(facts, *_WORKERS):
         return f"start it: dramatiq worker.app --queues {role}"
     service = "" if facts.simulated else "your service of them, or "
     return f"start the workers: {service}{facts.run}"

@@ -263,6 +263,19 @@ def test_a_manifest_that_is_to_be_given_again_is_named_with_every_word_of_before
     assert assess(replace(FINE, **changed)).liveness.action == action
 
 
+def test_of_a_missing_role_the_last_process_that_had_it_is_named():
+    gone = (
+        heard("submit", 40_000, pid=9),
+        heard("worker", 60_000, pid=10),
+        heard("receiver", 30_000, pid=11),
+    )
+    collect, missed = heard("collect", 3_000, pid=8), "60 jobs waiting, 4 tasks under way"
+    said = assess(replace(FINE, processes=(collect, *gone))).liveness.evidence
+    assert said == f"no submit worker lives; nobody's: {missed}; submit h1:9 was last heard 40 s ago"
+    never = assess(replace(FINE, processes=(collect,))).liveness.evidence
+    assert never == f"no submit worker lives; nobody's: {missed}"
+
+
 def states(health: Health):
     return health.flow.state, health.execution.state, health.liveness.state
 
