@@ -29,7 +29,9 @@ def list_unknown(opened: Session, batch_id: BatchId, *, simulated: bool) -> None
     for one in unknown_rows(opened.ledger, batch_id):
         first = first or one
         left = "  left as it is" if one.job.settled else ""
-        out(f"{one.name}  sent at {iso(one.job.posted_ms) or '?'}  {one.job.request_id}  {one.sku}{left}\n")
+        out(
+            f"{one.name}  may have been sent at {iso(one.job.posted_ms) or '?'}  {one.job.request_id}  {one.sku}{left}\n"
+        )
     if first is None:
         out(f"{batch_id}: no row is unknown\n")
         return

@@ -142,9 +142,9 @@ def _failure(bad: BadCell | None, job: Job | None, left: str | None) -> Failure 
     if job is None:
         return None
     if job.state is JobState.UNKNOWN and job.failure is not None:
-        sent = f"; sent at {iso(job.posted_ms)}" if job.posted_ms is not None else ""
+        when = f"; look for it at {iso(job.posted_ms)} on HiDream's bill" if job.posted_ms is not None else ""
         # It may have been bought: a person decides, whatever an older ledger says.
-        return replace(job.failure, message=f"{job.failure.message}{sent}", retryable=False)
+        return replace(job.failure, message=f"{job.failure.message}{when}", retryable=False)
     return job.failure
 
 

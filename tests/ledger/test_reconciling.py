@@ -49,6 +49,9 @@ def test_a_holder_that_died_after_the_intent_may_have_bought(driver: Driver) -> 
     assert job.state is JobState.UNKNOWN
     assert job.failure is not None
     assert job.failure.kind == "no_answer"
+    assert job.failure.message.startswith("The worker that was to send it ended"), (
+        "nobody knows that it was sent"
+    )
     assert list(driver.members("leases")) == [rid("x")], (
         "a task may be running: its slot stays taken for a while"
     )

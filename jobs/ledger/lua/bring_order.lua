@@ -61,7 +61,7 @@ if became == 'open' then
   redis.call('ZADD', key('posting'), now + ARGV[11], rid)
 else
   redis.call('HSET', job, 'failure', cjson.encode({ kind = 'no_answer', retryable = false, owner = 'ops',
-    message = 'The server that its intent was written to is gone, and so is the worker that sent it; it may have been bought' }))
+    message = 'The server that its intent was written to is gone, and so is the worker that was to send it; it may have been bought' }))
   to_unknown(rid)
 end
 return 1

@@ -23,7 +23,7 @@ for i = 1, #over, 2 do
     end
   elseif state == 'submitting' then
     redis.call('HSET', key('job', rid), 'failure', cjson.encode({ kind = 'no_answer', retryable = false, owner = 'ops',
-      message = 'The worker that sent it ended before HiDream answered; it may have been bought' }))
+      message = 'The worker that was to send it ended before HiDream answered; it may have been bought' }))
     -- Found so late, either nobody has looked for long, or the clock has jumped and the POST is still under way.
     local posting = now - deadline > 10000 and math.max(0, deadline - (tonumber(found[3]) or deadline)) or 0
     if to_unknown(rid, posting) then unknown[#unknown + 1] = rid end
