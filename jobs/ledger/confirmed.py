@@ -88,7 +88,7 @@ class Way:
             return None
         own = "" if on_disk else ", and the primary itself has not synced it"
         return UnconfirmedError(
-            f"{there} of {self.replicas} replicas have it after {WAIT_MS / 1000:g} s{own}"
+            f"{there} of {self.replicas} replicas have the last write after {WAIT_MS / 1000:g} s{own}"
         )
 
 

@@ -162,7 +162,10 @@ def test_a_script_that_the_server_does_not_know_is_sent_whole_and_confirmed(pair
 @pytest.mark.parametrize("run", [by_thread, by_coroutine])
 def test_a_replica_that_stands_still_confirms_nothing(pair: Pair, run: Runs) -> None:
     name = f"still {run.__name__}"
-    with pair.replica_stopped(), pytest.raises(UnconfirmedError, match="0 of 1 replicas have it after 2 s"):
+    with (
+        pair.replica_stopped(),
+        pytest.raises(UnconfirmedError, match="0 of 1 replicas have the last write after 2 s"),
+    ):
         run(pair, step(name))
     assert pair.runs(name) == 1
     assert surely(run, pair, step(name)) == "ran"

@@ -132,7 +132,7 @@ def test_doctor_tells_of_sentinels_and_replicas(standby: Standby) -> None:
     assert (unwaited.state, "redis.replicas is 0" in unwaited.message) == (State.WARNING, True)
     too_many = looked(2)["replicas"]
     assert too_many.state is State.WRONG
-    assert "of 2 replicas have it after 2 s" in too_many.message
+    assert "of 2 replicas have the last write after 2 s" in too_many.message
     standby.silence(1)
     silent = looked(1)["sentinels"]
     assert (silent.state, "2 of 3 answer" in silent.message) == (State.WARNING, True)

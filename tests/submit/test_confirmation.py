@@ -149,7 +149,10 @@ def test_an_intent_that_no_replica_confirms_is_not_sent_and_the_gate_says_why(wo
     assert (status.ordered, status.refunded) == (0, 0), "there was no order, so none is given back"
     assert worker.driver.members("leases") == worker.driver.members("posting") == {}
     gate = worker.driver.ledger.gate()
-    assert (shut_kind(gate), gate.closed_why) == ("replicas_behind", "0 of 1 replicas have it after 2 s")
+    assert (shut_kind(gate), gate.closed_why) == (
+        "replicas_behind",
+        "0 of 1 replicas have the last write after 2 s",
+    )
     (said,) = [each for each in events if each["event"] == "submit.unconfirmed"]
     assert (said["owner"], said["why"]) == ("ops", gate.closed_why)
     worker.replica.signal(signal.SIGCONT)
