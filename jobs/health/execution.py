@@ -25,6 +25,8 @@ OLD_ENDS_MS: Final = 1_800_000
 def _nothing_ended(facts: Facts) -> Assessment | None:
     if facts.ends and facts.read_ms - facts.ends[0].at_ms <= OLD_ENDS_MS:
         return None
+    if found := _invalid(facts):
+        return found
     if not facts.open_batches:
         return ok("nothing is under way")
     quiet_ms = facts.read_ms - max(facts.begun_ms, facts.ends[0].at_ms if facts.ends else 0)
@@ -84,6 +86,21 @@ def _failing(facts: Facts) -> Assessment | None:
     return warning(evidence, action, owner, figures=_shares(facts))
 
 
+def _invalid(facts: Facts) -> Assessment | None:
+    """Rows that are bad themselves never become jobs: no end tells of them."""
+    recent = [
+        batch
+        for batch in facts.batches
+        if not batch.complete or facts.read_ms - (batch.completed_ms or 0) <= OLD_ENDS_MS
+    ]
+    invalid = sum(batch.counts.get("invalid", 0) for batch in recent)
+    if not invalid:
+        return None
+    evidence = f"{invalid} of {counted(sum(batch.rows for batch in recent), 'row')} invalid: nothing is sent for them"
+    action = "failed.csv says of each row what is bad"
+    return warning(evidence, action, Owner.MERCH, figures={**_shares(facts), "invalid": invalid})
+
+
 def _ends_well(facts: Facts) -> Assessment:
     ends = len(facts.ends)
     return ok(
@@ -132,4 +149,4 @@ def _fix(facts: Facts, ends: Sequence[Ended]) -> tuple[str, Owner]:
             )
 
 
-RULES: Final[Sequence[Rule]] = (_nothing_ended, _broken, _worse, _held, _failing, _ends_well)
+RULES: Final[Sequence[Rule]] = (_nothing_ended, _broken, _worse, _held, _failing, _invalid, _ends_well)

@@ -162,6 +162,10 @@ TROUBLES: Mapping[str, tuple[dict[str, object], Expected]] = {
         "execution", State.WARNING, "2 moderated (merch)", "failed.csv", ExitCode.OK, Owner.MERCH,
         ends=ends(40, bad=2, kind="moderated", owner=Owner.MERCH),
     ),
+    "bad rows": trouble(
+        "execution", State.WARNING, "20 of 120 rows invalid", "failed.csv says of each row what is bad", ExitCode.OK,
+        Owner.MERCH, batches=(batch(invalid=20),),
+    ),
     "a poison pair": trouble(
         "execution", State.WARNING, "1 of the last 40 ended without their picture: 1 set_aside (ops)", "`set_aside`",
         ends=ends(40, bad=1, kind="set_aside", owner=Owner.OPS),
@@ -261,6 +265,24 @@ AT_WORK = {"batches": (dataclasses.replace(batch(), sealed=False),), "given_ms":
 def test_a_manifest_that_is_to_be_given_again_is_named_with_every_word_of_before(changed, action):
     """Without `--again` it would be another batch, and everything bought once more."""
     assert assess(replace(FINE, **changed)).liveness.action == action
+
+
+@pytest.mark.parametrize("ended", [{}, {"ends": ()}, {"queued": 0, "ends": ()}])
+def test_rows_that_are_bad_themselves_are_a_warning_though_no_end_tells_of_them(ended):
+    bad = dataclasses.replace(batch(invalid=20), completed_ms=NOW - MINUTE)
+    found = assess(replace(FINE, batches=(bad,), **ended)).execution
+    assert (found.state, found.owner, found.code) == (State.WARNING, Owner.MERCH, ExitCode.OK)
+    assert found.evidence == "20 of 120 rows invalid: nothing is sent for them"
+    assert found.action == "failed.csv says of each row what is bad"
+    assert found.figures["invalid"] == 20
+
+
+def test_bad_rows_of_a_batch_that_ended_long_ago_are_no_warning_any_more():
+    done = dataclasses.replace(batch(queued=0, invalid=20), completed_ms=NOW - 40 * MINUTE)
+    old = replace(
+        FINE, batches=(done,), queued=0, ahead=0, slots=0, tasks=0, ends=ends(40, first_ms=40 * MINUTE)
+    )
+    assert assess(old).execution.state is State.OK
 
 
 def test_of_a_missing_role_the_last_process_that_had_it_is_named():
