@@ -72,7 +72,9 @@ def _held(facts: Facts) -> Assessment | None:
         return None
     since = "" if facts.unknown_ms is None else f", the first {ago(facts, facts.unknown_ms)}"
     evidence = f"{counted(facts.unknown, 'job')} may have been bought without a clear answer (unknown){since}"
-    settle = command(f"settle {facts.named}", simulated=facts.simulated)
+    have = [batch.batch_id for batch in facts.batches if batch.counts.get("unknown", 0)]
+    named = facts.named if not have else have[0] if len(have) == 1 else "BATCH"
+    settle = command(f"settle {named}", simulated=facts.simulated)
     action = f"look for those times on HiDream's bill, then say what became of them: {settle}"
     return warning(evidence, action, figures=_shares(facts))
 

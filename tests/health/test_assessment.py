@@ -285,6 +285,18 @@ def test_bad_rows_of_a_batch_that_ended_long_ago_are_no_warning_any_more():
     assert assess(old).execution.state is State.OK
 
 
+def test_unknown_rows_are_settled_in_the_batch_that_has_them():
+    def settled(*batches):
+        return assess(replace(FINE, batches=batches, unknown=4)).execution.action.rpartition(": ")[2]
+
+    other = dataclasses.replace(batch(unknown=4, queued=0), batch_id=BatchId("night"), completed_ms=NOW)
+    assert settled(batch(), other) == "vton settle night"
+    assert (
+        settled(batch(), dataclasses.replace(batch(), batch_id=BatchId("noon")), other) == "vton settle night"
+    )
+    assert settled(batch(unknown=1), other) == "vton settle BATCH"
+
+
 def test_of_a_missing_role_the_last_process_that_had_it_is_named():
     gone = (
         heard("submit", 40_000, pid=9),
