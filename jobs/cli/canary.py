@@ -50,7 +50,7 @@ class Canary:
             simulate=simulate, faults=faults
         )
         if end.code is not ExitCode.OK:
-            print_cut(end.status, end.why, simulated=simulate)
+            print_cut(end.status, end.why, producer.unread(), simulated=simulate)
             return end.code
         found = canary_counts(folder / RESULTS, iso(end.status.created_ms) or "")
         good, wanted = found["good"], found["good"] + found["bad"]
@@ -62,6 +62,8 @@ class Canary:
             f" {at_least:.0%} {'were' if enough else 'are'} asked for:"
             f" {'the others follow' if enough else 'nothing else is bought'}\ncanary report: {folder / 'report.html'}\n"
         )
+        for line in producer.unread():
+            sys.stdout.write(f"  {line}\n")
         return ExitCode.OK if enough else ended(json.loads((folder / "summary.json").read_text()))
 
 

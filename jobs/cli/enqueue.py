@@ -29,5 +29,7 @@ def enqueue(given: Given) -> None:
         + (" (resumed)" if produced.resumed else "")
         + "\n"
     )
+    for line in taken.producer.unread():
+        sys.stderr.write(f"vton: {line}\n")
     for line in taken.producer.problems.lines():
         sys.stderr.write(f"  {line}\n")

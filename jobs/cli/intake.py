@@ -24,6 +24,7 @@ from jobs.manifest.several import Manifests, open_manifests
 from jobs.pictures.check import LocalPictures
 from jobs.producing.planning import Planner
 from jobs.producing.producer import Producer
+from jobs.producing.unread import Unread
 from jobs.records import BatchId, shown
 from jobs.results.claim import check_folder
 from jobs.tracing import traces_of
@@ -107,6 +108,7 @@ def producer_of(
         output=output,
         words=words,
         where=manifest.place,
+        unread=Unread(manifest),
         suggest=Suggestions.of(manifest, planner.folder),
         pace_s=seconds_for(1, opened.ledger, opened.settings),
         traces=opened.traces,
@@ -126,16 +128,18 @@ class _Said:
         try:
             producer.check(self._manifest, batch_id, strict=strict, stop=stop)
         except ManifestError as error:
-            raise ManifestError("\n  ".join([str(error), *self._manifest.suspected_typos])) from None
+            raise ManifestError(
+                "\n  ".join([str(error), *map(str, self._manifest.suspected_typos)])
+            ) from None
 
     def tell(self, *, strict: bool = False) -> None:
         """Logs the new ones; with `strict` raises ManifestError."""
-        new = [typo for typo in self._manifest.suspected_typos if typo not in self._told]
+        new = [why for why in map(str, self._manifest.suspected_typos) if why not in self._told]
         if strict and new:
             raise ManifestError(f"{self._name}: {new[0]}")
         self._told.update(new)
-        for typo in new:
-            log.warning("column.suspected_typo", manifest=self._name, why=typo)
+        for why in new:
+            log.warning("column.suspected_typo", manifest=self._name, why=why)
         for remark in self._manifest.remarks:
             if remark not in self._told:
                 log.warning("manifest.remark", manifest=self._name, why=remark)

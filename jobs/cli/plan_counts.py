@@ -16,6 +16,7 @@ from jobs.producing.fates import fates_of
 from jobs.producing.noticing import Addressed, Noticing
 from jobs.producing.planning import Planned, Planner
 from jobs.producing.producer import CHUNK, line_of
+from jobs.producing.unread import Unread
 from jobs.records import BadRow, BatchId
 
 #: Bad rows that --json has whole; all of them are in plan.csv.
@@ -57,7 +58,7 @@ class Plan:
     #: What is to buy or waits costs so much; the money's other words begin with the first order. None: no price is known.
     cost: dict[str, str | None] | None = None
     bad: list[BadRow] = field(default_factory=list)
-    #: Columns that look misspelt, a sentence each.
+    #: Columns that look misspelt, and in how many valid rows they are filled, a sentence or two each.
     suspected_typos: tuple[str, ...] = ()
     #: What the merchandiser should know of a workbook, a sentence each.
     remarks: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ def plan_of(
     problems = Problems("", line_of) if problems is None else problems
     pace_s = seconds_for(1, ledger, settings)
     noticing = Noticing(problems, pace_s=pace_s, begins_s=clock(), addressed=addressed)
-    rows = planner.plans(manifest.rows())
+    rows, unread = planner.plans(manifest.rows()), Unread(manifest)
     for chunk, fates in fates_of(rows, ledger, batch_id, size=CHUNK):
         ahead = plan.new + plan.waiting
         for planned, fate in zip(chunk, fates, strict=True):
@@ -98,10 +99,15 @@ def plan_of(
                 ahead += 1
                 noticing.take(planned, ahead)
         _count(plan, chunk, fates, noticing)
+        unread.take(
+            planned
+            for planned, fate in zip(chunk, fates, strict=True)
+            if isinstance(planned, Planned) and fate is not RowFate.INVALID
+        )
         noticing.hand_on()
     plan.too_late, plan.first_end_s = noticing.too_late, noticing.first_end_s
     plan.other_kinds = dict(noticing.other_kinds)
-    plan.suspected_typos = manifest.suspected_typos
+    plan.suspected_typos = tuple(unread.lines())
     plan.seconds = seconds_for(plan.new + plan.waiting, ledger, settings)
     plan.cost = costs(settings.limits.price, to_order=plan.new + plan.waiting)
     plan.budget = _budget(plan.new + plan.waiting, batch_id, ledger, settings)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -93,11 +94,13 @@ def _check(*, simulate: bool, faults: Path | None) -> None:
 
 def _tell(taken: Intake, end: RunEnd, output_dir: Path, *, simulated: bool) -> ExitCode:
     """Prints the last words, those on the manifest's problems among them; returns the exit code."""
+    producer = taken.producer
     if not end.files:
-        print_cut(end.status, end.why, simulated=simulated)
+        print_cut(end.status, end.why, producer.unread(), simulated=simulated)
         return end.code
     folder = output_dir / end.status.batch_id
     summary = json.loads((folder / "summary.json").read_text())
     again = as_typed(taken.given.words, simulated=simulated)
-    print_end(summary, folder, end.why, taken.producer.problems.lines(), again=again, simulated=simulated)
+    remarks = chain(producer.unread(), producer.problems.lines())
+    print_end(summary, folder, end.why, remarks, again=again, simulated=simulated)
     return ended(summary) if end.code is ExitCode.OK else end.code

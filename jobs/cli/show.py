@@ -46,7 +46,7 @@ def print_end(
 ) -> None:
     """The last words of a run: every row is in one of these lines.
 
-    `problems`: those of the manifest's rows, grouped; `again`: the same run once more, as it is to be typed.
+    `problems`: of the manifest's columns and rows, grouped; `again`: the same run once more, as it is to be typed.
     """
     out = sys.stdout.write
     status = summary["status"]
@@ -130,14 +130,15 @@ def _unknown_lines(results: Path) -> Iterator[ResultLine]:
                 yield line
 
 
-def print_cut(status: BatchStatus, why: str, *, simulated: bool) -> None:
-    """The last words of a run that did not take the time to write its files."""
+def print_cut(status: BatchStatus, why: str, remarks: Iterable[str], *, simulated: bool) -> None:
+    """The last words of a run that did not take the time to write its files; `remarks`: on the manifest."""
     parts = [f"{count} {name}" for name, count in sorted(status.counts.items())]
     read = "" if status.sealed else " read so far"
     takes = f" and {counted(status.retakes, 'second take')}" if status.retakes else ""
     sys.stdout.write(
         f"\n{status.batch_id}: {counted(status.rows - status.retakes, 'row')}{takes}{read}: {', '.join(parts) or 'none'}\n"
-        f"ended early: {why}\n"
+        + "".join(f"  {line}\n" for line in remarks)
+        + f"ended early: {why}\n"
         f"files: {command(f'results {status.batch_id}', simulated=simulated)}\n"
     )
 

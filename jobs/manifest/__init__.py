@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from jobs.manifest.addresses import is_address
+from jobs.manifest.columns import Typo
 from jobs.manifest.content import Content, open_content
 from jobs.manifest.formats import format_of, unpacked
 from jobs.manifest.mappings import EntryRows, EntrySource, Names
@@ -85,8 +86,8 @@ class Manifest:
         return (self.folder,)
 
     @property
-    def suspected_typos(self) -> tuple[str, ...]:
-        """Columns that are not read though they look misspelt, a sentence each; of YAML and JSONL, keys met so far."""
+    def suspected_typos(self) -> tuple[Typo, ...]:
+        """Columns that are not read though they look misspelt; of YAML and JSONL, keys met so far."""
         return self._reader.suspected_typos
 
     def _if_sure(self, row: Row | BadRow) -> Row | BadRow:

@@ -42,6 +42,22 @@ class Fault:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typo:
+    """A column that only passes through, though its name looks like a misspelt one; as text a sentence."""
+
+    #: As the manifest has it.
+    name: str
+    #: What it nearly means.
+    column: str
+    #: As `Row.file`: empty for a manifest of one file.
+    file: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}: " if self.file else ""
+        return f"{place}the column “{self.name}” is not read; did you mean {self.column}?"
+
+
 def row_of(
     number: int, line: int, sku: str, fields: dict[str, str], found: dict[str, str] | Fault
 ) -> Row | BadRow:
@@ -152,7 +168,7 @@ def plan(columns: tuple[str, ...]) -> Plan:
     )
 
 
-def refuse_useless(made: Plan, first: str, typos: Sequence[str]) -> None:
+def refuse_useless(made: Plan, first: str, typos: Sequence[Typo]) -> None:
     """Refuses a table in which no row could ever be good.
 
     Args:
@@ -176,7 +192,7 @@ def refuse_useless(made: Plan, first: str, typos: Sequence[str]) -> None:
         raise ColumnError(f"{first} has no column for a garment; name it {', '.join(GARMENT_COLUMNS)}{near}")
 
 
-def suspected_typos(made: Plan) -> tuple[str, ...]:
+def suspected_typos(made: Plan) -> tuple[Typo, ...]:
     """Columns that only pass through, though their names look like misspelt ones that nothing else is named as.
 
     A misspelt garment would not be missed: the rest of its row is bought without it.
@@ -184,7 +200,7 @@ def suspected_typos(made: Plan) -> tuple[str, ...]:
     there = {column_of(heading) for heading in made.columns}
     meant = {heading: misspelt(heading) for heading in made.columns[:_LOOKED_AT]}
     return tuple(
-        f"the column “{heading}” is not read; did you mean {column}?"
+        Typo(name=heading, column=column)
         for heading, column in meant.items()
         if column is not None and column not in there
     )

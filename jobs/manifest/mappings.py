@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from jobs.manifest.aliases import GARMENT_COLUMNS, column_of, rank_of
-from jobs.manifest.columns import ColumnError, Fault, Plan, plan, row_of, suspected_typos
+from jobs.manifest.columns import ColumnError, Fault, Plan, Typo, plan, row_of, suspected_typos
 from jobs.records import BadRow, Dialect, Row
 
 #: A value as read: text, or a list or a mapping of values.
@@ -163,12 +163,12 @@ class EntryRows:
 
     def __init__(self, source: EntrySource) -> None:
         self._source = source
-        #: The first sets of keys that were met → those of them that look misspelt, a sentence each.
-        self._looked_at: dict[tuple[str, ...], tuple[str, ...]] = {}
+        #: The first sets of keys that were met → those of them that look misspelt.
+        self._looked_at: dict[tuple[str, ...], tuple[Typo, ...]] = {}
 
     @property
-    def suspected_typos(self) -> tuple[str, ...]:
-        """Keys of the rows read so far that look like misspelt ones, a sentence each, in order."""
+    def suspected_typos(self) -> tuple[Typo, ...]:
+        """Keys of the rows read so far that look like misspelt ones, in order."""
         return tuple(dict.fromkeys(chain.from_iterable(self._looked_at.values())))
 
     def rows(self) -> Iterator[Row | BadRow]:

@@ -14,6 +14,7 @@ from msgspec import structs
 from jobs.errors import ManifestError, NotFoundError, UsageError
 from jobs.manifest import Manifest, Reading, open_manifest
 from jobs.manifest.addresses import is_address, picture_fault
+from jobs.manifest.columns import Typo
 from jobs.manifest.mappings import Names
 from jobs.manifest.part import part_of
 from jobs.manifest.reading import is_picture
@@ -77,10 +78,10 @@ class Manifests:
         return tuple(f"{shown(path)}: {remark}" for path, one in self._all.items() for remark in one.remarks)
 
     @property
-    def suspected_typos(self) -> tuple[str, ...]:
-        """Columns that look misspelt, a sentence each, with the file."""
+    def suspected_typos(self) -> tuple[Typo, ...]:
+        """Columns that look misspelt, with the file."""
         return tuple(
-            f"{shown(path)}: {typo}" for path, one in self._all.items() for typo in one.suspected_typos
+            replace(typo, file=shown(path)) for path, one in self._all.items() for typo in one.suspected_typos
         )
 
     @property

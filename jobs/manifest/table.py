@@ -72,7 +72,7 @@ class Table:
         self._names_line = "the first line" if found.line == 1 else f"line {found.line}"
         try:
             self._plan = plan(tuple(names[place] for place in places))
-            #: Columns that look like misspelt ones, a sentence each.
+            #: Columns that look like misspelt ones.
             self.suspected_typos = suspected_typos(self._plan)
             refuse_useless(self._plan, self._names_line, self.suspected_typos)
         except ColumnError as error:

@@ -19,6 +19,7 @@ from jobs.producing.fed import Feeding, what_feeds
 from jobs.producing.noticing import Noticing, OddWhenFed
 from jobs.producing.planning import Planned, Planner, admission, bad_rows, in_order
 from jobs.producing.queue import Queue
+from jobs.producing.unread import Unread
 from jobs.records import BadRow, BatchId, Dialect, Row
 from jobs.tracing import UNTRACED, Traces
 
@@ -89,6 +90,7 @@ class Producer:
         file_name: str,
         output: str = "",
         words: Sequence[str] = (),
+        unread: Unread | None = None,
         where: Where = line_of,
         suggest: Callable[[BadRow], str] = lambda _row: "",
         pace_s: float = 0,
@@ -103,6 +105,7 @@ class Producer:
             file_name: what the manifest is called in messages.
             output: where the batch's files belong, see jobs.results.output_place; empty: wherever workers write.
             words: what was typed behind `vton run`, for whoever is told to run it again.
+            unread: takes the rows that are fed.
             where: a row's place within its file, from the row and a column's name.
             suggest: what a bad row may have meant.
             pace_s: seconds from one submit to the next at the account's limits, by which addresses end before their turn.
@@ -115,6 +118,7 @@ class Producer:
         self._name = file_name
         self._output = output
         self._words = words
+        self._unread = unread
         self._where = where
         self._suggest = suggest
         self._pace_s = pace_s
@@ -254,7 +258,9 @@ class Producer:
                 rows = [admission(each) for each in chunk]
                 if under_way is not None:
                     sent, admitted = under_way[0], under_way[1].result()
-                    bad = self._log_bad(batch_id, bad_rows(sent, admitted.unsendable))
+                    refused = bad_rows(sent, admitted.unsendable)
+                    bad = self._log_bad(batch_id, refused)
+                    self._count_unread(sent, refused)
                     odd.notice(sent, frozenset(admitted.queued))
                     yield len(sent), bad, admitted
                 if not chunk or stop():
@@ -266,6 +272,18 @@ class Producer:
         if admitted.queued:
             self.send_missing()
         return admitted
+
+    def _count_unread(self, fed: Sequence[Planned | BadRow], refused: Sequence[BadRow]) -> None:
+        if self._unread is not None:
+            bad = {row.number for row in refused}
+            self._unread.take(
+                each for each in fed if isinstance(each, Planned) and each.row.number not in bad
+            )
+
+    def unread(self) -> Iterator[str]:
+        """Columns that were not read though they look misspelt, a line each."""
+        if self._unread is not None:
+            yield from (f"{self._name}: {line}" for line in self._unread.lines())
 
     def send_missing(self) -> int:
         """Sends the wake-up messages that are missing; returns how many."""

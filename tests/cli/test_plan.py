@@ -246,3 +246,21 @@ def test_enqueue_leaves_out_rows_whose_picture_is_not_there_until_it_is(shop, cd
     assert "1 to submit, 0 reused, 0 duplicate, 0 invalid" in shop.vton("enqueue", "night.csv").out
     waiting = shop.vton("enqueue", "night.csv", "--check-urls")
     assert "0 to submit, 0 reused, 0 duplicate, 1 invalid, 1 changed" in waiting.out
+
+
+def test_plan_and_enqueue_say_in_how_many_valid_rows_a_misspelt_column_is_filled(shop):
+    rows = [f"{sku},{CDN}/p.jpg,{top},{CDN}/{sku}.jpg\n" for sku, top in (("A", CDN), ("B", " "), ("C", CDN))]
+    shop.write(
+        "odd.csv", "sku,person,uper_clothes,lower_clothes\n" + "".join(rows) + f"D,,{CDN},{CDN}/4.jpg\n"
+    )
+    shop.write("jeans.csv", f"sku,person,uper_clothes,lower_clothes\nE,{CDN}/p.jpg,{CDN},{CDN}/E.jpg\n")
+    why = "the column “uper_clothes” is not read; did you mean upper_clothes?"
+    assert f"  odd.csv: {why} It is filled in 2 valid rows\n" in shop.vton("plan", "odd.csv").out
+    fed = shop.vton("enqueue", "odd.csv")
+    assert (fed.code, f"vton: odd.csv: {why} It is filled in 2 valid rows\n" in fed.err) == (0, True)
+    both = shop.vton("enqueue", "odd.csv", "jeans.csv").err
+    assert f": odd.csv: {why} It is filled in 2 valid rows\n" in both
+    assert f": jeans.csv: {why} It is filled in 1 valid row\n" in both
+    assert f"vton: jeans.csv: {why} It is filled in 1 valid row\n" in shop.vton("enqueue", "jeans.csv").err
+    # The same once more is not read again.
+    assert f"vton: jeans.csv: {why}\n" in shop.vton("enqueue", "jeans.csv").err

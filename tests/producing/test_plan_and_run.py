@@ -12,6 +12,7 @@ from jobs.cli import plan_counts as planning
 from jobs.cli.plan_counts import Plan, plan_of
 from jobs.config.settings import Settings
 from jobs.ledger import Ledger, steps
+from jobs.manifest.columns import Typo
 from jobs.pictures.check import PictureError
 from jobs.producing import control
 from jobs.producing import producer as producing
@@ -36,7 +37,7 @@ class Rows:
     digest: str
     columns: tuple[str, ...] = ("sku", "dress")
     dialect = Dialect()
-    suspected_typos: tuple[str, ...] = ()
+    suspected_typos: tuple[Typo, ...] = ()
 
     def rows(self) -> Iterator[Row | BadRow]:
         for number, name in enumerate(self.names, 1):

@@ -78,6 +78,15 @@ def test_a_run_sends_exactly_the_documented_bodies_and_is_bought_once(shop):
             assert path.read_bytes() == content
 
 
+def test_the_end_of_a_run_says_which_column_was_not_read(shop):
+    cdn = "https://cdn.example"
+    odd = f"sku,person,uper_clothes,lower_clothes\nA,{cdn}/p.jpg,{cdn}/a.jpg,{cdn}/b.jpg\nB,{cdn}/q.jpg,,{cdn}/b.jpg\n"
+    shop.write("odd.csv", odd)
+    ended = shop.vton("run", "odd.csv", "-o", "out")
+    why = "odd.csv: the column “uper_clothes” is not read; did you mean upper_clothes? It is filled in 1 valid row"
+    assert (ended.code, f"  {why}\n" in ended.out) == (0, True), ended.out
+
+
 def test_a_yaml_matrix_from_the_vendors_limits_runs_within_them(shop):
     vendor = shop.vendor
     vendor.set(in_flight=3)
