@@ -162,7 +162,7 @@ class Model:
             twin.state = "queued"
             return True
         if not known and twin.state == "succeeded":
-            _add(self.reused, batch, len(numbers))
+            _add(self.reused, batch, 1)
         return False
 
     def grant(self, name: str, claim: str, batch: str) -> None:

@@ -258,7 +258,7 @@ for _, rid in ipairs(order) do
       move(rid, 'queued')
       queued[#queued + 1] = rid
     elseif ENDED[state] then
-      if state == 'succeeded' and not known then reused = reused + #members end
+      if state == 'succeeded' and not known then reused = reused + 1 end
       redis.call('XADD', key('out', batch), '*', 'job', rid, 'v', redis.call('HGET', job, 'v'), 'rows', text)
     else
       count('open', #members)
@@ -281,8 +281,8 @@ for rid, gone in pairs(leaving) do
     duplicate = duplicate - mine + (stays and 0 or 1)
     count('n:' .. found[1], -mine)
     if not ENDED[found[1]] then count('open', -mine) end
-    if found[1] == 'succeeded' and tonumber(found[4] or now) < tonumber(redis.call('HGET', b, 'created_ms')) then
-      reused = reused - math.min(mine, reused + tonumber(redis.call('HGET', b, 'reused') or '0'))
+    if found[1] == 'succeeded' and not stays and tonumber(found[4] or now) < tonumber(redis.call('HGET', b, 'created_ms')) then
+      reused = reused - math.min(1, reused + tonumber(redis.call('HGET', b, 'reused') or '0'))
     end
     if found[1] == 'queued' and not found[3] and not stays then leave_line(rid, wanted) end
   end
