@@ -2,11 +2,12 @@
 
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -18,9 +19,10 @@ from jobs.failpoints import reach
 from jobs.flags.batch import PATIENCE_S, BatchFlags
 from jobs.flags.measures import Measures
 from jobs.ledger import Ledger
+from jobs.ledger.versions import second_takes
 from jobs.pictures.store import place
 from jobs.pictures.stored import Hashes
-from jobs.records import BatchId, Job, ResultLine
+from jobs.records import BatchId, BatchStatus, Job, ResultLine
 from jobs.report import FOLDER, Sheet, Thumbnails
 from jobs.report.thumbnails import LIGHT_PIXELS
 from jobs.results.checkpoint import NOTHING, SIMULATED
@@ -207,11 +209,21 @@ class Exporter:
         if lines or tables:
             log.info("export.written", batch=batch_id, lines=lines, tables=tables)
         completed = status.complete and rest and self._ledger.deactivate(batch_id, entry)
-        if completed:
-            log.info("batch.completed", batch=batch_id, rows=status.rows, **status.counts)
-        elif lines:
-            log.info("batch.progress", batch=batch_id, rows=status.rows, open=status.open, **status.counts)
+        if completed or lines:
+            self._tell(status, completed=completed)
         return Exported(folder=folder, lines=lines, tables=tables, entry=entry, completed=completed)
+
+    def _tell(self, status: BatchStatus, *, completed: bool) -> None:
+        """Logs the manifest's rows by status; second takes are none of them."""
+        takes = second_takes(self._ledger, status)
+        counts = Counter(status.counts) - takes
+        told: dict[str, Any] = {"batch": status.batch_id, "rows": status.rows - status.retakes, **counts}
+        if takes:
+            told["second_takes"] = status.retakes
+        if completed:
+            log.info("batch.completed", **told)
+        else:
+            log.info("batch.progress", open=replace(status, counts=counts).open, **told)
 
     def _write_all(self, folder: Path, file: ResultsFile, entry: str, rows: BatchRows, lease: Lease) -> int:
         """Every file anew, from the rows as they stand now; returns how many they are."""

@@ -1,6 +1,7 @@
 """Rows with second takes in the files: each file is kept, one version counts, the history is told."""
 
 import pytest
+import structlog
 
 from jobs.cli.recovery import recover_batch
 from jobs.cli.retaking import foresee_retakes, retake
@@ -72,6 +73,18 @@ def test_a_second_take_lies_beside_the_first_and_is_what_the_tables_show(books, 
         {"succeeded": 2},
         {"succeeded": 1},
     )
+
+
+def test_the_log_counts_the_manifests_rows_and_second_takes_apart(books, batch):
+    assert take_again(books, batch, "b") == 1
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            books.finish(most=1)
+            books.exporter.export(batch)
+    begun, ended = (each for each in logs if each["event"] in {"batch.progress", "batch.completed"})
+    assert (begun["event"], begun["open"], ended["event"]) == ("batch.progress", 0, "batch.completed")
+    for told in (begun, ended):
+        assert (told["rows"], told["succeeded"], told["second_takes"], told.get("queued")) == (2, 2, 2, None)
 
 
 def test_the_file_that_grows_tells_a_second_take_with_its_row(books, batch):
