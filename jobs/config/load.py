@@ -9,16 +9,23 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 from urllib.parse import unquote
 
 from pydantic import SecretStr, ValidationError
 
 from jobs.config.advice import CONFIG_VARIABLES
+from jobs.config.reasons import example, nearest, why
 from jobs.config.redis_address import passwords
 from jobs.config.settings import SECRET_SETTINGS, Credentials, Settings, secret_variable
 from jobs.errors import ConfigError, NotFoundError
 from jobs.failpoints import ARMED_BY
+
+if TYPE_CHECKING:
+    from yaml import Node
+
+#: Dots in a key's full name: a table in a section in the file.
+_DEEPEST = 2
 
 
 def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -26,7 +33,7 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
 
     Raises:
         NotFoundError: the file named does not exist.
-        ConfigError: an unknown key or a bad value; one line that names it.
+        ConfigError: unknown keys or bad values; a line for each, which names it.
     """
     path = config or (Path(environ["VTON_CONFIG"]) if environ.get("VTON_CONFIG") else None)
     if path is not None and not path.is_file():
@@ -36,14 +43,11 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
     try:
         return Settings.model_validate(reduce(_over, sources))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = (
-            "unknown setting"
-            if first["type"] == "extra_forbidden"
-            else first["msg"].replace("Value error, ", "")
-        )
-        raise ConfigError(f"{where}: {why} ({_origin(first['loc'], path, environ)})") from None
+        lines = {
+            f"{'.'.join(map(str, each['loc']))}: {why(each)} ({_origin(each['loc'], path, environ)})": None
+            for each in error.errors()
+        }
+        raise ConfigError("\n  ".join(lines)) from None
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -56,7 +60,10 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
         section, _, key = name.removeprefix("VTON_").lower().partition("__")
         field = Settings.model_fields.get(section)
         if field is None:
-            raise ConfigError(f"{name}: unknown setting")
+            near = nearest(section, Settings.model_fields)
+            raise ConfigError(
+                f"{name}: unknown setting{near and f'; did you mean {secret_variable(near, key)}?'}"
+            )
         keys = getattr(field.annotation, "model_fields", {})
         if bool(key) != bool(keys):
             wanted = f"a section; a setting of it is {name}__<KEY>" if keys else "a setting without keys"
@@ -65,15 +72,17 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
             said[section] = text
             continue
         listed = key in keys and get_origin(keys[key].annotation) in {tuple, dict}
-        said.setdefault(section, {})[key] = _json(name, text) if listed else text
+        said.setdefault(section, {})[key] = _json(name, text, (section, key)) if listed else text
     return said
 
 
-def _json(name: str, text: str) -> Any:
+def _json(name: str, text: str, where: tuple[str, str]) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise ConfigError(f'{name}: a list or a table in the environment is JSON, e.g. ["a", "b"]') from None
+        raise ConfigError(
+            f"{name}: a list or a table in the environment is JSON, e.g. {example(where)}"
+        ) from None
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +163,26 @@ def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
     return None
 
 
+def _twice(root: "Node | None") -> str:
+    """The line and the name of the first key that stands twice among the sections or in one; empty without any."""
+    # Not loaded before there is something to read.
+    from yaml import MappingNode  # noqa: PLC0415
+
+    found = [] if root is None else [("", root)]
+    for within, node in found:
+        # A list of pairs: only a mapping's are of key and value.
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        first: dict[str, int] = {}
+        for key, value in pairs:
+            name, line = f"{within}{key.value}", key.start_mark.line + 1
+            if name in first:
+                return f"{line}: {name}: the key stands twice, on line {first[name]} too"
+            first[name] = line
+            if name.count(".") < _DEEPEST:
+                found.append((f"{name}.", value))
+    return ""
+
+
 def _file(path: Path) -> dict[str, Any]:
     """The file's content; an absent default file is an empty one."""
     if not path.is_file():
@@ -162,7 +191,11 @@ def _file(path: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        if twice := _twice(root):
+            raise ConfigError(f"{path}:{twice}")
+        content = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}{line}: not readable as YAML: {error.problem or error.context}") from None

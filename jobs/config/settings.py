@@ -39,8 +39,9 @@ Count = Annotated[int, Field(ge=1)]
 Budget = Annotated[int, Field(ge=0)]
 #: A sum of money, exact; 0: none.
 Cost = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+FILE_MODE = r"^0[0-7]{3}$"
 #: Rights of a file, octal; a text, so that YAML does not make another number of it.
-FileMode = Annotated[str, Field(pattern=r"^0[0-7]{3}$")]
+FileMode = Annotated[str, Field(pattern=FILE_MODE)]
 #: 0: follows from the account's limits, see `Settings.needs`.
 Automatic = Annotated[int, Field(ge=0)]
 

@@ -467,3 +467,82 @@ def test_a_webhook_without_a_key_is_one_clear_line(environment: pytest.MonkeyPat
     environment.setenv("VTON_NOTIFY__WEBHOOK", "https://hooks.shop.example/x")
     with pytest.raises(ConfigError, match=r"^notify: webhook needs VTON_NOTIFY__SECRET"):
         read_settings()
+
+
+# -- what is said of a mistake --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("limits: 3", "limits: is a section; its settings stand below it, each as KEY: VALUE"),
+        ("limits:", "limits: is a section"),
+        ("hidream: {busy_codes: 2004}", "hidream.busy_codes: must be a list, e.g. [2004]"),
+        ("hidream: {safe_statuses: 503}", "hidream.safe_statuses: must be a list, e.g. [2004]"),
+        ("pictures: {roots: a}", 'pictures.roots: must be a list, e.g. ["a", "b"]'),
+        (
+            "hidream: {final_codes: 3}",
+            'hidream.final_codes: must be a table, e.g. {"1051": "picture_invalid"}',
+        ),
+        (
+            "delivery: {profiles: {a: {size: 3}}}",
+            "delivery.profiles.a.size: must be a list, e.g. [1200, 1600]",
+        ),
+        ("delivery: {profiles: 3}", 'delivery.profiles: must be a table, e.g. {"shop": {}}'),
+        ("output_mode: 0640", 'output_mode: must be four digits such as 0640, in quotes: "0640"'),
+        ('output_mode: "640"', 'output_mode: must be four digits such as 0640, in quotes: "0640"'),
+        ("redis: {prefix: a b}", "redis.prefix: must be letters, digits, _ and - only"),
+        ("limits: {currency: euro}", "limits.currency: must be three capital letters such as USD"),
+        ("hidream: {submit_path: 3}", "hidream.submit_path: must be a text; write it in quotes"),
+        ("limits: {in_fligth: 3}", "limits.in_fligth: unknown setting; did you mean in_flight?"),
+        ("limit: {in_flight: 3}", "limit: unknown setting; did you mean limits?"),
+        ("limits: {zzz: 3}", "limits.zzz: unknown setting (settings.yaml)"),
+    ],
+)
+def test_a_mistake_is_said_in_the_words_of_the_file(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(written(text))
+    assert str(caught.value).startswith(said)
+
+
+def test_the_environment_is_told_which_name_and_which_json_may_be_meant(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("VTON_LIMIT__IN_FLIGHT", "3")
+    with pytest.raises(ConfigError, match="did you mean VTON_LIMITS__IN_FLIGHT"):
+        read_settings()
+    environment.delenv("VTON_LIMIT__IN_FLIGHT")
+    environment.setenv("VTON_HIDREAM__BUSY_CODES", "2004,")
+    with pytest.raises(ConfigError, match=r"is JSON, e\.g\. \[2004\]"):
+        read_settings()
+
+
+def test_every_mistake_is_said_a_line_each() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(written("limits: {in_flight: 0, max_attempts: x}\nlogs: {level: loud}"))
+    told = str(caught.value).splitlines()
+    assert [line.strip().partition(":")[0] for line in told] == [
+        "limits.in_flight",
+        "limits.max_attempts",
+        "logs.level",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "limits:\n  in_flight: 3\n  in_flight: 5\n",
+            "3: limits.in_flight: the key stands twice, on line 2 too",
+        ),
+        ("limits: {}\nlogs: {}\nlimits: {}\n", "3: limits: the key stands twice, on line 1 too"),
+        (
+            "hidream:\n  final_codes:\n    1: a\n    1: b\n",
+            "4: hidream.final_codes.1: the key stands twice, on line 3 too",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(written(text))
+    assert str(caught.value) == f"settings.yaml:{said}"
