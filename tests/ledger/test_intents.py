@@ -343,6 +343,7 @@ def test_a_server_that_an_earlier_version_has_found_to_lack_orders_opens_when_th
     driver.ledger.run(steps.heartbeat("p", SAID))
     later(driver)
     assert one.journals.bring_in(driver.ledger) == "open"
+    assert driver.ledger.gate().paused is None
 
 
 def test_an_intent_that_an_old_primary_took_is_not_sent_once_another_is_known(two: Two, one: Process) -> None:

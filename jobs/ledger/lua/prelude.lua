@@ -663,7 +663,8 @@ end
 
 local function begin_recovery()
   local recovery, paused = key('recovery'), redis.call('HGET', key('gate'), 'paused')
-  local before = of_recovery(paused) and redis.call('HGET', recovery, 'paused') or paused
+  local before = paused
+  if of_recovery(paused) then before = redis.call('HGET', recovery, 'paused') end
   local base = tonumber(redis.call('HGET', key('meta'), 'orders') or '0')
   -- What was seen before another promotion, too.
   local most = math.max(base, tonumber(redis.call('HGET', recovery, 'most') or '0'))
