@@ -95,14 +95,16 @@ def _print_table(found: Bill, price: Price) -> None:
 def _print_totals(found: Bill, price: Price, *, simulated: bool) -> None:
     out = sys.stdout.write
     for word, sums in totals(found, price).items():
-        cost = f"  {price.words(sums['pictures'])}" if price else ""
-        out(f"{sums['orders']:>7} {word.replace('_', ' ')}{cost}\n")
+        # A refund is of one submit, and that of one picture.
+        more = found.gone_refunds if word == "refunded" else 0
+        cost = f"  {price.words(sums['pictures'] + more)}" if price else ""
+        out(f"{sums['orders'] + more:>7} {word.replace('_', ' ')}{cost}\n")
     if not price:
         out("what a picture costs is not set (limits.price_per_image)\n")
     if found.gone:
         out(f"{counted(found.gone, 'order')} more: the ledger has kept only their number\n")
     if found.gone_refunds:
-        out(f"{counted(found.gone_refunds, 'refund')} more: the ledger has kept only their number\n")
+        out(f"{found.gone_refunds} of the refunds: the ledger has kept only their number\n")
     if found.unreadable:
         out(f"{counted(found.unreadable, 'job')} cannot be read and stand in no line\n")
     if found.count(Money.PERHAPS):

@@ -48,7 +48,9 @@ def retake(
             _say_price(foreseen, settings.limits.price, yes=yes)
         rows = buy(opened.ledger, opened.queue, batch_id, foreseen.retakes)
         again = run_again(opened.ledger, batch_id)
-    then = f"made by workers that run, or by: {again}" if rows else "nothing is bought"
+    # Why rows that were asked for are passed over has been said.
+    why = "" if foreseen.passed or foreseen.retakes else ": no row has a picture that is rejected and counts"
+    then = f"made by workers that run, or by: {again}" if rows else f"nothing is bought{why}"
     sys.stdout.write(f"{batch}: {counted(rows, 'second take')}; {then}\n")
 
 
