@@ -27,6 +27,10 @@ def results(
     ] = False,
 ) -> None:
     """Write a batch's files anew from the ledger."""
+    if xlsx:
+        from jobs.results.for_people import check_workbooks  # noqa: PLC0415 with pictures and workbooks
+
+        check_workbooks()
     settings = command_settings(config, output=output, simulate=simulate)
     make_output_dir(settings)
     with open_session(settings) as opened:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -37,16 +38,21 @@ def link_table(folder: Path, dialect: Dialect) -> None:
             table.writerow(row)
 
 
+def check_workbooks() -> None:
+    """Raises ConfigError: the library that writes them is not installed; nothing is written yet."""
+    if find_spec("xlsxwriter") is None:
+        raise ConfigError(
+            "--xlsx: a workbook needs xlsxwriter: pip install 'vton-batch[xlsx]'; nothing was written"
+        )
+
+
 def write_workbook(folder: Path, dialect: Dialect) -> Path:
     """results.xlsx from results.csv: every cell a text, a thumbnail in front, the picture's path a link.
 
-    Raises:
-        ConfigError: the library that writes it is not installed.
+    The library that writes it must be there, see `check_workbooks`.
     """
-    try:
-        import xlsxwriter  # noqa: PLC0415 an extra
-    except ImportError:
-        raise ConfigError("a workbook needs xlsxwriter: pip install 'vton-batch[xlsx]'") from None
+    import xlsxwriter  # noqa: PLC0415 an extra
+
     path, new = folder / WORKBOOK, temporary(folder / WORKBOOK)
     try:
         # Else what looks like an address becomes a link, and behind the 65,530th of them rows lose their cells.

@@ -88,3 +88,19 @@ def test_results_for_people(shop, elsewhere, driver):
     folder = shop.folder / ended.out.strip()
     assert (folder / "results.xlsx").stat().st_size > 5000
     assert "=HYPERLINK" in (folder / "results.csv").read_text()
+
+
+def test_a_workbook_without_its_library_is_refused_before_anything_is_written(shop, elsewhere, driver):
+    batch = ended_batch(shop, elsewhere, driver)
+    folder = shop.folder / shop.vton("results", batch, **elsewhere.env()).out.strip()
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    (shop.folder / "sitecustomize.py").write_text(
+        "import importlib.util, sys\n"
+        "found = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'xlsxwriter' else found(name, *more)\n"
+        "sys.modules['xlsxwriter'] = None\n"
+    )
+    ended = shop.vton("results", batch, "--xlsx", "--links", **elsewhere.env(), PYTHONPATH=str(shop.folder))
+    assert (ended.code, ended.out) == (7, "")
+    assert "pip install 'vton-batch[xlsx]'; nothing was written" in ended.err
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
