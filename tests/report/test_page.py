@@ -406,7 +406,11 @@ def test_nothing_is_lost_over_a_reload_in_two_tabs_and_with_a_full_storage(batch
 def test_the_viewer_lays_side_by_side_flips_and_enlarges_all_panes_together(batch, tabs):
     batch.write(*drawn(batch, 1), batch.drawn(2))
     page = tabs(batch.page)
-    page.locator(".card", has_text="SKU-2").locator(".zoom").click()
+    for opens in (".tile.person img", ".tile.garment img", ".zoom"):
+        page.locator(".card", has_text="SKU-2").locator(opens).click()
+        assert page.locator("#viewer").is_visible()
+        if opens != ".zoom":
+            press(page, "Escape")
     assert page.locator("#panes figcaption").all_text_contents() == ["Person", "Dress", "Result"]
     until(page, "document.querySelector('.made img').naturalWidth === 900")
     assert page.evaluate("document.getElementById('page').inert")

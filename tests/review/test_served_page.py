@@ -55,19 +55,11 @@ def test_a_page_opened_at_a_filter_by_verdict_shows_what_others_have_said(site, 
     assert bo.locator(".card").count() == 1
 
 
-def test_a_review_csv_goes_into_the_ledger_too_and_saving_one_is_no_saving_there(site, reviewers, tmp_path):
+def test_a_served_page_offers_to_save_or_load_no_review_csv(site, reviewers):
     ana = reviewers(site.address, TOKEN, site.batch, "Ana")
-    first, *_ = site.lines()
-    table = tmp_path / "review.csv"
-    head = "row,sku,request_id,picture_sha256,verdict,reasons,note,reviewer,at"
-    cells = f"1.5,S1,\u4e2d,{first['images'][0]['sha256']},approve,,,Cy,2026-11-27T10:00:00.000Z"
-    table.write_text(f"{head}\n{cells}\n", encoding="utf-8")
-    ana.set_input_files("#files", table)
-    until(ana, f"{ALL_SAVED} && {SAID} === 'by Cy'")
-    assert [(one.reviewer, one.verdict) for one in site.kept()] == [("Cy", "approve")]
-    with ana.expect_download():
-        ana.click("#save")
-    assert ana.locator("#said").text_content() == "1 verdicts are in the file."
+    for name in ("#save", "#load"):
+        assert ana.locator(name).count() == 1
+        assert not ana.locator(name).is_visible()
 
 
 def test_a_verdict_on_a_replaced_picture_is_said_and_stays_counted(site, reviewers):

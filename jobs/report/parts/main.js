@@ -36,8 +36,8 @@ document.addEventListener("click", (event) => {
   go(list.indexOf(card.row), { range: event.shiftKey });
   if (target.dataset.version) lookAt(Number(target.dataset.version));
   else if (target.dataset.give) decide(verdictOn(card.row.pictures) === target.dataset.give ? "clear" : target.dataset.give, { advance: false });
-  else if (event.target.closest(".zoom") && !event.shiftKey) {
-    const version = Number(event.target.closest(".zoom").dataset.zoom);
+  else if (event.target.closest(".zoom, .inputs .tile") && !event.shiftKey) {
+    const version = Number(event.target.closest(".zoom")?.dataset.zoom);
     if (version) lookAt(version);
     openViewer(card);
   }
@@ -67,6 +67,7 @@ find("keys").checked = setting("keys") !== "off";
 find("keys").onchange = () => { setting("keys", find("keys").checked ? "on" : "off"); document.body.classList.toggle("no-keys", !find("keys").checked); };
 document.body.classList.toggle("no-keys", !find("keys").checked);
 document.body.classList.toggle("looks-only", looksOnly);
+document.body.classList.toggle("served", !!served);
 
 const inViewer = () => !viewer.hidden;
 const MOVES = { ArrowRight: () => 1, ArrowLeft: () => -1, ArrowDown: () => (inViewer() ? 1 : box.columns), ArrowUp: () => (inViewer() ? -1 : -box.columns), Home: () => -Infinity, End: () => Infinity, PageDown: () => box.columns * 2, PageUp: () => -box.columns * 2 };
