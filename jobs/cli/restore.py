@@ -41,6 +41,9 @@ def restore(
         whole = known is not None and known.ledger == head.ledger and known.orders <= head.orders
         pause = None if whole else _pause_words(head, simulated=simulate)
         restored(opened.redis, opened.ledger.prefix, lambda: read_pieces(file), pause=pause)
+        if whole and known is not None:
+            # A fail-over since is known too, or whoever knows of it would take this for a server of before.
+            opened.ledger.accept([known])
         sys.stdout.write(f"{file}: the ledger of {iso(head.at_ms)}, {head.orders} orders, is back\n")
         recover_folders(opened, list(result_folders(settings.output_dir)), simulate=simulate)
         for line in _what_now(opened, head, whole=whole, simulated=simulate):

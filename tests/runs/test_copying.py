@@ -1,5 +1,6 @@
 """Back-ups and moves of a ledger: what was bought is not bought again, whichever server has it, whoever was killed."""
 
+import json
 import shutil
 import signal
 import time
@@ -79,6 +80,18 @@ def test_a_backup_without_later_orders_goes_on_as_before(shop):
     ended = shop.vton("run", "batch.csv", "-o", "out")
     assert ended.code == 0, ended.err
     assert len(shop.vendor.submits) == 3
+
+
+def test_a_fail_over_since_the_backup_shuts_nobody_out(shop):
+    shop.run(shop.urls(3))
+    assert shop.vton("backup", "ledger.backup").code == 0
+    mark = shop.folder / ".vton" / "ledger-vton.json"
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"term": "1-12345678"}))
+    lose_ledger(shop, mark=True)
+    assert shop.vton("restore", "ledger.backup", "-o", "out").code == 0
+    ended = shop.vton("run", shop.urls(4), "-o", "out")
+    assert ended.code == 0, ended.err
+    assert len(shop.vendor.submits) == 4
 
 
 @pytest.fixture
