@@ -186,3 +186,17 @@ def test_an_older_state_that_a_person_accepts_goes_on_from_the_term_that_was_see
     assert driver.ledger.term.text == "3-12345678"
     driver.ledger.accept([Mark(ledger=ledger_id, orders=7, term="2-12345678")])
     assert driver.ledger.term.text == "3-12345678"
+
+
+def test_of_two_servers_that_were_promoted_a_person_accepts_one_and_everybody_comes_over(two: Two) -> None:
+    two.fail_over()
+    opened(two.replica).ledger.run(BEAT)
+    term = two.replica.client(1).hget("vton:clock", "term")
+    elsewhere = opened(two.replica, KnownTerm("1-12345678"))
+    with pytest.raises(RedisDownError):
+        elsewhere.ask()
+    accepting = opened(two.replica).ledger
+    for _ in range(2):
+        accepting.accept([Mark(ledger=accepting.ledger_id() or "", orders=0, term="1-12345678")])
+    assert elsewhere.ask().kind == "granted"
+    assert elsewhere.ledger.term.text == term.replace("1-", "2-", 1)

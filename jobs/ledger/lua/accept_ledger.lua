@@ -8,10 +8,14 @@ local orders = tonumber(redis.call('HGET', meta, 'orders') or '0')
 for i = 2, #ARGV, 3 do
   if ARGV[i] == id then
     orders = math.max(orders, tonumber(ARGV[i + 1]))
-    if term_number(ARGV[i + 2]) > term_number(term) then
+    local seen, own = term_number(ARGV[i + 2]), term_number(term)
+    if seen > own then
       term = ARGV[i + 2]
-      redis.call('HSET', key('clock'), 'term', term)
+    elseif seen == own and ARGV[i + 2] ~= term then
+      -- Two servers were promoted, and neither knew of the other: whoever knows of that one comes over to this one.
+      term = string.format('%d-%s', own + 1, string.match(term, '[^-]*$'))
     end
+    if term ~= (clock[3] or '0') then redis.call('HSET', key('clock'), 'term', term) end
   else redis.call('HSET', meta, 'replaces:' .. ARGV[i], ARGV[i + 1])
   end
 end
