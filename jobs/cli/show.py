@@ -96,7 +96,7 @@ def _print_unknown(summary: Mapping[str, Any], folder: Path, *, simulated: bool)
     )
     for one in islice(_unknown_lines(folder / "results.jsonl"), _UNKNOWN_SHOWN):
         sys.stdout.write(
-            f"    row {one.row}  sent at {one.timings.posted_at or '?'}  {one.request_id}  {one.sku}\n"
+            f"    row {one.row}  may have been sent at {one.timings.posted_at or '?'}  {one.request_id}  {one.sku}\n"
         )
 
 
