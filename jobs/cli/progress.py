@@ -132,14 +132,16 @@ def make_bar() -> "Bar":
     # Loaded for a terminal only: it takes longer than most commands take to run.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     return Progress(
         # No markup: the vendor's own words may have brackets in them.
         TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        # On a narrow terminal this goes on in the next line; the counts stay.
+        TextColumn("{task.fields[text]}", markup=False, table_column=Column()),
         console=Console(stderr=True),
         transient=True,
     )

@@ -1,13 +1,15 @@
 """What a run shows of itself: tasks are tasks, downloads are downloads, and the rate is of work done now."""
 
+import io
 import sys
 import time
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from jobs.cli.address_progress import AddressProgress
-from jobs.cli.progress import Progress
+from jobs.cli.progress import Progress, make_bar
 from jobs.cli.under_way import UnderWay, under_way
 from jobs.ledger import steps
 from jobs.ledger.codec import decode_gate
@@ -200,3 +202,16 @@ def test_addresses_that_are_asked_are_told_every_few_seconds_with_the_time_left(
         "addresses: 25/100 asked · 15 s left",
         "addresses: 50/100 asked · 10 s left",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_a_narrow_terminal_cuts_no_number_of_the_bar(width):
+    bar, shown = make_bar(), io.StringIO()
+    text = "271 done · 8 under way · 131/min · 33 s left · paused: disk full (vton resume)"
+    bar.add_task("catalog-a7af0311", total=20_000, completed=271, text=text)
+    Console(file=shown, width=width, force_terminal=True, color_system=None).print(
+        bar.make_tasks_table(bar.tasks)
+    )
+    words = shown.getvalue().split()
+    assert {"271/20000", "0:00:00", *text.split()} <= set(words)
+    assert "…" not in shown.getvalue()
