@@ -55,9 +55,10 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
     files = {f"{secret_variable(*each)}_FILE" for each in SECRET_SETTINGS}
     said: dict[str, Any] = {}
     for name, text in environ.items():
-        if not name.startswith("VTON_") or name in {*CONFIG_VARIABLES, ARMED_BY, *files}:
+        # In whatever case: a budget that is misspelt so is one all the same.
+        if not name.upper().startswith("VTON_") or name.upper() in {*CONFIG_VARIABLES, ARMED_BY, *files}:
             continue
-        section, _, key = name.removeprefix("VTON_").lower().partition("__")
+        section, _, key = name.lower().removeprefix("vton_").partition("__")
         field = Settings.model_fields.get(section)
         if field is None:
             near = nearest(section, Settings.model_fields)

@@ -546,3 +546,11 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(text: str, said: str
     with pytest.raises(ConfigError) as caught:
         read_settings(written(text))
     assert str(caught.value) == f"settings.yaml:{said}"
+
+
+def test_a_variable_in_small_letters_is_a_budget_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings(environ={"vton_limits__max_images_per_batch": "5"})
+    assert settings.limits.batch_budget == 5
