@@ -184,7 +184,7 @@ def test_the_redis_of_the_containers_forgets_nothing(tmp_path: Path) -> None:
     script = service["command"][2].replace("$$", "$")
     (tmp_path / "password").write_text("secret\n")
     written = script.replace("exec redis-server", "true")
-    for inside, here in (("/tmp/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
+    for inside, here in (("/data/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
         written = written.replace(inside, str(tmp_path / here))
     env = {**os.environ, "NAME": service["environment"]["NAME"], "PROFILES": ""}
     subprocess.run(["/bin/sh", "-ec", written], check=True, env=env)
@@ -205,16 +205,29 @@ def test_a_server_of_the_profile_follows_whom_the_sentinels_name(tmp_path: Path)
     asked.write_text('#!/bin/sh\n[ "$2" = sentinel-2 ] && printf "redis-3\\n6379\\n"\n')
     asked.chmod(0o700)
     (tmp_path / "password").write_text("secret\n")
-    for name, primary in (("redis", "redis-3"), ("redis-2", "redis-3"), ("redis-3", None)):
+
+    def followed(name: str) -> list[str]:
         script = services[name]["command"][2].replace("$$", "$").replace("exec redis-server", "true")
-        for inside, here in (("/tmp/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
+        for inside, here in (("/data/redis.conf", "redis.conf"), ("/run/secrets/redis_password", "password")):
             script = script.replace(inside, str(tmp_path / here))
         env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NAME": services[name]["environment"]["NAME"]}
         subprocess.run(["/bin/sh", "-ec", script], check=True, env={**env, "PROFILES": "enqueue,sentinel"})
         lines = (tmp_path / "redis.conf").read_text().splitlines()
-        followed = [line.split()[1] for line in lines if line.startswith("replicaof")]
-        assert followed == ([primary] if primary else []), name
         assert {"masterauth secret", f"replica-announce-ip {name}"} <= set(lines)
+        return [line.split()[1] for line in lines if line.startswith("replicaof")]
+
+    for name, primary in (("redis", "redis-3"), ("redis-2", "redis-3"), ("redis-3", None)):
+        assert followed(name) == ([primary] if primary else []), name
+    # All start at once, and no sentinel answers yet: as it was written into the file.
+    asked.write_text("#!/bin/sh\nexit 1\n")
+    for name, written, primary in (
+        ("redis", "replicaof redis-2 6379\n", "redis-2"),
+        ("redis-2", "# Sentinel has made it the primary\n", None),
+        ("redis", "", None),
+        ("redis-3", "", "redis"),
+    ):
+        (tmp_path / "redis.conf").write_text(written)
+        assert followed(name) == ([primary] if primary else []), name
 
 
 def test_the_check_script_runs_the_one_recipe() -> None:

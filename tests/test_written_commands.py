@@ -125,7 +125,7 @@ def test_the_health_of_the_containers_redis_is_asked_with_its_password(tmp_path)
 
     script = (
         here(service["command"][2])
-        .replace("/tmp/redis.conf", str(conf))
+        .replace("/data/redis.conf", str(conf))
         .replace("dir /data", f"dir {tmp_path}")
     )
     subprocess.run(["/bin/sh", "-ec", script.replace("exec redis-server", "true")], check=True, env=environ)

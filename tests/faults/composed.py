@@ -178,12 +178,26 @@ def _lost_and_back(rig: StandbyRig, composed: Composed, jobs: int) -> Outcome:
     composed.sentinels[0].start()
     going = rig.going_again(promoted)
     type(former).start(former)  # past the rig, which starts none
-    with former.client(0) as client:
-        role = client.info("replication")["role"]
+    role = _role(former)
     rig.finish(batch, within_s=600)
+    primary = composed.primary
+    verdict = judge(rig, batch, unknown_at_most=rig.setup.submit * rig.setup.threads)
+    for each in (*composed.sentinels, *composed.servers):
+        type(each).kill(each)
+    # As after a power cut: no sentinel answers yet.
+    for each in composed.servers:
+        type(each).start(each)
+    first = [each for each in composed.servers if _role(each) == "master"]
+    broken = [] if role == "slave" else ["the dead one came back as a second primary"]
+    broken += [] if first == [primary] else ["after all have started anew another one is the primary"]
     return Outcome(
-        verdict=judge(rig, batch, unknown_at_most=rig.setup.submit * rig.setup.threads),
-        faults=3,
+        verdict=verdict,
+        faults=4,
         recovery_s=going,
-        broken=[] if role == "slave" else ["the dead one came back as a second primary"],
+        broken=broken,
     )
+
+
+def _role(server: RedisServer) -> str:
+    with server.client(0) as client:
+        return str(client.info("replication")["role"])
