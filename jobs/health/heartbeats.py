@@ -99,9 +99,9 @@ class Heartbeats:
         told = False
         while not self._stopping.is_set():
             try:
-                self._ledger.run(steps.heartbeat(self._id, self._now()))
+                awaited = self._ledger.run(steps.heartbeat(self._id, self._now()))
                 self._heard()
-                self._bring_in()
+                self._bring_in(awaited=awaited)
                 told, wait_s = False, self._every_s
             except VtonError as error:
                 if not told:
@@ -112,10 +112,10 @@ class Heartbeats:
             self._ledger.forget_process(self._id)
         self._client.close()
 
-    def _bring_in(self) -> None:
+    def _bring_in(self, *, awaited: bool) -> None:
         """Raises VtonError."""
         try:
-            if self._journals is not None:
+            if self._journals is not None and (awaited or self._journals.is_late(self._ledger)):
                 self._journals.bring_in(self._ledger)
         except VtonError:
             raise

@@ -6,7 +6,6 @@ outlives the machine too. What is found there without its second line is brought
 worker, and by the reconciler of the same folder.
 """
 
-import fcntl
 import json
 import os
 import threading
@@ -21,6 +20,7 @@ import structlog
 
 from jobs.errors import SpoiltLedgerError, VtonError
 from jobs.ledger import steps
+from jobs.ledger.journal_file import line_of, locked_alone, open_new
 from jobs.ledger.script import Calls, Runner, run_all
 from jobs.records import RequestId, TaskId
 
@@ -152,7 +152,7 @@ class AcceptedAnswers:
     def _bring_in(self, ledger: Runner, path: Path) -> int:
         try:
             with _opened(path) as descriptor:
-                if not (locked := _locked(descriptor)) and locked is not None:
+                if not (locked := locked_alone(descriptor)) and locked is not None:
                     # Its process lives, and records it itself.
                     return 0
                 brought, left = self._record(ledger, path, descriptor)
@@ -212,15 +212,10 @@ class AcceptedAnswers:
         return self._journal
 
     def _new(self) -> "_Journal":
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             path = self._folder / f"{uuid4().hex[:16]}.jsonl"
-            # Readable too: over NFS a shared lock needs it.
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-            # As long as its process lives nobody takes it for left; a reconciler may have done so just before. A file
-            # system without locks does without: what is brought in twice changes nothing.
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            descriptor = open_new(path)
+            # A reconciler may have taken it for left before it was locked.
             if _is_linked(descriptor):
                 return _Journal(path=path, descriptor=descriptor)
             os.close(descriptor)
@@ -267,17 +262,6 @@ def _sync(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool | None:
-    """Takes the file alone; False when its process lives, None where there are no locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
 def _is_linked(descriptor: int) -> bool:
     try:
         return os.fstat(descriptor).st_nlink > 0
@@ -287,13 +271,12 @@ def _is_linked(descriptor: int) -> bool:
 
 
 def _encode(key: str, answer: AcceptedAnswer) -> bytes:
-    # The line break comes first: what a full disk has cut off must not spoil the next line.
     fields = {name: getattr(answer, name) for name in AcceptedAnswer.__slots__}
-    return b"\n" + json.dumps({"key": key, **fields}).encode()
+    return line_of({"key": key, **fields})
 
 
 def _recorded(key: str) -> bytes:
-    return b"\n" + json.dumps({"recorded": key}).encode()
+    return line_of({"recorded": key})
 
 
 def _outstanding(name: str, content: bytes) -> Iterator[tuple[str, AcceptedAnswer | None]]:

@@ -6,7 +6,6 @@ outlives the process; it is synced every second, so a machine that loses power l
 After a fail-over every process brings in its own (`bring_in`), and whoever looks first those of the dead of its host.
 """
 
-import fcntl
 import json
 import os
 import threading
@@ -25,6 +24,7 @@ from jobs.ledger import Ledger
 from jobs.ledger.accepted_answers import AcceptedAnswer
 from jobs.ledger.codec import encode
 from jobs.ledger.high_water import HighWaterMark
+from jobs.ledger.journal_file import line_of, locked_alone, open_new
 from jobs.ledger.script import Call, run_all, script
 from jobs.ledger.term import FIRST
 from jobs.records import RequestId, TaskId
@@ -144,6 +144,10 @@ class IntentJournals:
         finally:
             os.close(journal)
 
+    def is_late(self, ledger: Ledger) -> bool:
+        """Whether a server has taken over since all that is here was last brought in, as far as this process knows."""
+        return ledger.term.text not in {FIRST, self._term}
+
     def bring_in(self, ledger: Ledger) -> Rejoined:
         """If a server has taken over, brings in this process' orders and those of the dead; one command if none has.
 
@@ -173,9 +177,9 @@ class IntentJournals:
 
     def _come_late(self, ledger: Ledger) -> None:
         """The gate was opened without this host: a task that was taken before is asked for, not bought again."""
-        term = ledger.term.text
-        if term in {FIRST, self._term}:
+        if not self.is_late(ledger):
             return
+        term = ledger.term.text
         with translated():
             told = ledger.client.hmget(ledger.key("meta"), "id", "history")
         for _, intents in self._missing(told[0] or "", told[1] or ""):
@@ -217,8 +221,7 @@ class IntentJournals:
         return found
 
     def _append(self, fields: dict[str, Any]) -> None:
-        # The line break comes first: what a full disk has cut off must not spoil the next line.
-        line = b"\n" + json.dumps(fields).encode()
+        line = line_of(fields)
         with self._lock:
             try:
                 if self._journal is None:
@@ -235,14 +238,8 @@ class IntentJournals:
                     self._tell(f"{self._folder}: the disk takes nothing, or a part of it")
 
     def _begin(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{self._name}.jsonl"
-        # Readable too: over NFS a shared lock needs it.
-        journal = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        # As long as its process lives nobody takes it for a dead one's. A file system without locks does without.
-        with suppress(OSError):
-            fcntl.flock(journal, fcntl.LOCK_SH)
-        self._journal, self._begun_s = journal, self._clock()
+        self._journal = open_new(self._folder / f"{self._name}.jsonl")
+        self._begun_s = self._clock()
 
     def _put_aside(self) -> None:
         """Whoever cannot begin another one goes on in this one."""
@@ -318,18 +315,13 @@ def _missing(intents: Iterable[Intent], ledger_id: str, history: str) -> list[In
 def _lives(path: Path) -> bool:
     """Whether the process of a journal lives; where there are no locks, nobody knows and it counts as dead."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+        return locked_alone(descriptor) is False
     finally:
         os.close(descriptor)
-    return False
 
 
 def _read(paths: list[Path]) -> Iterator[Intent]:

@@ -384,6 +384,6 @@ def _transition(
     return _step("transition", request_id, *args, *flat)
 
 
-def heartbeat(process_id: str, said: Heartbeat) -> Call[int]:
-    """Says that a process lives; answers when that was, ms. Once more it says the same a moment later."""
-    return Call(script("jobs.ledger", "heartbeat"), (process_id, encode(said), SILENT_MS), int)
+def heartbeat(process_id: str, said: Heartbeat) -> Call[bool]:
+    """Says that a process lives; whether journals of orders are awaited. Once more it says the same a moment later."""
+    return Call(script("jobs.ledger", "heartbeat"), (process_id, encode(said), SILENT_MS), bool)

@@ -13,6 +13,7 @@ from jobs.errors import RedisDownError
 from jobs.health.heartbeats import Heartbeats
 from jobs.health.reading import read_facts
 from jobs.ledger import decode_heartbeats, steps
+from jobs.ledger.intents import IntentJournals
 from jobs.ledger.records import Heartbeat
 from jobs.producing import control
 from jobs.records import BatchId, JobState
@@ -215,9 +216,31 @@ def said():
     return Heartbeat(role="submit", host="h", pid=1, version="0", up_ms=1)
 
 
+class Counted(IntentJournals):
+    """Counts how often orders are brought in."""
+
+    times = 0
+
+    def bring_in(self, ledger):
+        self.times += 1
+        return super().bring_in(ledger)
+
+
+def test_a_heartbeat_is_one_command_while_no_orders_are_awaited(driver, redis_settings, tmp_path):
+    ledger, journals, beaten = driver.ledger, Counted(tmp_path), []
+    given = {"heard": lambda: beaten.append(1), "every_s": 0.01, "journals": journals}
+    with Heartbeats(redis_settings, "submit", **given):
+        until(lambda: len(beaten) > 5)
+        assert journals.times == 0
+        found = {"since": ledger.now_ms(), "base": 0, "most": 0, "brought": 0, "paused": ""}
+        ledger.client.hset(ledger.key("recovery"), mapping=found)
+        until(lambda: journals.times)
+
+
 def test_who_is_silent_for_an_hour_is_dropped(driver):
     ledger = driver.ledger
-    now_ms = ledger.run(steps.heartbeat("p", said()))
+    ledger.run(steps.heartbeat("p", said()))
+    now_ms = ledger.now_ms()
     ledger.client.hset(ledger.key("heartbeats"), "old", f"{now_ms - steps.SILENT_MS - 1} {{}}")
     ledger.client.hset(ledger.key("heartbeats"), "killed", f"{now_ms - steps.SILENT_MS + 60_000} {{}}")
     ledger.run(steps.heartbeat("p", said()))

@@ -1,4 +1,5 @@
--- Says that a process lives. ARGV: its id, what it says of itself as JSON, how long an entry is kept, ms. Returns the moment.
+-- Says that a process lives. ARGV: its id, what it says of itself as JSON, how long an entry is kept, ms. Returns 1 while orders are awaited that
+-- a server may lack which took over, else 0.
 -- Who does not come again stays listed as long, so that whoever asks learns when it was last heard.
 recognise()
 local known, keep = key('heartbeats'), tonumber(ARGV[3])
@@ -9,4 +10,4 @@ for place = 2, #flat, 2 do
 end
 redis.call('PEXPIRE', known, keep)
 try_open()
-return now
+return redis.call('EXISTS', key('recovery'))
