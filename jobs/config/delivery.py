@@ -10,7 +10,8 @@ from jobs.config.section import Section
 #: A side in pixels, or a number of bytes; 0: no limit.
 Limit = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=1)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+COLOUR = r"^#[0-9A-Fa-f]{6}$"
+Colour = Annotated[str, Field(pattern=COLOUR)]
 #: Terms of IPTC's list "Digital Source Type" that say that a machine made the picture, or a part of it.
 SourceType = Literal[
     "trainedAlgorithmicMedia",

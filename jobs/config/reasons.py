@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, get_args, get_origin
 
-from jobs.config.settings import FILE_MODE, Settings
+from jobs.config.delivery import COLOUR
+from jobs.config.settings import CURRENCY, FILE_MODE, PREFIX, Settings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -12,9 +13,9 @@ if TYPE_CHECKING:
 _FOUR_DIGITS = 'must be four digits such as 0640, in quotes: "0640"'
 _OF_PATTERNS = {
     FILE_MODE: _FOUR_DIGITS,
-    r"^#[0-9A-Fa-f]{6}$": 'must be a colour such as "#ffffff", in quotes',
-    r"^[A-Za-z0-9_-]+$": "must be letters, digits, _ and - only",
-    r"^([A-Z]{3})?$": "must be three capital letters such as USD",
+    COLOUR: 'must be a colour such as "#ffffff", in quotes',
+    PREFIX: "must be letters, digits, _ and - only",
+    CURRENCY: "must be three capital letters such as USD",
 }
 
 

@@ -40,6 +40,8 @@ Budget = Annotated[int, Field(ge=0)]
 #: A sum of money, exact; 0: none.
 Cost = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
 FILE_MODE = r"^0[0-7]{3}$"
+#: What may be of a prefix of keys; a currency, or none.
+PREFIX, CURRENCY = r"^[A-Za-z0-9_-]+$", r"^([A-Z]{3})?$"
 #: Rights of a file, octal; a text, so that YAML does not make another number of it.
 FileMode = Annotated[str, Field(pattern=FILE_MODE)]
 #: 0: follows from the account's limits, see `Settings.needs`.
@@ -66,7 +68,7 @@ class RedisSettings(Section):
     url: SecretStr = SecretStr("")
     queue_db: int = Field(0, ge=0)
     ledger_db: int = Field(1, ge=0)
-    prefix: str = Field("vton", pattern=r"^[A-Za-z0-9_-]+$")
+    prefix: str = Field("vton", pattern=PREFIX)
     patience_s: Seconds = 120
     replicas: int = Field(0, ge=0)
 
@@ -128,7 +130,7 @@ class LimitSettings(Section):
     #: Of each collect process; 0: follows from the limits above.
     polls_per_second: float = Field(0, ge=0)
     price_per_image: Cost = Decimal(0)
-    currency: str = Field("", pattern=r"^([A-Z]{3})?$")
+    currency: str = Field("", pattern=CURRENCY)
     max_cost_per_batch: Cost = Decimal(0)
     max_cost_per_day: Cost = Decimal(0)
 
