@@ -16,6 +16,7 @@ BENCHES = (
     "rate",
     "overhead",
     "defaults",
+    "edges",
     "watched",
     "enqueue",
     "ledger",

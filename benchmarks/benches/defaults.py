@@ -3,7 +3,7 @@
 from benchmarks.benches.options import Options
 from benchmarks.benches.print import show
 from benchmarks.frame.load import Load
-from benchmarks.frame.ours import OursRun
+from benchmarks.frame.ours import OursRun, OursRunFour
 from benchmarks.frame.round import compete
 from benchmarks.frame.services import Account
 
@@ -24,7 +24,7 @@ def run(options: Options) -> None:
     )
     account = Account(submit_delay_s=0.1, median_s=0.1, sigma=0)
     rows, every_repeat = compete(
-        options.chosen([OursRun]), load, account, repeats=options.repeats, aof=options.aof
+        options.chosen([OursRun, OursRunFour]), load, account, repeats=options.repeats, aof=options.aof
     )
     note = f"{load.jobs} jobs by `vton run`, a submit is answered in 100 ms, a task takes 100 ms; only the limits are set."
     show(

@@ -21,6 +21,8 @@ class Ours(Contender):
 
     name = "ours, polling"
     callbacks = False
+    #: Collect processes.
+    collects = 1
     #: The tree whose build is measured; its own `.venv` runs it, if it is not this one.
     checkout: ClassVar[Path] = ROOT
 
@@ -38,7 +40,8 @@ class Ours(Contender):
         load, env = self.ground.load, self.env()
         if self.callbacks:
             self.launch("serve", [*self.vton(), "serve"], env)
-        self.launch("collect", self._dramatiq("collect", 2), env)
+        for number in range(self.collects):
+            self.launch(f"collect{number}", self._dramatiq("collect", 2), env)
         for number in range(load.processes):
             self.launch(f"submit{number}", self._dramatiq("submit", self.threads()), env)
 
@@ -110,6 +113,13 @@ class Ours(Contender):
             "VTON_CALLBACKS__PORT": str(self._port),
             "VTON_CALLBACKS__SECRET": "bench-secret-of-thirty-two-bytes-or-more",
         }
+
+
+class OursTwoCollect(Ours):
+    """The same with a second collect process."""
+
+    name = "ours, two collect processes"
+    collects = 2
 
 
 class OursWithProgress(Ours):
@@ -207,18 +217,26 @@ class OursRun(Ours):
     """`vton run` with nothing set but the account's limits: threads, polls and downloads follow from them."""
 
     name = "ours: vton run, default settings"
+    words: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Every run starts its own workers."""
 
     def feed(self, manifest: Path) -> None:
         run(
-            [*self.vton(), "run", str(manifest)],
+            [*self.vton(), "run", str(manifest), *self.words],
             env=environment(self._site()),
             cwd=self.ground.folder,
             log=self.ground.folder / "run.log",
             timeout_s=self.ground.load.timeout_s,
         )
+
+
+class OursRunFour(OursRun):
+    """The same with four submit processes, on a machine that may have fewer cores."""
+
+    name = "ours: vton run --workers 4"
+    words = ("--workers", "4")
 
 
 def before(kind: type[Ours], checkout: Path) -> type[Ours]:

@@ -57,13 +57,14 @@ def play(kind: type[Contender], load: Load, account: Account, folder: Path, aof:
             before = cpu_s(contender.processes), cpu_s([redis.process])
             since_s, began = time.time(), time.monotonic()
             contender.feed(write_manifest(folder / "batch.csv", load.jobs, "batch"))
+            fed_s = time.time()
             await_recorded(contender, load.warm_up + load.jobs, load.timeout_s)
             wall = time.monotonic() - began
             after = cpu_s(contender.processes), cpu_s([redis.process])
             memory = rss_mb(contender.processes)
         finally:
             contender.stop()
-        numbers = _measures(vendor, load, account, ground.out, since_s)
+        numbers = _measures(vendor, load, account, ground.out, since_s=since_s, fed_s=fed_s)
         numbers["refused"] = _refused(vendor) - refused
     per_thousand = 1000 / load.jobs
     return numbers | {
@@ -94,8 +95,12 @@ def _refused(vendor: Simulator) -> int:
     return sum(refused.values())
 
 
-def _measures(vendor: Simulator, load: Load, account: Account, out: Path, since_s: float) -> dict[str, Value]:
-    """What the simulator's books and the disk say of everything since the warm-up.
+def _measures(
+    vendor: Simulator, load: Load, account: Account, out: Path, *, since_s: float, fed_s: float
+) -> dict[str, Value]:
+    """What the simulator's books and the disk say of everything since the warm-up, which ended at `since_s`.
+
+    `fed_s` is when the command that was given the manifest had ended; both epoch seconds.
 
     Raises:
         BenchError: pictures are missing or pairs were bought twice.
@@ -120,6 +125,8 @@ def _measures(vendor: Simulator, load: Load, account: Account, out: Path, since_
     return {
         "jobs_per_s": load.jobs / span_s,
         "span_s": span_s,
+        "first_post_s": min(arrived) - since_s,
+        "exit_s": fed_s - max(written[task.sub_task_id] for task in tasks),
         "utilisation": utilisation(tasks, load.slots) if load.slots else None,
         "makespan_ratio": span_s / ideal_s if ideal_s else None,
         "polls_per_task": sum(task.polls for task in tasks) / load.jobs,
