@@ -24,6 +24,7 @@ from tests.faults import (
     kills,
     money,
     outages,
+    partition,
     pictures,
     reaching,
     seen,
@@ -66,6 +67,7 @@ LOADED = (
     endings,
     money,
     hosts,
+    partition,
     shared_folder,
 )
 #: What a busy scenario is taken to last before it was ever measured, s.

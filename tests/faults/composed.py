@@ -23,8 +23,8 @@ from tests.faults.verdict import judge
 
 _COMPOSE: Final = Path(__file__).parents[2] / "docker-compose.yml"
 _CLONE_NEWNS: Final = 0x00020000
-_SERVERS: Final = ("redis", "redis-2", "redis-3")
-_SENTINELS: Final = ("sentinel-1", "sentinel-2", "sentinel-3")
+SERVERS: Final = ("redis", "redis-2", "redis-3")
+SENTINELS: Final = ("sentinel-1", "sentinel-2", "sentinel-3")
 _SENTINEL_PORT: Final = 26379
 
 
@@ -34,7 +34,7 @@ class Names:
     def __init__(self, file: Path, network: Network) -> None:
         self._file = file
         self._network = network
-        self._known = set(_SERVERS + _SENTINELS)
+        self._known = set(SERVERS + SENTINELS)
         self._write()
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.unshare(_CLONE_NEWNS) != 0:
@@ -61,7 +61,7 @@ class Service(RedisServer):
     def __init__(self, name: str, folder: Path, password: str, network: Network, names: Names) -> None:
         super().__init__(folder, password, host=network.address(name), inside=network.inside(name))
         self.name = name
-        self.port = _SENTINEL_PORT if name in _SENTINELS else 6379
+        self.port = _SENTINEL_PORT if name in SENTINELS else 6379
         self._names = names
         (folder / "password").write_text(password, encoding="utf-8")
         (folder / "volume").mkdir()
@@ -111,23 +111,21 @@ class Composed(Standby):
     def __init__(self, folder: Path, password: str, network: Network) -> None:
         names = Names(folder / "hosts", network)
         self.password = password
-        made = {
-            name: Service(name, folder / name, password, network, names) for name in _SERVERS + _SENTINELS
-        }
-        self.servers = [made[name] for name in _SERVERS]
-        self.sentinels = [made[name] for name in _SENTINELS]
+        made = {name: Service(name, folder / name, password, network, names) for name in SERVERS + SENTINELS}
+        self.servers = [made[name] for name in SERVERS]
+        self.sentinels = [made[name] for name in SENTINELS]
 
     @property
     def url(self) -> str:
         return (
-            f"redis+sentinel://:{self.password}@{','.join(_SENTINELS)}/vton?sentinel_password={self.password}"
+            f"redis+sentinel://:{self.password}@{','.join(SENTINELS)}/vton?sentinel_password={self.password}"
         )
 
     @property
     def primary(self) -> RedisServer:
         found = [self._told(sentinel)["ip"] for sentinel in self.sentinels]
         name = max(set(found), key=found.count)
-        return self.servers[_SERVERS.index(name)]
+        return self.servers[SERVERS.index(name)]
 
     def _start(self) -> None:
         for each in (*self.servers, *self.sentinels):
@@ -155,7 +153,7 @@ def comes_back(folder: Path, *, jobs: int = 400) -> Outcome:
     beside = Path(tempfile.mkdtemp(prefix="composed-"))
     try:
         with (
-            Network(*_SERVERS, *_SENTINELS) as network,
+            Network(*SERVERS, *SENTINELS) as network,
             Composed(beside, f"redis-canary-{os.urandom(12).hex()}", network) as composed,
         ):
             setup = against_double(submit=2, in_flight=20, env={"VTON_REDIS__REPLICAS": "1"})

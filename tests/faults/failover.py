@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -34,8 +35,8 @@ UNWAITED_GOING_S = 30
 class StandbyRig(Rig):
     """A rig whose Redis is a primary with two replicas and three sentinels."""
 
-    def __init__(self, folder: Path, setup: Setup, standby: Standby) -> None:
-        super().__init__(folder, setup)
+    def __init__(self, folder: Path, setup: Setup, standby: Standby, **more: Any) -> None:
+        super().__init__(folder, setup, **more)
         self.standby = standby
         # The rig starts and kills the first; which of them is the primary changes.
         self.redis = standby.servers[0]

@@ -17,7 +17,7 @@ from tests.faults.upgrade import DONE, older_tree
 from tests.faults.verdict import judge
 from tests.faults.versions import left_in_queues, waiting
 
-_AREA = "many hosts"
+AREA = "many hosts"
 _HOSTS = ("redis", "vendor", "submit-1", "submit-2", "collect-1", "collect-2")
 #: Seconds for which a host is cut off.
 _CUT_S = 60
@@ -84,12 +84,12 @@ def cut_off(folder: Path, *, targets: Sequence[str], cut_s: float = _CUT_S) -> O
 
 
 for _targets in (("redis",), ("vendor",), ("redis", "vendor")):
-    scenario(_AREA, f"a submit host cut off from {' and '.join(_targets)} for {_CUT_S} s", idle_s=_CUT_S)(
+    scenario(AREA, f"a submit host cut off from {' and '.join(_targets)} for {_CUT_S} s", idle_s=_CUT_S)(
         partial(cut_off, targets=_targets)
     )
 
 
-@scenario(_AREA, "0.1.0 on four hosts, which are upgraded one after the other under load")
+@scenario(AREA, "0.1.0 on four hosts, which are upgraded one after the other under load")
 def rolled(folder: Path, *, jobs: int = 2_000) -> Outcome:
     """The old worker of a host is ended by SIGTERM, the new one takes its place; the next host when that has worked."""
     tree = older_tree(folder)

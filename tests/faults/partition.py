@@ -1,0 +1,78 @@
+"""The network parts: the primary and a submit host stand on one side, the other hosts on the other, the vendor between."""
+
+import os
+import shutil
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from tests.faults.composed import SENTINELS, SERVERS, Composed
+from tests.faults.failover import GOING_S, StandbyRig
+from tests.faults.hosts import AREA, ManyHosts
+from tests.faults.network import Network
+from tests.faults.outcome import Outcome, SkippedError, scenario
+from tests.faults.pause import pause
+from tests.faults.scene import Setup
+from tests.faults.verdict import judge
+
+_LESS: Final = (SERVERS[0], SENTINELS[0], "submit-1")
+_MORE: Final = (*SERVERS[1:], *SENTINELS[1:], "submit-2", "collect-1")
+
+
+class DividedRig(StandbyRig, ManyHosts):
+    """Every process of the compose profile and of ours on a host of its own."""
+
+
+@scenario(
+    AREA, "the network parts for 60 s: the primary and a submit host on one side, all others on the other"
+)
+def parted(folder: Path, *, jobs: int = 2_000, parted_s: float = 60, replicas: int = 1) -> Outcome:
+    """Sentinels promote a replica on the larger side; the old primary lives, and its submit host reaches the vendor."""
+    if missing := [name for name in ("redis-server", "redis-cli", "mount") if shutil.which(name) is None]:
+        raise SkippedError(f"no {missing[0]} here")
+    beside = Path(tempfile.mkdtemp(prefix="parted-"))
+    setup = Setup(submit=2, in_flight=20, latency_s=1.0, env={"VTON_REDIS__REPLICAS": str(replicas)})
+    try:
+        with (
+            Network(*_LESS, *_MORE, "vendor") as network,
+            Composed(beside, f"redis-canary-{os.urandom(12).hex()}", network) as composed,
+        ):
+            rig = DividedRig(folder, setup, composed, network=network)
+            rig.redis.start = lambda: None  # type: ignore[method-assign]
+            with rig:
+                return _parted(rig, network, jobs, parted_s)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float) -> Outcome:
+    batch = rig.enqueue("batch", range(jobs))
+    rig.until(lambda: rig.arrived(jobs // 4), "submits have begun", step_s=0.01)
+    former, alone = rig.standby.primary, rig.processes.of("submit-1")[0]
+    before = rig.logged("submit.accepted", alone)
+    for one, other in product(_LESS, _MORE):
+        network.cut(one, other)
+    since = time.monotonic()
+    rig.until(lambda: rig.standby.promoted(former), "another one is promoted")
+    promoted = time.time()
+    there = rig.logged("submit.accepted", alone)
+    going = rig.going_again(promoted)
+    while time.monotonic() - since < parted_s:
+        rig.processes.poll()
+        pause(0.2)
+    after = rig.logged("submit.accepted", alone)
+    for one, other in product(_LESS, _MORE):
+        network.join(one, other)
+    rig.finish(batch, within_s=600)
+    broken = [] if going <= GOING_S else [f"went on only {going:.0f} s after the promotion"]
+    return Outcome(
+        verdict=judge(rig, batch, unknown_at_most=2 * rig.setup.threads),
+        faults=1,
+        recovery_s=going,
+        broken=broken,
+        note=f"the submit host on the side of the old primary had {before} answers before, {there - before} until the"
+        f" promotion, {after - there} until the network was whole again;"
+        f" {rig.logged('submit.unconfirmed')} intents were not confirmed and not sent",
+    )
