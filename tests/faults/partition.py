@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -42,12 +43,13 @@ def parted(folder: Path, *, jobs: int = 2_000, parted_s: float = 60, replicas: i
             rig = DividedRig(folder, setup, composed, network=network)
             rig.redis.start = lambda: None  # type: ignore[method-assign]
             with rig:
-                return _parted(rig, network, jobs, parted_s)
+                return _parted(rig, network, jobs, parted_s, waits=replicas > 0)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float) -> Outcome:
+def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float, *, waits: bool) -> Outcome:
+    """`waits`: for replicas; else nobody submits before the journal of the one on the other side is there again."""
     batch = rig.enqueue("batch", range(jobs))
     rig.until(lambda: rig.arrived(jobs // 4), "submits have begun", step_s=0.01)
     former, alone = rig.standby.primary, rig.processes.of("submit-1")[0]
@@ -58,13 +60,15 @@ def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float) -> Ou
     rig.until(lambda: rig.standby.promoted(former), "another one is promoted")
     promoted = time.time()
     there = rig.logged("submit.accepted", alone)
-    going = rig.going_again(promoted)
+    going = rig.going_again(promoted) if waits else 0.0
     while time.monotonic() - since < parted_s:
         rig.processes.poll()
         pause(0.2)
     after = rig.logged("submit.accepted", alone)
     for one, other in product(_LESS, _MORE):
         network.join(one, other)
+    if not waits:
+        going = rig.going_again(time.time())
     rig.finish(batch, within_s=600)
     broken = [] if going <= GOING_S else [f"went on only {going:.0f} s after the promotion"]
     return Outcome(
@@ -76,3 +80,6 @@ def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float) -> Ou
         f" promotion, {after - there} until the network was whole again;"
         f" {rig.logged('submit.unconfirmed')} intents were not confirmed and not sent",
     )
+
+
+scenario(AREA, "the same, and nobody waits for replicas (redis.replicas 0)")(partial(parted, replicas=0))
