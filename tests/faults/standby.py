@@ -34,11 +34,32 @@ def newest_server() -> Path:
 
 
 def follow(replica: RedisServer, primary: RedisServer, password: str) -> None:
-    """Makes it a replica, and waits until it has everything."""
-    with replica.client(0) as client:
+    """Makes it a replica, and waits until it has everything, in its own file too."""
+    with primary.client(0) as leading, replica.client(0) as client:
+        leading.config_set("repl-diskless-sync-delay", 0)
+        # What is read from the socket is there at once; a file is looked for once a second.
+        client.config_set("repl-diskless-load", "swapdb")
         client.config_set("masterauth", password)
         client.replicaof("127.0.0.1", str(primary.port))
-        until(lambda: client.info("replication").get("master_link_status") == "up", "the replica follows")
+
+        def follows() -> bool:
+            said = client.info()
+            writes = said["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]
+            return said.get("master_link_status") == "up" and not writes
+
+        until(follows, "the replica follows")
+        client.config_set("repl-diskless-load", "disabled")
+
+
+def hear_all(replica: RedisServer, primary: RedisServer) -> None:
+    """Waits until a replica has all that was written. WAIT would not: it is about what its own connection wrote."""
+    with primary.client(0) as leading, replica.client(0) as client:
+
+        def behind() -> int:
+            written, heard = (one.info("replication")["master_repl_offset"] for one in (leading, client))
+            return int(written - heard)
+
+        until(lambda: behind() <= 0, "the replica has all", step_s=0.01)
 
 
 def cut_off(primary: RedisServer, *replicas: RedisServer) -> None:

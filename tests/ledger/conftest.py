@@ -16,7 +16,7 @@ from jobs.redis.client import connect
 from tests.driver import Driver
 from tests.faults.outcome import SkippedError
 from tests.faults.servers import RedisServer
-from tests.faults.standby import cut_off, follow, newest_server
+from tests.faults.standby import cut_off, follow, hear_all, newest_server
 
 BEAT = steps.heartbeat("p", Heartbeat(role="submit", host="h", pid=1, version="0", up_ms=1))
 
@@ -30,8 +30,7 @@ class Two:
 
     def cut_off(self) -> None:
         """What is written from now on does not reach the replica."""
-        with self.primary.client(1) as client:
-            client.wait(1, 0)
+        hear_all(self.replica, self.primary)
         cut_off(self.primary, self.replica)
 
     def promote(self) -> None:
@@ -41,8 +40,7 @@ class Two:
 
     def fail_over(self) -> None:
         """The same, and it has everything."""
-        with self.primary.client(1) as client:
-            client.wait(1, 0)
+        hear_all(self.replica, self.primary)
         self.promote()
 
 
@@ -66,8 +64,6 @@ def servers() -> Iterator[Two]:
         try:
             two.primary.start()
             two.replica.start()
-            with two.primary.client(0) as client:
-                client.config_set("repl-diskless-sync-delay", 0)
             yield two
         finally:
             two.primary.kill()

@@ -45,8 +45,6 @@ class Pair:
     def start(self) -> None:
         self.primary.start()
         self.replica.start()
-        with self.primary.client(0) as client:
-            client.config_set("repl-diskless-sync-delay", 0)
         follow(self.replica, self.primary, "word")
 
     @property

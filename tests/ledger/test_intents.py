@@ -17,7 +17,7 @@ from jobs.ledger.records import Heartbeat
 from jobs.producing.control import pause, resume
 from jobs.records import JobState, RequestId, TaskId
 from tests.driver import Driver, rid
-from tests.faults.standby import follow
+from tests.faults.standby import follow, hear_all
 from tests.ledger.conftest import Two, opened
 from tests.on_loop import gate_of
 
@@ -98,9 +98,9 @@ def promoted(two: Two, *, waited: bool = True) -> Driver:
 def promoted_again(two: Two) -> Driver:
     """The first one follows the second, and is promoted in its place."""
     follow(two.primary, two.replica, "word")
-    with two.replica.client(1) as client, two.primary.client(1) as other:
-        client.wait(1, 0)
-        other.replicaof("NO", "ONE")
+    hear_all(two.primary, two.replica)
+    with two.primary.client(1) as client:
+        client.replicaof("NO", "ONE")
     driver = opened(two.primary)
     driver.ledger.run(steps.heartbeat("p", SAID))
     later(driver)

@@ -147,8 +147,6 @@ def test_a_server_that_starts_anew_and_one_that_gets_its_first_replica_begin_no_
     history = driver.ledger.client.hget("vton:meta", "history")
     driver.ledger.run(BEAT)
     restarted = driver.ledger.client.hget("vton:meta", "history")
-    with two.primary.client(0) as client:
-        client.config_set("repl-diskless-sync-delay", 0)
     follow(two.replica, two.primary, "word")
     driver.ledger.run(BEAT)
     followed = driver.ledger.client.hget("vton:meta", "history")

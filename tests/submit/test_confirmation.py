@@ -77,8 +77,6 @@ def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
         try:
             primary.start()
             replica.start()
-            with primary.client(0) as client:
-                client.config_set("repl-diskless-sync-delay", 0)
             follow(replica, primary, "word")
             yield primary, replica
         finally:
