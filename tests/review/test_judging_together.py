@@ -13,7 +13,6 @@ from tests.ports import free_port
 from tests.report.test_page import press, stand_at, until
 from tests.runs.shop import PATIENCE_S
 
-PICTURES = 210
 #: The simulator's account as wide as it goes: the run is not what is tested.
 QUICK = {
     "VTON_LIMITS__IN_FLIGHT": "60",
@@ -80,14 +79,15 @@ def in_ledger(shop, batch):
     return list(csv.DictReader(io.StringIO(ended.out)))
 
 
-def test_two_judge_200_pictures_while_the_server_dies_and_redis_is_away(served, sheet, tmp_path):
+@pytest.mark.parametrize("pictures", [110, pytest.param(210, marks=pytest.mark.slow)])
+def test_two_judge_all_pictures_while_the_server_dies_and_redis_is_away(served, sheet, tmp_path, pictures):
     redis = RedisServer(tmp_path / "redis", "letters")
     redis.start()
     served.env["VTON_REDIS__URL"] = redis.url()
-    half = PICTURES // 2
+    half = pictures // 2
     rows = [
         f"S{n},https://cdn.example/p.jpg,https://cdn.example/{n}.png,{'Ana' if n < half else 'Bo'}"
-        for n in range(PICTURES)
+        for n in range(pictures)
     ]
     served.write("batch.csv", "sku,person,upper,judge\n" + "\n".join(rows) + "\n")
     served.run("batch.csv", "--simulate")
@@ -100,7 +100,7 @@ def test_two_judge_200_pictures_while_the_server_dies_and_redis_is_away(served, 
         press(ana, "p")
         press(bo, "x")
     for page in (ana, bo):
-        until(page, f"{ALL_SAVED} && {COUNTS}.join() === '{PICTURES - 40},20,20'")
+        until(page, f"{ALL_SAVED} && {COUNTS}.join() === '{pictures - 40},20,20'")
     kill(process)
     judge(ana, 30)
     until(ana, f"{UNSAVED}.includes('30 not saved: the server does not answer')")
@@ -120,15 +120,15 @@ def test_two_judge_200_pictures_while_the_server_dies_and_redis_is_away(served, 
     judge(ana, half - 50)
     until(ana, f"{UNSAVED}.includes('{half - 50} not saved: the server cannot save now')")
     redis.start()
-    judge(bo, PICTURES - half - 40, "x")
+    judge(bo, pictures - half - 40, "x")
     for page in (ana, bo):
         until(page, f"{ALL_SAVED} && {COUNTS}[0] === 0")
     words = in_ledger(served, batch)
-    assert len({each["picture_sha256"] for each in words}) == len(words) == PICTURES
+    assert len({each["picture_sha256"] for each in words}) == len(words) == pictures
     by = {name: {each["sku"] for each in words if each["reviewer"] == name} for name in ("Ana", "Bo")}
     assert by == {
         "Ana": {f"S{n}" for n in range(half)},
-        "Bo": {f"S{n}" for n in range(half, PICTURES)},
+        "Bo": {f"S{n}" for n in range(half, pictures)},
     }
     assert {each["verdict"] for each in words if each["reviewer"] == "Bo"} == {"reject"}
     status = json.loads(served.vton("review", "status", batch, "--simulate", "--json").out)
