@@ -3,7 +3,8 @@
 Each submit process appends to a journal of its own, `<data_dir>/orders/<16 hex>.jsonl`, mode 0600: a line for each intent in
 the ledger, before its POST, and one for what became of it. A line stays for ten minutes at least and twenty at most, and
 outlives the process; it is synced every second, so a machine that loses power loses what a second has brought.
-After a fail-over every process brings in its own (`bring_in`), and whoever looks first those of the dead of its host.
+After a fail-over every process brings in its own (`bring_in`), and those of its host's other processes, which may be dead or
+hang.
 """
 
 import json
@@ -162,12 +163,14 @@ class IntentJournals:
             # Nobody waits for a journal that the disk has not taken; what would be in it is missed.
             latest = _missing([self._latest] if self._latest else [], ledger_id, history)
             known = {self._name: latest[0].order if latest else 0} if self._name else {}
-            for name, intents in self._missing(ledger_id, history):
+            for name, lives, intents in self._missing(ledger_id, history):
                 for intent in intents:
-                    if intent.order > base and ledger.run(intent.bringing_in(lives=name == self._name)):
+                    if intent.order > base and ledger.run(intent.bringing_in(lives=lives)):
                         log.warning("order.adopted", request_id=intent.request_id, task_id=intent.task_id)
                 _record_answers(ledger, [each for each in intents if each.order <= base])
-                known[name] = max(known.get(name, 0), *(each.order for each in intents), 0)
+                # Another one that lives may know more, and is waited for; one that hangs is given up, but not its orders.
+                if name == self._name or not lives:
+                    known[name] = max(known.get(name, 0), *(each.order for each in intents), 0)
             answer = self._rejoin(ledger, ledger_id, known)
             if answer == "open":
                 log.info("gate.resumed", why="every process has brought in its orders")
@@ -182,18 +185,18 @@ class IntentJournals:
         term = ledger.term.text
         with translated():
             told = ledger.client.hmget(ledger.key("meta"), "id", "history")
-        for _, intents in self._missing(told[0] or "", told[1] or ""):
+        for _, _, intents in self._missing(told[0] or "", told[1] or ""):
             _record_answers(ledger, intents)
         self._term = term
 
-    def _missing(self, ledger_id: str, history: str) -> Iterator[tuple[str, list[Intent]]]:
-        """Of this process and of the dead, each with the orders that went to another server."""
+    def _missing(self, ledger_id: str, history: str) -> Iterator[tuple[str, bool, list[Intent]]]:
+        """Of every process of this host: its journal, whether it lives, and its orders that went to another server."""
         for name, paths in self._journals().items():
-            if name == self._name or not any(map(_lives, paths)):
-                try:
-                    yield name, _missing(_read(paths), ledger_id, history)
-                except OSError as error:
-                    self._tell(f"{self._folder / name}: {error.strerror}")
+            lives = name == self._name or any(map(_may_live, paths))
+            try:
+                yield name, lives, _missing(_read(paths), ledger_id, history)
+            except OSError as error:
+                self._tell(f"{self._folder / name}: {error.strerror}")
 
     def _rejoin(self, ledger: Ledger, ledger_id: str, known: Mapping[str, int]) -> Rejoined:
         """Says that journals are in. `known`: of each, the highest number of an order."""
@@ -240,6 +243,9 @@ class IntentJournals:
     def _begin(self) -> None:
         self._journal = open_new(self._folder / f"{self._name}.jsonl")
         self._begun_s = self._clock()
+        # A copy of it says nothing of whether its process lives.
+        with suppress(OSError):
+            os.write(self._journal, line_of({"inode": os.fstat(self._journal).st_ino}))
 
     def _put_aside(self) -> None:
         """Whoever cannot begin another one goes on in this one."""
@@ -260,7 +266,7 @@ class IntentJournals:
         """Removes journals of the dead in which nothing is that is kept."""
         for path in self._folder.glob("*.jsonl"):
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > 2 * KEPT_S and not _lives(path):
+                if time.time() - path.stat().st_mtime > 2 * KEPT_S and _alone(path) is not False:
                     path.unlink()
 
     def _tell(self, why: str) -> None:
@@ -312,16 +318,29 @@ def _missing(intents: Iterable[Intent], ledger_id: str, history: str) -> list[In
     ]
 
 
-def _lives(path: Path) -> bool:
-    """Whether the process of a journal lives; where there are no locks, nobody knows and it counts as dead."""
+def _may_live(path: Path) -> bool:
+    """Whether the process of a journal lives, or nobody here knows: there are no locks, or it is a copy."""
+    return _alone(path) is not True or _is_copy(path)
+
+
+def _alone(path: Path) -> bool | None:
+    """As `locked_alone`; True when the file is gone."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError:
-        return False
+        return True
     try:
-        return locked_alone(descriptor) is False
+        return locked_alone(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_copy(path: Path) -> bool:
+    """Whether it is another file than its process began, as in a copied data folder; older versions did not note it."""
+    with suppress(OSError, ValueError, LookupError, TypeError), path.open("rb") as journal:
+        first = journal.read(64).split(b"\n")[1]
+        return bool(json.loads(first)["inode"] != os.fstat(journal.fileno()).st_ino)
+    return False
 
 
 def _read(paths: list[Path]) -> Iterator[Intent]:

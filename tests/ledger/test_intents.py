@@ -1,6 +1,7 @@
 """Orders that a promoted replica has not heard of: brought in from journals, never sent again. Real servers, promoted."""
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,7 @@ def test_what_it_has_not_heard_of_is_what_became_of_it_and_the_gate_opens_when_a
     wait = driver.ask()
     assert (wait.reason, wait.detail.partition(":")[0]) == ("paused", "recovering")
 
+    other.beat(driver)
     assert one.journals.bring_in(driver.ledger) == "awaits"
     assert driver.ask().reason == "paused", "another process lives"
     assert other.journals.bring_in(driver.ledger) == "open"
@@ -187,6 +189,61 @@ def test_a_dead_process_is_brought_in_by_whoever_lives_on_its_host_and_its_post_
     assert sent_next(driver) == [rid("y"), rid("z")]
 
 
+def test_a_process_that_hangs_is_given_up_but_its_orders_are_brought_in_by_whoever_lives_on_its_host(
+    two: Two, one: Process
+) -> None:
+    hangs = Process("hangs", one.folder)
+    primary = beaten(two, one, hangs)
+    two.cut_off()
+    permit = hangs.order(primary)
+    driver = promoted(two)
+    hangs.beat(driver)
+    assert one.journals.bring_in(driver.ledger) == "awaits", "it may know more"
+    later(driver, 13_000)
+    assert one.journals.bring_in(driver.ledger) == "open"
+    assert states(driver, "x") == [JobState.SUBMITTING]
+    assert sent_next(driver) == [rid("y"), rid("z")]
+    hangs.accepted(driver, permit, "t-x")
+    assert driver.job(rid("x")).task_id == "t-x", "it goes on"
+
+
+def test_what_a_process_knows_better_than_who_has_read_its_journal_counts(two: Two, one: Process) -> None:
+    slow = Process("slow", one.folder)
+    primary = beaten(two, one, slow)
+    two.cut_off()
+    permit = slow.order(primary)
+    driver = promoted(two)
+    slow.beat(driver)
+    assert one.journals.bring_in(driver.ledger) == "awaits"
+    slow.accepted(primary, permit, "t-x")
+    assert slow.journals.bring_in(driver.ledger) == "open"
+    assert (driver.job(rid("x")).state, driver.job(rid("x")).task_id) == (JobState.SUBMITTED, "t-x")
+    assert (driver.spent("a"), driver.ledger.status(BatchId("a")).charged_for_sure) == (1, 1)
+
+
+def test_a_copy_of_a_data_folder_that_is_asked_first_stands_for_nobody(
+    two: Two, one: Process, tmp_path: Path
+) -> None:
+    primary = beaten(two, one)
+    two.cut_off()
+    permit = one.order(primary)
+    shutil.copytree(one.folder, tmp_path / "copy")
+    copy = Process("copy", tmp_path / "copy")
+    one.accepted(primary, permit, "t-x")
+    driver = promoted(two)
+    one.beat(driver)
+    assert copy.journals.bring_in(driver.ledger) == "awaits"
+    assert states(driver, "x") == [JobState.SUBMITTING], (
+        "the copy knows of no answer, nor whether there will be one"
+    )
+    under_way = one.order(primary)
+    assert one.journals.bring_in(driver.ledger) == "open"
+    assert driver.job(rid("x")).task_id == "t-x"
+    assert states(driver, "x", "y", "z") == [JobState.SUBMITTED, JobState.SUBMITTING, JobState.QUEUED]
+    assert under_way.request_id == rid("y")
+    assert (driver.spent("a"), driver.ledger.status(BatchId("a")).charged_for_sure) == (2, 1)
+
+
 def test_orders_that_nobody_brings_in_are_for_a_person_until_somebody_does(
     two: Two, one: Process, other: Process
 ) -> None:
@@ -195,8 +252,9 @@ def test_orders_that_nobody_brings_in_are_for_a_person_until_somebody_does(
     other.order(primary)
     one.order(primary)
     driver = promoted(two)
+    other.beat(driver)
     assert one.journals.bring_in(driver.ledger) == "awaits"
-    later(driver, 4_000)
+    later(driver, 13_000)
     with structlog.testing.capture_logs() as events:
         assert [one.journals.bring_in(driver.ledger) for _ in "ab"] == ["lost", "lost"], "the other is silent"
     assert [event["event"] for event in events] == ["ledger.lost"]
@@ -371,10 +429,8 @@ def test_a_journal_is_put_aside_and_goes_and_what_is_kept_is_found_in_both(tmp_p
         now[0] += KEPT_S + 1
     folder = tmp_path / "orders"
     assert sorted(path.name for path in folder.iterdir()) == [f"{name}.former.jsonl", f"{name}.jsonl"]
-    assert [(folder / f"{name}{end}").read_text().strip()[11:14] for end in (".former.jsonl", ".jsonl")] == [
-        "c-1",
-        "c-2",
-    ]
+    newest = [(folder / f"{name}{end}").read_text().split("\n")[-1] for end in (".former.jsonl", ".jsonl")]
+    assert [line[11:14] for line in newest] == ["c-1", "c-2"]
     os.utime(folder / f"{name}.jsonl", (0, 0))
     IntentJournals(tmp_path).own()
     assert (folder / f"{name}.jsonl").exists(), "its process lives"
@@ -509,6 +565,7 @@ def test_what_was_bought_again_because_a_person_opened_the_gate_is_known_and_cou
     resume(driver.ledger)
     for task in ("t-2", "t-3"):
         one.accepted(driver, one.order(driver), task)
+    one.beat(driver)
     assert other.journals.bring_in(driver.ledger) == "awaits"
     assert driver.raw(rid("x"))["past"] == "t-1"
     assert driver.ledger.client.hget(driver.ledger.key("tasks"), "t-1") == rid("x")
@@ -548,9 +605,11 @@ def test_what_one_server_was_told_to_lack_the_next_one_lacks_too(
     one.journals._mark = mark
     two.cut_off()
     driver = promoted(two)
+    other.beat(driver)
     assert one.journals.bring_in(driver.ledger) == "awaits"
     one.journals._mark = None
     driver = promoted_again(two)
+    other.beat(driver)
     assert one.journals.bring_in(driver.ledger) == "awaits"
     assert other.journals.bring_in(driver.ledger) == "lost"
 
@@ -566,6 +625,7 @@ def test_a_pause_of_meanwhile_hides_no_order_and_outlives_the_recovery(
     other.order(primary)
     driver = promoted(two)
     pause(driver.ledger, "Friday")
+    one.beat(driver)
     assert other.journals.bring_in(driver.ledger) == "awaits"
     assert driver.ask().detail.startswith("recovering: ")
     assert driver.ask().detail.endswith("; then it stays paused: Friday")

@@ -5,9 +5,11 @@
 local rid, order, claim, begun, batch, became, task = ARGV[1], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[8], ARGV[9]
 local recovery, job = key('recovery'), key('job', rid)
 local taken_over = redis.call('HMGET', recovery, 'base', 'since', 'most')
-if redis.call('HGET', key('meta'), 'id') ~= ARGV[2] or not taken_over[1] or order <= tonumber(taken_over[1])
-    or redis.call('HSETNX', recovery, 'o:' .. order, 1) == 0 then return 0 end
-redis.call('HINCRBY', recovery, 'brought', 1)
+if redis.call('HGET', key('meta'), 'id') ~= ARGV[2] or not taken_over[1] or order <= tonumber(taken_over[1]) then return 0 end
+local news = redis.call('HSETNX', recovery, 'o:' .. order, 1)
+-- Who knows its task tells more than who has brought it in before, from a copy of the journal or while its POST was under way.
+if news == 0 and became ~= 'task' then return 0 end
+redis.call('HINCRBY', recovery, 'brought', news)
 redis.call('HSET', recovery, 'most', math.max(order, tonumber(taken_over[3])))
 if became == 'none' then return 1 end
 
@@ -24,7 +26,7 @@ local function is_asked_for()
 end
 
 -- Whoever holds its answer has been here already, or told it to the server before this one, which was promoted too.
-if task ~= '' and redis.call('HGET', key('tasks'), task) == rid then return 1 end
+if task ~= '' and redis.call('HGET', key('tasks'), task) == rid then return news end
 if held == tonumber(begun) then
   if state == 'submitting' or state == 'unknown' then is_asked_for() end
   return 1
