@@ -37,6 +37,10 @@ BROKER_CLIENTS, QUEUE_CLIENTS, LOOP_CLIENTS, SPARE_CLIENTS = 4, 2, 16, 4
 KEEPS_ALL = "noeviction"
 
 
+class NoPrimaryError(redis.ConnectionError):
+    """No sentinel names a primary: an outage like any other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durability:
     """Whether a server keeps what it is sent, in its own words; None: it does not say."""
@@ -145,6 +149,8 @@ def translated() -> Iterator[None]:
         yield
     except AuthenticationError:
         raise ConfigError("redis: wrong or missing password (VTON_REDIS__URL)") from None
+    except NoPrimaryError as error:
+        raise RedisDownError(str(error)) from error
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
         if "max number of clients" in str(error):
             raise RedisDownError("redis takes no more clients: raise its maxclients") from error
@@ -189,6 +195,8 @@ def _refusal(error: ResponseError) -> str:
         )
     if isinstance(error, NoPermissionError) or "NOPERM" in said or "executing the script can't run" in said:
         return f"its user has no right to do what is needed, see docs/deploy.md: {said}"
+    if "unknown command" in said.lower() and "sentinel" in said.lower():
+        return f"a host of redis+sentinel:// is no sentinel; those have a port of their own, 26379 unless said: {said}"
     if "unknown command" in said.lower() or said.startswith(("CLUSTER", "MOVED", "CROSSSLOT")):
         return f"it is no server that we can use (6.2 or newer, no cluster mode): {said}"
     return ""

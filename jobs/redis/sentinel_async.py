@@ -1,5 +1,6 @@
 """The same as jobs.redis.sentinel for event loops; most commands never load that half of redis-py."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
@@ -7,7 +8,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnectionError
 
 from jobs.config.sentinel_address import SentinelAddress
-from jobs.redis.sentinel import own_options, primary_only, shared_options
+from jobs.redis.sentinel import (
+    Address,
+    ReplicaError,
+    apart,
+    named_primary,
+    own_options,
+    primary_only,
+    shared_options,
+)
 
 if TYPE_CHECKING:
     # Loaded by itself a part would not find the rest of a package that is deferred.
@@ -37,13 +46,34 @@ class _AsyncConnection(redis.asyncio.sentinel.SentinelManagedConnection):
         try:
             with primary_only():
                 return await super().read_response(*args, **options)
-        except LostConnectionError:
+        except LostConnectionError as error:
+            if isinstance(error, ReplicaError):
+                self.connection_pool.sentinel_manager.left = self.host, self.port
             await self.disconnect()
             raise
 
 
 class _AsyncTlsConnection(_AsyncConnection, redis.asyncio.connection.SSLConnection):
     pass
+
+
+class AsyncSentinels(redis.asyncio.sentinel.Sentinel):
+    """The same for an event loop."""
+
+    left: Address | None = None
+
+    async def discover_master(self, service_name: str) -> Address:
+        """The same for an event loop."""
+        with named_primary(service_name):
+            address: Address = await super().discover_master(service_name)
+        if address == self.left:
+            for each in apart(self):
+                with suppress(LostConnectionError):
+                    other: Address = await each.discover_master(service_name)
+                    if other != address:
+                        return other
+            self.left = None
+        return address
 
 
 class AsyncPrimaryPool(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):
@@ -62,7 +92,7 @@ def async_primary_pool(address: SentinelAddress, **options: Any) -> AsyncPrimary
     own = own_options(address, shared, tls=tls) | {"retry": redis.asyncio.retry.Retry(NoBackoff(), 0)}
     return AsyncPrimaryPool(  # type: ignore[no-untyped-call]
         address.service,
-        redis.asyncio.sentinel.Sentinel(address.sentinels, sentinel_kwargs=own),  # type: ignore[no-untyped-call]
+        AsyncSentinels(address.sentinels, sentinel_kwargs=own),  # type: ignore[no-untyped-call]
         connection_class=_AsyncTlsConnection if tls else _AsyncConnection,
         **shared,
         **options,

@@ -2,25 +2,33 @@
 
 import asyncio
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
+import redis
+import structlog
 from pydantic import SecretStr
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from jobs.cli.doctor.check import State
-from jobs.cli.doctor.replicas import check_fail_over
+from jobs.cli.doctor.redis import check_server
+from jobs.cli.doctor.replicas import check_replicas, check_sentinels
 from jobs.config.redis_address import passwords, shown_place
 from jobs.config.sentinel_address import sentinel_address
 from jobs.config.settings import RedisSettings
-from jobs.redis.client import connect, connect_async
+from jobs.errors import ConfigError, RedisDownError
+from jobs.local.redis_server import find_server
+from jobs.redis.client import connect, connect_async, translated
 from jobs.redis.sentinel import primary_only
-from tests.faults.standby import Standby, until
+from tests.faults.servers import RedisServer
+from tests.faults.standby import Standby, follow, until
+from tests.ports import free_port
 
 PATIENT_S = 120
 
@@ -32,6 +40,54 @@ def standby() -> Iterator[Standby]:
         Standby(Path(folder), "word", replicas=1) as made,
     ):
         yield made
+
+
+class Lone:
+    """A primary of before that has become a replica, the primary, and a sentinel of each that knows no other one."""
+
+    def __init__(self, folder: Path) -> None:
+        config = "repl-diskless-sync-delay 0\n"
+        self.servers = [RedisServer(folder / name, "word", config=config) for name in ("before", "now")]
+        self._ports = [free_port(), free_port()]
+        self._folder = folder
+        self._sentinels: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://:word@{','.join(f'127.0.0.1:{port}' for port in self._ports)}/mymaster"
+
+    def __enter__(self) -> Self:
+        program = find_server()
+        assert program is not None
+        for server in self.servers:
+            server.start()
+        for server, port in zip(self.servers, self._ports, strict=True):
+            config = self._folder / f"sentinel-{port}.conf"
+            config.write_text(
+                f"port {port}\nbind 127.0.0.1\ndir {self._folder}\nlogfile {self._folder}/sentinel-{port}.log\n"
+                f"sentinel monitor mymaster 127.0.0.1 {server.port} 1\nsentinel auth-pass mymaster word\n"
+                "sentinel down-after-milliseconds mymaster 600000\n"
+            )
+            argv = [program, config, "--sentinel"]
+            self._sentinels.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL))
+        until(lambda: all(map(self._answers, self._ports)), "the sentinels answer")
+        follow(self.servers[0], self.servers[1], "word")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sentinel in self._sentinels:
+            sentinel.kill()
+            sentinel.wait()
+        for server in self.servers:
+            server.kill()
+
+    @staticmethod
+    def _answers(port: int) -> bool:
+        try:
+            with redis.Redis(port=port) as sentinel:
+                return bool(sentinel.ping())
+        except redis.RedisError:
+            return False
 
 
 def settings(standby: Standby, **more: Any) -> RedisSettings:
@@ -118,7 +174,8 @@ def test_doctor_tells_of_sentinels_and_replicas(standby: Standby) -> None:
         opened: Any = SimpleNamespace(
             settings=SimpleNamespace(redis=redis), ledger=SimpleNamespace(client=client, prefix="vton")
         )
-        found = {check.name: check for check in check_fail_over(opened)}
+        checks = (*check_sentinels(redis), *check_replicas(opened))
+        found = {check.name: check for check in checks}
         client.close()
         return found
 
@@ -137,3 +194,63 @@ def test_doctor_tells_of_sentinels_and_replicas(standby: Standby) -> None:
     silent = looked(1)["sentinels"]
     assert (silent.state, "2 of 3 answer" in silent.message) == (State.WARNING, True)
     assert "word" not in silent.message
+
+
+def sentinels_check(url: str) -> Any:
+    return next(iter(check_sentinels(RedisSettings(url=SecretStr(url)))))
+
+
+def test_where_no_primary_is_named_doctor_tells_what_each_sentinel_says(standby: Standby) -> None:
+    other = standby.url.replace("/mymaster", "/other")
+    found = sentinels_check(other)
+    assert (found.state, "0 of 3 answer; other is not known" in found.message) == (State.WRONG, True)
+    assert found.message.count("it knows no other; services that it knows: mymaster") == 3
+    with (
+        pytest.raises(RedisDownError, match="no sentinel names a primary of other; vton doctor") as caught,
+        translated(),
+    ):
+        connect(RedisSettings(url=SecretStr(other)), db=1, patience_s=0.1).ping()
+    assert "word" not in str(caught.value)
+    servers = f"redis+sentinel://:word@127.0.0.1:{standby.primary.port}/mymaster?sentinel_password="
+    assert "it refuses sentinel_password" in sentinels_check(f"{servers}wrong").message
+    with pytest.raises(ConfigError, match="is no sentinel"), translated():
+        connect(RedisSettings(url=SecretStr(f"{servers}word")), db=1, patience_s=0.1).ping()
+
+
+def test_doctor_tells_of_an_address_that_leads_to_a_replica(standby: Standby) -> None:
+    (replica,) = standby.replicas()
+    redis = RedisSettings(url=SecretStr(replica.url()))
+    with replica.client(1) as client:
+        opened: Any = SimpleNamespace(
+            settings=SimpleNamespace(redis=redis), ledger=SimpleNamespace(client=client)
+        )
+        found = check_server(opened)
+    assert (found.state, f"a replica of 127.0.0.1:{standby.primary.port}" in found.message) == (
+        State.WRONG,
+        True,
+    )
+
+
+def test_a_sentinel_that_still_names_the_primary_of_before_keeps_nobody_there(tmp_path: Path) -> None:
+    with Lone(tmp_path) as lone:
+        settings = RedisSettings(url=SecretStr(lone.url))
+
+        async def other() -> Any:
+            client = connect_async(settings, db=1, patience_s=PATIENT_S)
+            try:
+                return await client.set("a", "b"), await client.config_get("port")
+            finally:
+                await client.aclose()
+
+        client = connect(settings, db=1, patience_s=PATIENT_S)
+        assert client.set("a", "b")
+        assert client.config_get("port") == {"port": str(lone.servers[1].port)}
+        client.close()
+        client = connect(settings, db=1, patience_s=0.1)
+        with structlog.testing.capture_logs() as events, pytest.raises(LostConnectionError):
+            client.eval("return redis.error_reply('READONLY fenced: of before')", 0)
+        client.close()
+        assert [(event["event"], event["why"].split(" script:")[0]) for event in events] == [
+            ("redis.fenced", "of before")
+        ]
+        assert asyncio.run(other()) == (True, {"port": str(lone.servers[1].port)})

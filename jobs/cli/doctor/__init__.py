@@ -18,7 +18,7 @@ from jobs.cli.doctor.folders import check_folder, check_roots
 from jobs.cli.doctor.network import check_host
 from jobs.cli.doctor.notices import check_notices
 from jobs.cli.doctor.redis import check_durability, check_known_ledger, check_server
-from jobs.cli.doctor.replicas import check_fail_over
+from jobs.cli.doctor.replicas import check_replicas, check_sentinels
 from jobs.cli.doctor.tracing import check_tracing
 from jobs.cli.options import ConfigOpt, JsonOpt
 from jobs.cli.session import command_settings, open_session
@@ -69,12 +69,13 @@ def _all(settings: Settings) -> Iterator[Check]:
 
 
 def _redis(settings: Settings) -> Iterator[Check]:
-    """Reachable first: without that nothing else can be said of it."""
+    """Reachable first: without that nothing else can be said of it, but what sentinels say of it."""
+    yield from check_sentinels(settings.redis)
     try:
         with open_session(settings) as opened:
             yield check_server(opened)
             yield check_durability(opened)
-            yield from check_fail_over(opened)
+            yield from check_replicas(opened)
             yield check_known_ledger(opened)
             yield check_gate(opened)
             yield check_workers(opened)

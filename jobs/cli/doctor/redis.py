@@ -19,7 +19,9 @@ def check_server(opened: Session) -> Check:
     name, where = "redis", _where(opened)
     with translated():
         try:
-            info: dict[str, Any] = opened.ledger.client.info("server")
+            # One for each part: older servers tell of one at a time.
+            asked = opened.ledger.client
+            info: dict[str, Any] = asked.info("server") | asked.info("replication")
         except ResponseError as error:
             return warning(
                 name, f"{where} answers; INFO is forbidden: {error}", "grant +info, see docs/deploy.md"
@@ -33,6 +35,19 @@ def check_server(opened: Session) -> Check:
         return wrong(name, found, f"{OLDEST[0]}.{OLDEST[1]} or newer is needed")
     if info.get("redis_mode") == "cluster":
         return wrong(name, f"{found}, in cluster mode", "use a server without it: scripts touch several keys")
+    if info.get("redis_mode") == "sentinel":
+        return wrong(
+            name,
+            f"{found}, but it is a sentinel",
+            "begin redis.url with redis+sentinel:// and end it with /SERVICE",
+        )
+    if info.get("role") == "slave":
+        primary = f"{info.get('master_host')}:{info.get('master_port')}"
+        return wrong(
+            name,
+            f"{found}, but it is a replica of {primary}: it takes no writes",
+            "name its primary in redis.url (VTON_REDIS__URL), or the sentinels (redis+sentinel://...)",
+        )
     return ok(name, found)
 
 
