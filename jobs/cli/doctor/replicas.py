@@ -56,7 +56,7 @@ def check_sentinels(settings: RedisSettings) -> Iterator[Check]:
         todo = f"start it, or wait until another one is promoted: {enough} sentinels and a replica must be up for that"
         yield wrong(name, f"{said}, which does not answer them{unsaid}", todo)
     elif faults:
-        yield warning(name, f"{said}{unsaid}", f"mend them: without {enough} sentinels nothing is promoted")
+        yield warning(name, f"{said}{unsaid}", f"fix them: without {enough} sentinels nothing is promoted")
     else:
         yield ok(name, said)
 
