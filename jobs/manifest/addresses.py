@@ -110,21 +110,32 @@ def _odd(text: str) -> str:
     return "" if text.isprintable() else "the text has a line break or another invisible character in it"
 
 
+def is_error(text: str) -> bool:
+    """Whether a cell is what a spreadsheet shows in place of a value."""
+    return _ERROR.fullmatch(text) is not None
+
+
+def formula_name(text: str) -> str:
+    """The function that a formula calls first; "" for anything else."""
+    formula = _FORMULA.match(text)
+    return formula[1] if formula else ""
+
+
 def _no_value(text: str) -> str:
     """Why a cell that a spreadsheet has written names no picture: an error, or a formula instead of its value."""
-    if _ERROR.fullmatch(text):
+    if is_error(text):
         return f"the cell is an error in the spreadsheet ({text}); put the picture's address or path there"
     if text[0] != "=":
         return ""
-    formula = _FORMULA.match(text)
-    if formula is None:
+    name = formula_name(text)
+    if not name:
         if _SUFFIX.search(text):
             return ""
         shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
-    elif formula[1].upper() == "DISPIMG":
+    elif name.upper() == "DISPIMG":
         return "the picture stands in a cell of the workbook, and a table of text leaves it out; give the workbook itself"
     else:
-        shown = f"={formula[1]}…"
+        shown = f"={name}…"
     return f"the cell holds a formula ({shown}); write the address or the path that it leads to"
 
 

@@ -14,6 +14,7 @@ from jobs.manifest.aliases import (
     misspelt,
     slot_of,
 )
+from jobs.manifest.skus import sku_fault, sku_text
 from jobs.records import BadRow, Row, Slot
 
 #: Columns whose spelling is looked at; nobody reads about more of them, and each costs 40 microseconds and up.
@@ -22,6 +23,8 @@ _LOOKED_AT = 100
 _NAME_CHARS = 200
 
 _PERSON = Slot.PERSON.value
+#: How a sku begins that may be none; most begin otherwise.
+_SIGNS = frozenset(("=", "#", " "))
 #: Pictures of a row with a dress: nothing goes with it.
 _DRESSED = 2
 #: The way on for an export of a shop system.
@@ -85,10 +88,12 @@ class Plan:
 
     def sku_of(self, cells: Sequence[str]) -> str:
         """The row's sku, "" without one."""
-        return cells[self.sku].strip() if self.sku is not None and self.sku < len(cells) else ""
+        return sku_text(cells[self.sku]) if self.sku is not None and self.sku < len(cells) else ""
 
     def inputs(self, cells: Sequence[str]) -> dict[str, str] | Fault:
         """The row's filled slots, or the first thing wrong with it."""
+        if self.sku is not None and cells[self.sku][:1] in _SIGNS and (why := sku_fault(self.sku_of(cells))):
+            return Fault(column=self.columns[self.sku], why=why)
         if self.garment is not None and cells[self.garment]:
             return self._looked_into(cells)
         # Nearly every row there is: as few steps as possible.

@@ -9,6 +9,7 @@ from jobs.manifest.aliases import column_of
 from jobs.manifest.content import Content
 from jobs.manifest.lines import RECORD_LINES, Lines, RecordTooLongError
 from jobs.manifest.names import LOOKED_AT
+from jobs.manifest.quotes import swallows_rows
 from jobs.manifest.records import Record
 from jobs.records import Dialect
 
@@ -80,10 +81,15 @@ def _split(lines: Lines, delimiter: str) -> Iterator[Record]:
         except StopIteration:
             return
         except (csv.Error, RecordTooLongError) as error:
+            fault = _fault(error)
+        else:
+            lost = len(held) > 1 and swallows_rows([text for _, text, _ in held], cells, delimiter)
+            fault = _OPEN_QUOTE if lost else ""
+        if fault:
             # The flaw of a later line is not this one's: that line is served again and has it itself.
-            yield held[0][0], [], held[0][2] or _fault(error)
+            yield held[0][0], [], held[0][2] or fault
             lines.give_back()
-            # The feed ended with its exception, and the parser is in the middle of a cell: both anew.
+            # The feed may have ended with its exception, and the parser be in the middle of a cell: both anew.
             reader = csv.reader(lines.feed(), delimiter=delimiter, strict=True)
             continue
         if lines.flaw:

@@ -108,6 +108,33 @@ def test_a_formula_passes_through_unharmed(rows):
     assert row.sku == row.fields["sku"] == "=cmd|' /C calc'!A0"
 
 
+@pytest.mark.parametrize(
+    ("cell", "sku"),
+    [('="00123"', "00123"), (' ="A ""1""" ', 'A "1"'), ("=B2", "=B2"), ("#12", "#12"), ("#N-1", "#N-1")],
+)
+def test_a_sku_that_a_table_has_protected_is_its_text(rows, cell, sku):
+    quoted = cell.replace('"', '""')
+    (row,) = rows(f'{HEAD}"{quoted}",p.jpg,u.jpg,,,,\n')
+    assert isinstance(row, Row)
+    assert (row.sku, row.fields["sku"]) == (sku, cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("#N/A", "the sku is an error in the spreadsheet (#N/A)"), (" #REF!", "the sku is an error"),
+        ("#NV", "the sku is an error"), ("=VLOOKUP(A1,B:B,1)", "the sku is a formula that nobody has computed"),
+        ('="T-"&A2', "the sku is a formula"),
+    ],
+)  # fmt: skip
+def test_what_a_spreadsheet_leaves_in_place_of_a_sku_is_refused(rows, cell, why):
+    quoted = cell.replace('"', '""')
+    (bad,) = rows(f'{HEAD}"{quoted}",p.jpg,u.jpg,,,,\n')
+    assert isinstance(bad, BadRow)
+    assert bad.column == "sku"
+    assert why in bad.why
+
+
 def test_a_sku_that_climbs_passes_through_as_text(rows):
     [row] = rows(f"{HEAD}../../etc/passwd,p.jpg,u.jpg,,,,\n")
     assert row.sku == "../../etc/passwd"
@@ -128,3 +155,38 @@ def test_text_behind_a_closing_quote_costs_only_its_own_line(rows):
     bad, good = rows(f'{HEAD}"A"B,p.jpg,u.jpg,,,,\nC,p.jpg,u.jpg,,,,\n')
     assert (bad.line, good.line, good.sku) == (2, 3, "C")
     assert "closing quotation mark" in bad.why
+
+
+ADDRESSES = "https://cdn.example.com/{0}p.jpg{1}https://cdn.example.com/{0}u.jpg"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("between", [[], ["B{0}plain{0}%s"], ["B{0}plain{0}%s", "C{0}x{0}%s"]])
+def test_a_quotation_mark_that_ends_by_chance_in_a_later_row_swallows_none(rows, delimiter, between):
+    lines = [f"sku{delimiter}title{delimiter}person{delimiter}upper_clothes"]
+    for number, line in enumerate(['A{0}"Boho{0}%s', *between, 'Y{0}Jeans 32"{0}%s', "Z{0}x{0}%s"]):
+        lines.append(line.format(delimiter) % ADDRESSES.format(number, delimiter))
+    bad, *good = rows("\n".join(lines), "catalog.csv")
+    assert (bad.line, bad.why) == (2, "a quotation mark is opened here and never closed")
+    found = [(row.sku, row.inputs["person"]) for row in good]
+    names = [*"BC"[: len(between)], "Y", "Z"]
+    assert found == [
+        (sku, f"https://cdn.example.com/{number}p.jpg") for number, sku in enumerate(names, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one\ntwo",
+        "soft, light, warm\ngood, cool, dry", "<p>a,b,c</p>\n<img src=x.jpg>, a, b\nc,d,e", "a,b,c.jpg\nd,e,f.jpg",
+        "\n,,\n,,\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_text_of_several_lines_stays_one_cell(rows, text, place):
+    names, cells = ["sku", "person", "upper_clothes"], ["A", "p.jpg", "u.jpg"]
+    names.insert(place, "note")
+    cells.insert(place, f'"{text}"')
+    (row,) = rows(f"{','.join(names)}\n{','.join(cells)}\n")
+    assert (row.sku, row.inputs["person"], row.fields["note"]) == ("A", "p.jpg", text)
