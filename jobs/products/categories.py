@@ -33,6 +33,10 @@ _NUMBERED = re.compile(rf"^(?:{'|'.join(_NUMBERS)}):(?=\d+$)")
 NONE = "none"
 #: Between the levels of a category; the last one names the kind.
 _LEVELS = re.compile(r"\s*[>/|\u203a\u00bb]\s*")
+#: A comma behind which another path begins: several categories in one cell.
+_ANOTHER_PATH = re.compile(r",\s*(?=[^,>]+>)")
+#: What means several kinds of garment.
+_SEVERAL = "several"
 #: Categories whose slot is remembered, and characters of one that is looked at.
 _REMEMBERED = 10_000
 _CHARS = 500
@@ -67,7 +71,7 @@ class Categories:
         for alternatives in tuple(categories) or self._default:
             found = {slot for text in alternatives if (slot := self._slot(text))}
             shown = shown or ", ".join(_NUMBERED.sub("", text) for text in alternatives)[:_CHARS]
-            if len(found) > 1:
+            if len(found) > 1 or _SEVERAL in found:
                 return Unknown(text=shown, why="its categories mean several kinds of garment")
             if found:
                 (slot,) = found
@@ -87,12 +91,27 @@ class Categories:
 
     def _looked_up(self, text: str) -> str | None:
         path = _path(text)
+        if path in self._own:
+            return self._own[path]
+        if len(paths := _ANOTHER_PATH.split(text)) > 1:
+            return _one_of(map(self._looked_up, paths))
         levels = path.split(">")
         above = (">".join((*levels[:depth], "*")) for depth in range(len(levels) - 1, 0, -1))
-        for name in (path, *above, levels[-1], _NUMBERED.sub("", text)):
+        for name in (*above, levels[-1], _NUMBERED.sub("", text)):
             if name in self._own:
                 return self._own[name]
-        return _SLOT_OF_NUMBER.get(text) or slot_of(levels[-1])
+        return _SLOT_OF_NUMBER.get(text) or _usual(text, levels)
+
+
+def _usual(text: str, levels: list[str]) -> str | None:
+    """The slot of the last level. Where `/` or `|` stands between kinds and nothing above them (Tops/Dresses), of all."""
+    kinds = [slot_of(level) for level in levels]
+    return _one_of(kinds) if all(kinds) and ">" not in text else kinds[-1]
+
+
+def _one_of(slots: Iterable[str | None]) -> str | None:
+    found = {slot for slot in slots if slot}
+    return _SEVERAL if len(found) > 1 else next(iter(found), None)
 
 
 def _path(text: str) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from jobs.manifest.aliases import COLUMNS, plain_heading
+from jobs.manifest.skus import sku_text
 from jobs.products.records import Product
 
 
@@ -135,6 +136,10 @@ LAYOUTS = (
 )  # fmt: skip
 #: What stands in brackets or behind # in the names of Amazon's newer templates.
 _QUALIFIERS = re.compile(r"\[.*?\]|#.*$")
+#: A comma behind which another address begins.
+_ANOTHER = re.compile(r",\s*(?=https?://)", re.IGNORECASE)
+#: Another field of the same name in Amazon's newer templates: what kind of child an article is, not whose.
+_NOT_READ = ".child_relationship_type"
 #: A number, or a number with its path, as Google's taxonomy is quoted.
 _NUMBER = re.compile(r"(\d{1,12})(?:\s*-\s.*)?$")
 
@@ -186,7 +191,8 @@ class Columns:
         self.layout = layout
         places: dict[str, str] = {}
         for name in names:
-            places.setdefault(spelt(name), name)
+            if not name.endswith(_NOT_READ):
+                places.setdefault(spelt(name), name)
 
         def those(wanted: Sequence[str]) -> tuple[str, ...]:
             return tuple(places[each] for each in map(spelt, wanted) if each in places)
@@ -203,7 +209,7 @@ class Columns:
         return Product(
             place=place,
             sku=sku,
-            group=_first(self.group, fields) or sku,
+            group=_first((*self.group, *self.sku), fields),
             pictures=self.pictures_of(fields),
             categories=self.categories_of(fields),
             fields=fields,
@@ -211,12 +217,12 @@ class Columns:
 
     def sku_of(self, fields: Mapping[str, str]) -> str:
         """The first filled sku."""
-        return _first(self.sku, fields)
+        return sku_text(_first(self.sku, fields))
 
     def pictures_of(self, fields: Mapping[str, str]) -> tuple[str, ...]:
         """Every picture of the columns in their order."""
         cells = (fields.get(name, "") for name in self.pictures)
-        return tuple(text for cell in cells for text in split(cell, self.layout.between_pictures))
+        return tuple(text for cell in cells for text in split_pictures(cell, self.layout.between_pictures))
 
     def categories_of(self, fields: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """Every filled category column's categories, numbers marked with whose they are."""
@@ -250,6 +256,14 @@ def split(cell: str, between: str) -> tuple[str, ...]:
         return (cell.strip(),) if cell.strip() else ()
     parts = re.split(rf"(?<!\\){re.escape(between)}", cell)
     return tuple(part.strip().replace(f"\\{between}", between) for part in parts if part.strip())
+
+
+def split_pictures(cell: str, between: str) -> tuple[str, ...]:
+    """The pictures of a cell. An address may have commas of its own (`…/w_600,h_800/…`): it ends where another begins."""
+    if between == "," and "://" in cell:
+        parts = _ANOTHER.split(cell)
+        return tuple(text.replace("\\,", ",") for part in parts if (text := part.strip(", \t\r\n")))
+    return split(cell, between)
 
 
 def _first(names: Sequence[str], fields: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from jobs.manifest.skus import sku_fault
 from jobs.products.categories import Categories, Unknown
 from jobs.products.choosing import Choice, picture_of
 from jobs.products.people import Person
@@ -106,6 +107,8 @@ class Pairing:
     def _garment(self, product: Product, paths: Paths, counts: Counts) -> Garment | LeftOut:
         if not product.sku:
             return _left_out(product, "it has no sku")
+        if why := sku_fault(product.sku):
+            return _left_out(product, why)
         slot = self.categories.slot(product.categories)
         if isinstance(slot, Unknown):
             if slot.fault:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from jobs.errors import ManifestError
-from jobs.manifest.aliases import slot_of
+from jobs.manifest.aliases import plain_heading, slot_of
 from jobs.manifest.content import open_content
 from jobs.products.records import GARMENT_SLOTS
 from jobs.products.tables import open_table
@@ -15,6 +15,11 @@ from jobs.records import Slot
 
 _KINDS = ("real", "synthetic")
 _KEYS = ("name", "picture", "pictures", "attributes", "wears", "kind", "consent_until")
+_KEY_OF = {plain_heading(key): key for key in _KEYS}
+#: What must not be taken for an attribute, as it looks like a key that decides who is dressed: word in it → the key.
+_MEANT = {
+    "consent": "consent_until", "until": "consent_until", "expir": "consent_until", "wear": "wears", "picture": "picture",
+}  # fmt: skip
 #: In a cell of a table, between several values.
 _BETWEEN = "|"
 #: People of one file.
@@ -84,8 +89,29 @@ def read_people(path: Path) -> People:
     return People(people=tuple(people), where=where)
 
 
+def _keys(entry: Node) -> dict[str, Node]:
+    """A person's entries; keys that are known are found as columns are, however they are spelt."""
+    found: dict[str, Node] = {}
+    for written, node in entry.mapping("a person").items():
+        key = _KEY_OF.get(plain_heading(written), written)
+        if key in found:
+            raise node.error(f"{key} is there twice, as “{written}” too")
+        found[key] = node
+    return found
+
+
+def _refuse_look_alikes(attributes: Mapping[str, Node]) -> None:
+    for key, node in attributes.items():
+        name = plain_heading(key)
+        meant = _KEY_OF.get(name) or next((key for word, key in _MEANT.items() if word in name), None)
+        if meant:
+            raise node.error(
+                f"“{key}” is no attribute that people are chosen by; write {meant}: beside name:"
+            )
+
+
 def _person(entry: Node) -> Person:
-    keys = entry.mapping("a person")
+    keys = _keys(entry)
     name = keys["name"].text("name") if "name" in keys else ""
     pictures = tuple(text for key in ("picture", "pictures") if key in keys for text in keys[key].texts(key))
     if not name or not pictures:
@@ -96,6 +122,7 @@ def _person(entry: Node) -> Person:
     extra = {key: node for key, node in keys.items() if key not in _KEYS}
     if "attributes" in keys and keys["attributes"].value:
         extra |= keys["attributes"].mapping("attributes")
+    _refuse_look_alikes(extra)
     return Person(
         name=name,
         place=entry.place,
@@ -139,8 +166,16 @@ def _table(path: Path) -> Node:
         if flaw:
             raise ManifestError(f"{place}: {flaw}")
         if not names:
-            names = [cell.strip().lower().replace(" ", "_") for cell in cells]
+            names = [
+                _KEY_OF.get(plain_heading(cell), cell.strip().lower().replace(" ", "_")) for cell in cells
+            ]
+            if twice := next((name for name in names if name and names.count(name) > 1), ""):
+                raise ManifestError(f"{place}: the column {twice} is there twice; keep one")
             continue
+        if any(cell.strip() for cell in cells[len(names) :]):
+            raise ManifestError(
+                f"{place}: the line has more cells than there are columns; several values stand with | between them"
+            )
         if len(rows) > _MOST:
             break
         entry = {

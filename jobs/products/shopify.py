@@ -8,6 +8,8 @@ from jobs.products.records import LeftOut, Product
 
 #: Lines of one product: it may have 2,048 variants and 250 pictures.
 _LINES = 5_000
+#: Of a picture that has no position: behind all others.
+_NO_POSITION = 1_000_000_000
 Line = tuple[str, dict[str, str]]
 
 
@@ -35,6 +37,7 @@ class Shopify:
             else:
                 yield LeftOut(place=place, sku=group, why=f"its product has more than {_LINES:,} lines")
         pictures = self._pictures(lines)
+        torn = self._is_torn(lines)
         seen: set[tuple[str, ...]] = set()
         for place, fields in [line for line in lines if self._is_variant(line[1])] or lines[:1]:
             own = fields.get(self._own_picture, "").strip()
@@ -44,6 +47,9 @@ class Shopify:
                 yield LeftOut(place=place, sku=sku, why=SHARED, fault=False)
                 continue
             seen.add(mine)
+            if torn and mine == pictures:
+                yield LeftOut(place=place, sku=sku, why=_TORN)
+                continue
             whole = _filled(fields, lines[0][1])
             yield Product(
                 place=place,
@@ -62,11 +68,18 @@ class Shopify:
         ]
         return tuple(dict.fromkeys(picture for *_, picture in sorted(found)))
 
+    def _is_torn(self, lines: list[Line]) -> bool:
+        """Whether the first picture is missing, and lines of the product with it: somebody has sorted them."""
+        with_picture = (fields for _, fields in lines if self._columns.pictures_of(fields))
+        positions = [_number(fields.get(self._position, "")) for fields in with_picture]
+        return 1 < min(positions, default=0) < _NO_POSITION
+
     def _is_variant(self, fields: Mapping[str, str]) -> bool:
         return bool(self._columns.sku_of(fields) or fields.get(self._option, "").strip())
 
 
 #: Why a size or a colour has no row of its own.
+_TORN = "its first picture (position 1) is not among its lines: those of one product must stand together, as exported"
 SHARED = "a variant without a picture of its own: it has its product's"
 
 
@@ -76,4 +89,4 @@ def _filled(fields: Mapping[str, str], first: Mapping[str, str]) -> dict[str, st
 
 
 def _number(text: str) -> int:
-    return int(text) if text.strip().isdecimal() and len(text) < 10 else 1_000_000_000  # noqa: PLR2004
+    return int(text) if text.strip().isdecimal() and len(text) < 10 else _NO_POSITION  # noqa: PLR2004

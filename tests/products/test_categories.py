@@ -81,3 +81,28 @@ def test_of_several_categories_those_that_say_something_must_say_the_same():
     assert found.slot(()) == Unknown(text="", why="it has no category")
     assert Categories(default="tops").slot(()) == UPPER
     assert isinstance(Categories(default="tops").slot((("Shoes",),)), Unknown), "what it has counts"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tops/Dresses",
+        "Skirts | Tops",
+        "Women > Tops, Women > Dresses",
+        "Sale > Tops, Women > Summer > Dresses",
+    ],
+)
+def test_what_names_several_kinds_beside_each_other_is_listed_and_not_guessed(text):
+    assert slot(text) == "its categories mean several kinds of garment"
+    assert slot(text, {text: UPPER}) == UPPER
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Women > Tops, Women > Shirts", UPPER), ("Women > Dresses, Women > Sale", DRESS), ("Shirts/Tops", UPPER),
+        ("Default Category/Women/Bottoms/Jumpsuits", DRESS), ("Bottoms > Jumpsuits", DRESS),
+    ],
+)  # fmt: skip
+def test_several_categories_of_one_kind_and_levels_above_a_kind_mean_it(text, expected):
+    assert slot(text) == expected

@@ -42,6 +42,23 @@ def test_shopifys_lines_of_one_product_are_one_and_its_pictures_stand_in_their_o
     assert slots(found) == [Slot.UPPER_CLOTHES, Slot.DRESS]
 
 
+def test_shopifys_lines_that_somebody_has_sorted_give_no_second_picture_for_the_first(read):
+    head = "Handle,Type,Variant SKU,Option1 Value,Image Src,Image Position,Variant Image\n"
+    found = read(
+        f"{head}shirt,Shirts,SH-S,S,{CDN}/front.jpg,1,\n"
+        f"gown,Dresses,G-1,,{CDN}/gown.jpg,1,\n"
+        f"shirt,Shirts,SH-M,M,{CDN}/back.jpg,2,\n"
+        f"shirt,Shirts,SH-R,Red,{CDN}/side.jpg,3,{CDN}/red.jpg\n"
+    )
+    why = "its first picture (position 1) is not among its lines: those of one product must stand together, as exported"
+    assert seen(found) == [
+        ("2", "SH-S", f"{CDN}/front.jpg"),
+        ("3", "G-1", f"{CDN}/gown.jpg"),
+        ("4", "SH-M", why),
+        ("5", "SH-R", f"{CDN}/red.jpg"),
+    ]
+
+
 def test_shopifys_newer_names_are_read_and_a_colour_with_its_own_picture_is_a_row_of_its_own(read):
     found = read(
         "Title,URL handle,Product category,Type,SKU,Option1 value,Product image URL,Image position,Variant image URL,"
@@ -133,6 +150,33 @@ def test_a_merchant_table_has_its_further_pictures_in_one_cell_with_commas_escap
     )
     assert seen(found) == [("2", "D-1", f"{CDN}/d(1).jpg", f"{CDN}/a%2C1.jpg", f"{CDN}/b.jpg")]
     assert [found[0].group, slots(found)] == ["D", [Slot.DRESS]]
+
+
+OWN_COMMAS = "https://cdn.example/upload/w_600,h_800/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("id\timage_link\tadditional_image_link\tproduct_type", f"D-1\t{OWN_COMMAS}\t{CDN}/b.jpg, {OWN_COMMAS}\tDresses"),
+        ("ID,Type,SKU,Categories,Images", f'1,simple,D-1,Dresses,"{OWN_COMMAS}, {CDN}/b.jpg,{OWN_COMMAS}, "'),
+        ("sku;base_image;additional_images;categories", f"D-1;{OWN_COMMAS};{CDN}/b.jpg,{OWN_COMMAS};Dresses"),
+    ],
+)  # fmt: skip
+def test_commas_of_an_addresss_own_do_not_end_it(read, head, row):
+    assert seen(read(f"{head}\n{row}\n")) == [("2", "D-1", OWN_COMMAS, f"{CDN}/b.jpg", OWN_COMMAS)]
+
+
+def test_amazons_parents_are_told_from_what_kind_of_child_an_article_is(read):
+    relation = "child_parent_sku_relationship[marketplace_id=A]#1"
+    found = read(
+        "settings=attributeRow=2&dataRow=3&x=1\n"
+        f"contribution_sku#1.value\t{relation}.child_relationship_type\t{relation}.parent_sku\t"
+        "main_product_image_locator[marketplace_id=A]#1.media_location\n"
+        f"Z-1\tVariation\tP-1\t{CDN}/1.jpg\nZ-2\tVariation\tP-2\t{CDN}/2.jpg\n",
+        "template.txt",
+    )
+    assert [each.group for each in found if isinstance(each, Product)] == ["P-1", "P-2"]
 
 
 def test_amazons_older_template_has_three_lines_of_names(read):

@@ -63,6 +63,46 @@ def test_consent_holds_to_the_end_of_its_last_day(people):
     assert not anna.consents(datetime(2026, 11, 28, 0, 0).astimezone())
 
 
+@pytest.mark.parametrize("key", ["consent-until", "consentUntil", "Consent until", "Consent_Until*"])
+def test_a_key_counts_however_it_is_spelt(people, key):
+    (yaml,) = people(f"- {{name: anna, picture: a.jpg, {key}: 2020-01-01, Wears: dress}}").people
+    (table,) = people(f"Name,Picture,{key},WEARS\nanna,a.jpg,2020-01-01,dress\n", "people.csv").people
+    for anna in (yaml, table):
+        assert (anna.consent_until, anna.wears) == (date(2020, 1, 1), {Slot.DRESS})
+        assert not anna.attributes
+
+
+@pytest.mark.parametrize(
+    ("keys", "meant"),
+    [
+        ("consent_untill: 2020-01-01", "consent_until"), ("consent: no", "consent_until"),
+        ("until: 2020-01-01", "consent_until"),
+        ("expires: 2020-01-01", "consent_until"), ("attributes: {consent_until: 2020-01-01}", "consent_until"),
+        ("wear: [dress]", "wears"), ("attributes: {wears: [dress]}", "wears"), ("picture 2: b.jpg", "picture"),
+    ],
+)  # fmt: skip
+def test_a_key_that_says_who_may_be_dressed_is_never_taken_for_an_attribute(people, keys, meant):
+    with pytest.raises(
+        ManifestError, match=rf"people.yaml:2: .* is no attribute .*; write {meant}: beside name:"
+    ):
+        people(f"- name: anna\n  {keys}\n  picture: a.jpg\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        ("- {name: a, picture: a.jpg, consent_until: 2020-01-01, consent-until: 2030-01-01}", "people.yaml",
+         "consent_until is there twice"),
+        ("name,picture,consent until,consent_until\na,a.jpg,2020-01-01,2030-01-01\n", "people.csv",
+         "column consent_until is there twice"),
+        ("name,picture,wears\na,a.jpg,dress,upper\n", "people.csv", "people.csv:2: the line has more cells"),
+    ],
+)  # fmt: skip
+def test_what_a_table_or_an_entry_says_twice_or_beside_its_columns_is_refused(people, text, name, why):
+    with pytest.raises(ManifestError, match=why):
+        people(text, name)
+
+
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True)
 )
