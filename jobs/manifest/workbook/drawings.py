@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jobs.manifest.workbook.compound import CompoundFile
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.floating import Floating
-from jobs.manifest.workbook.runs import Axis, Runs
+from jobs.manifest.workbook.runs import Axes, Sizes
 
 #: Parts of a drawing: a shape, its properties, where it lies, where it lies in a group; a kept picture's entry.
 _SHAPE, _PROPERTIES, _ANCHOR, _IN_GROUP, _ENTRY = 0xF004, 0xF00B, 0xF010, 0xF00F, 0xF007
@@ -103,27 +103,27 @@ class OldPictures:
 class Drawing:
     """What lies over a sheet's cells, and how large these are: columns in 1/256 of a digit, rows in 1/20 of a point."""
 
-    widths: Runs[float] = field(default_factory=Runs)
-    heights: Runs[float] = field(default_factory=Runs)
+    widths: Sizes = field(default_factory=Sizes)
+    heights: Sizes = field(default_factory=Sizes)
     usual_width: float = 2340
     usual_height: float = 255
     _content: bytearray = field(default_factory=bytearray)
     _sizes: int = 0
 
-    def set_width(self, first: int, last: int, width: float) -> None:
+    def set_width(self, first: int, last: int, width: float, *, hidden: bool) -> None:
         """Of columns. Raises WorkbookError: there are more sizes than a sheet has rows and columns."""
-        self._set(self.widths, first, min(last, _LAST_COLUMN), width)
+        self._set(self.widths, first, min(last, _LAST_COLUMN), width, hidden=hidden)
 
-    def set_height(self, row: int, height: float) -> None:
+    def set_height(self, row: int, height: float, *, hidden: bool) -> None:
         """Of a row. Raises WorkbookError: as `set_width`."""
-        self._set(self.heights, row, row, height)
+        self._set(self.heights, row, row, height, hidden=hidden)
 
-    def _set(self, sizes: Runs[float], first: int, last: int, size: float) -> None:
+    def _set(self, sizes: Sizes, first: int, last: int, size: float, *, hidden: bool) -> None:
         self._sizes += 1
         if self._sizes > _MOST_SIZES:
             raise WorkbookError(_BROKEN)
         if first <= last:
-            sizes.add(first, size, last)
+            sizes.add(first, size, last, hidden=hidden)
 
     def add(self, piece: bytes) -> None:
         """A piece of the drawing; what comes behind an absurd length is not kept."""
@@ -136,7 +136,8 @@ class Drawing:
         Raises:
             ValueError: the drawing cannot be read on.
         """
-        rows, columns = Axis(self.usual_height, self.heights), Axis(self.usual_width, self.widths)
+        rows = self.heights.axes(self.usual_height)
+        columns = self.widths.axes(self.usual_width)
         content = bytes(self._content)
         picture, cell = 0, (0, 0)
         for kind, instance, begin, size in _parts(lambda at, many: content[at : at + many], len(content)):
@@ -186,7 +187,9 @@ def _sides(anchor: bytes) -> tuple[_Side, _Side, _Side, _Side]:
     return (left, dx), (right, dx2), (top, dy), (bottom, dy2)
 
 
-def _middle(axis: Axis, first: _Side, last: _Side, whole: int) -> int:
+def _middle(both: Axes, first: _Side, last: _Side, whole: int) -> int:
+    axis = both.for_anchor(first[0], last[0])
+
     def position(side: _Side) -> float:
         begin = axis.begin(side[0])
         return begin + min(side[1], whole) / whole * (axis.begin(side[0] + 1) - begin)

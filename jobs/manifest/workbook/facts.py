@@ -31,12 +31,16 @@ class Facts:
     merged: list[Area] = field(default_factory=list)
     #: Pictures in cells and over cells: parts of the archive, or addresses. Several over one cell are all there.
     pictures: Sparse[list[str]] = field(default_factory=dict)
+    #: Cells over which one lies that the sheet shows cut or turned.
+    altered: set[tuple[int, int]] = field(default_factory=set)
 
     #: What it holds that is not read, a sentence; empty for nothing.
     unread: str = ""
 
-    def add_picture(self, row: int, column: int, picture: str) -> None:
+    def add_picture(self, row: int, column: int, picture: str, *, altered: bool = False) -> None:
         """Puts a picture into or over a cell; the same one twice is one."""
+        if altered:
+            self.altered.add((row, column))
         there = self.pictures.setdefault(row, {}).setdefault(column, [])
         if picture not in there:
             there.append(picture)

@@ -7,8 +7,10 @@ from jobs.manifest.workbook.archive import Archive
 from jobs.manifest.workbook.cells import MAX_COLUMNS, MAX_ROWS
 from jobs.manifest.workbook.elements import Element, elements
 from jobs.manifest.workbook.package import Relationship, relationships
-from jobs.manifest.workbook.runs import Axis
+from jobs.manifest.workbook.runs import Axes, Axis
 
+#: Of 100,000: less is cut by rounding.
+_SEEN = 500
 _ANCHORS = ("twoCellAnchor", "oneCellAnchor", "absoluteAnchor")
 
 
@@ -20,6 +22,8 @@ class Floating:
     column: int
     #: A part, or an address.
     picture: str
+    #: Whether the sheet shows it cut or turned; its file is as it was inserted.
+    altered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,20 +37,24 @@ class _Anchor:
     numbers: dict[str, int] = field(default_factory=dict)
     #: Ids of the relationships of its pictures.
     blips: list[str] = field(default_factory=list)
+    altered: bool = False
 
-    def middle(self, rows: Axis, columns: Axis) -> tuple[int, int]:
+    def middle(self, rows: Axes, columns: Axes) -> tuple[int, int]:
         """The row and the column under the picture's middle."""
         return (
-            min(MAX_ROWS - 1, rows.under(self._middle(rows, "row", "y"))),
-            min(MAX_COLUMNS - 1, columns.under(self._middle(columns, "col", "x"))),
+            min(MAX_ROWS - 1, self._under(rows, "row", "y")),
+            min(MAX_COLUMNS - 1, self._under(columns, "col", "x")),
         )
 
-    def _middle(self, axis: Axis, unit: str, letter: str) -> float:
+    def _under(self, axes: Axes, unit: str, letter: str) -> int:
         free = self.kind == "absoluteAnchor"
+        axis = (
+            axes.seen if free else axes.for_anchor(*(corner.get(unit, 0) for corner in self.corners.values()))
+        )
         begin = float(self.numbers.get(letter, 0)) if free else self._corner(axis, "from", unit)
         if self.kind == "twoCellAnchor":
-            return (begin + self._corner(axis, "to", unit)) / 2
-        return begin + self.numbers.get(f"c{letter}", 0) / 2
+            return axis.under((begin + self._corner(axis, "to", unit)) / 2)
+        return axis.under(begin + self.numbers.get(f"c{letter}", 0) / 2)
 
     def _corner(self, axis: Axis, name: str, unit: str) -> float:
         """Where a corner is. How far it is into its cell never leads out of it, whatever the drawing says."""
@@ -56,7 +64,7 @@ class _Anchor:
         return begin + min(corner.get(f"{unit}Off", 0), axis.begin(place + 1) - begin)
 
 
-def floating(archive: Archive, part: str, rows: Axis, columns: Axis) -> Iterator[Floating]:
+def floating(archive: Archive, part: str, rows: Axes, columns: Axes) -> Iterator[Floating]:
     """The pictures of a drawing, each with the cell under its middle."""
     targets = relationships(archive, part)
     for anchor in _anchors(archive, part):
@@ -64,7 +72,7 @@ def floating(archive: Archive, part: str, rows: Axis, columns: Axis) -> Iterator
         if found:
             row, column = anchor.middle(rows, columns)
             for picture in dict.fromkeys(found):
-                yield Floating(row=row, column=column, picture=picture)
+                yield Floating(row=row, column=column, picture=picture, altered=anchor.altered)
 
 
 def _anchors(archive: Archive, part: str) -> Iterator[_Anchor]:
@@ -88,6 +96,12 @@ def _anchors(archive: Archive, part: str) -> Iterator[_Anchor]:
 def _note(anchor: _Anchor, element: Element) -> None:
     if element.name == "blip":
         anchor.blips.append(element.attributes.get("embed") or element.attributes.get("link", ""))
+    elif element.name in {"srcRect", "xfrm"}:
+        turned = any(
+            element.attributes.get(key, "0") not in {"0", "false"} for key in ("rot", "flipH", "flipV")
+        )
+        cut = any(abs(_signed(element.attributes.get(side, "0"))) > _SEEN for side in "ltrb")
+        anchor.altered = anchor.altered or turned or cut
     elif element.name in {"pos", "ext"} and not anchor.blips:  # those of the anchor stand before its picture
         for key, value in element.attributes.items():
             anchor.numbers.setdefault(key, _number(value))
@@ -98,6 +112,10 @@ def _picture(target: Relationship | None) -> str | None:
     if target is None or (target.external and not target.target.lower().startswith(("http://", "https://"))):
         return None
     return target.target
+
+
+def _signed(text: str) -> int:
+    return -_number(text[1:]) if text[:1] == "-" else _number(text)
 
 
 def _number(text: str) -> int:

@@ -1,5 +1,6 @@
 """Cells merged over several rows: what stands in the first of them counts for all."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 #: First and last cell, as row and column from 0.
@@ -32,3 +33,27 @@ class Merged:
                 cells[place] = value
         for last, place in self._begins.get(row, ()):
             self._open[place] = (last, cells[place])
+
+
+def to_first_cells(pictures: dict[int, dict[int, list[str]]], areas: Iterable[Area]) -> None:
+    """Moves pictures that lie anywhere over merged cells into the first of these: to who looks at them they are one."""
+    columns = sorted({column for there in pictures.values() for column in there})
+    #: Column → areas over it; they do not overlap.
+    over: dict[int, list[Area]] = {}
+    for area in areas:
+        (_, left), (_, right) = area
+        for column in columns[bisect_left(columns, left) : bisect_right(columns, right)]:
+            over.setdefault(column, []).append(area)
+    for found in over.values():
+        found.sort()
+    for row, column in [(row, column) for row, there in pictures.items() for column in there]:
+        found = over.get(column, [])
+        place = bisect_right(found, row, key=lambda area: area[0][0]) - 1
+        if place < 0:
+            continue
+        first, (bottom, _) = found[place]
+        if row <= bottom and first != (row, column):
+            there = pictures.setdefault(first[0], {}).setdefault(first[1], [])
+            there += [picture for picture in pictures[row].pop(column) if picture not in there]
+            if not pictures[row]:
+                del pictures[row]

@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import chain
 
 #: A piece of a format: a quoted text, an escaped character, a space or a filler for another one, what stands in brackets
 #: (a colour, a condition, a currency), or a single character.
-_PIECE = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]|.', re.DOTALL)
+_PIECE = re.compile(r'"[^"]*"|General|\\.|[_*].|\[[^\]]*\]|.', re.DOTALL | re.IGNORECASE)
+#: What `General` shows among other pieces: all digits, and as many decimals as there are.
+_GENERAL = ("0", ".", *"##########")
 _CURRENCY = re.compile(r"\[\$([^\]-]*)")
 _PLACES = frozenset("0#?")
 #: Characters that stand for themselves; others (d, m, y, E, @ …) mean that it is a date, a fraction or a text.
@@ -63,7 +66,12 @@ def number_format(code: str) -> NumberFormat | None:
         return None
     whole: list[str] = []
     decimals, tail, seen_point, percent = "", "", False, False
-    for piece in _PIECE.findall(code):
+    pieces = _PIECE.findall(code)
+    if "/" in pieces and "?" in pieces:
+        return None
+    for piece in chain.from_iterable(
+        _GENERAL if piece.lower() == "general" else (piece,) for piece in pieces
+    ):
         if piece == ";":  # what follows is for negative numbers and for zero
             break
         if piece in _PLACES and not tail:

@@ -14,7 +14,7 @@ from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.formulas import call_of
 from jobs.manifest.workbook.links import link_of
 from jobs.manifest.workbook.ods_values import OdsValues, number_text
-from jobs.manifest.workbook.runs import Axis, Runs
+from jobs.manifest.workbook.runs import Sizes
 
 _EMU = {"cm": 360_000.0, "mm": 36_000.0, "in": 914_400.0, "pt": 12_700.0, "pc": 152_400.0, "px": 9_525.0}
 _LENGTH = re.compile(r"(-?[0-9.]{1,12})(cm|mm|in|pt|pc|px)")
@@ -32,6 +32,7 @@ class _Frame:
     column: int
     x: float
     y: float
+    fastened: bool
     picture: str = ""
 
 
@@ -58,14 +59,17 @@ class OdsSheet:
     values: OdsValues = field(default_factory=OdsValues)
     facts: Facts = field(default_factory=Facts)
     frames: list[_Frame] = field(default_factory=list)
-    widths: Runs[float] = field(default_factory=Runs)
-    heights: Runs[float] = field(default_factory=Runs)
+    widths: Sizes = field(default_factory=Sizes)
+    heights: Sizes = field(default_factory=Sizes)
     columns: int = 0
 
     def place_frames(self) -> None:
         """Puts each picture into the cell under its middle; the sizes of rows and columns are known at the end."""
-        rows, columns = Axis(_ROW_EMU, self.heights), Axis(_COLUMN_EMU, self.widths)
+        all_rows = self.heights.axes(_ROW_EMU)
+        all_columns = self.widths.axes(_COLUMN_EMU)
         for frame in self.frames:
+            rows = all_rows.for_anchor(frame.row) if frame.fastened else all_rows.seen
+            columns = all_columns.for_anchor(frame.column) if frame.fastened else all_columns.seen
             row = rows.under(rows.begin(frame.row) + frame.y)
             column = columns.under(columns.begin(frame.column) + frame.x)
             if frame.picture:
@@ -170,7 +174,7 @@ class _Reader:
         sheet, count = self.sheets[-1], _count(attributes, "table:number-columns-repeated")
         size = self._sizes.get(attributes.get("table:style-name", ""), _COLUMN_EMU)
         hidden = attributes.get("table:visibility") in _HIDDEN
-        sheet.widths.add(sheet.columns, 0.0 if hidden else size, sheet.columns + count - 1)
+        sheet.widths.add(sheet.columns, size, sheet.columns + count - 1, hidden=hidden)
         sheet.columns += count
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
@@ -181,7 +185,7 @@ class _Reader:
         if hidden:
             sheet.facts.hidden.add(self._row, value=True, last=last)
         size = self._sizes.get(attributes.get("table:style-name", ""), _ROW_EMU)
-        sheet.heights.add(self._row, 0.0 if hidden else size, last)
+        sheet.heights.add(self._row, size, last, hidden=hidden)
 
     def _end_row(self) -> None:
         while self._cells and not self._cells[-1]:
@@ -234,7 +238,7 @@ class _Reader:
             for place, size in (("x", "width"), ("y", "height"))
         )
         row, column = (self._row, len(self._cells)) if in_cell else (0, 0)
-        self._frame = _Frame(row=row, column=column, x=x, y=y)
+        self._frame = _Frame(row=row, column=column, x=x, y=y, fastened=in_cell)
         self.sheets[-1].frames.append(self._frame)
 
     def _image(self, attributes: dict[str, str]) -> None:

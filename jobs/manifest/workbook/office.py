@@ -64,7 +64,7 @@ class OfficeWorkbook:
             xml.read(self._archive.chunks(sheet.part))
             for drawing in drawings:
                 for one in floating(self._archive, drawing, xml.rows(), xml.columns()):
-                    facts.add_picture(one.row, one.column, one.picture)
+                    facts.add_picture(one.row, one.column, one.picture, altered=one.altered)
         return facts
 
     def _quickly(self, part: str, facts: Facts, sources: PictureSources) -> bool:

@@ -1,6 +1,7 @@
 """What holds for many rows or columns in a row, kept as stretches: a million equal entries are one."""
 
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
@@ -86,3 +87,34 @@ class Axis:
         if beyond >= 0:
             return last + 1 + int(beyond // self._usual)
         return min(last, first + int((position - self._begins[run]) // size)) if size else last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """Where rows or columns begin as a person sees them, and where they would if none was hidden."""
+
+    seen: Axis
+    full: Axis
+
+    def for_anchor(self, *corners: int) -> Axis:
+        """The one for a picture fastened there. One that begins or ends in a hidden row was put there when it was seen."""
+        seen = all(self.seen.begin(place + 1) > self.seen.begin(place) for place in corners)
+        return self.seen if seen else self.full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The sizes of rows or columns that have some of their own."""
+
+    _seen: Runs[float] = field(default_factory=Runs)
+    _full: Runs[float] = field(default_factory=Runs)
+
+    def add(self, first: int, size: float, last: int | None = None, *, hidden: bool) -> None:
+        """Gives the places from `first` to `last` (itself by default) a size."""
+        self._seen.add(first, 0.0 if hidden else size, last)
+        if size:
+            self._full.add(first, size, last)
+
+    def axes(self, usual: float) -> Axes:
+        """Where they begin; `usual` is the size of all others."""
+        return Axes(seen=Axis(usual, self._seen), full=Axis(usual, self._full))

@@ -1,9 +1,11 @@
 """A sheet as rows of text: the values, and what stands beside them, put together."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from jobs.manifest.table import Record
 from jobs.manifest.workbook.cells import letters
@@ -11,7 +13,7 @@ from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.formulas import call_of
 from jobs.manifest.workbook.header import LOOKED_AT, Header
-from jobs.manifest.workbook.merged import Area, Merged
+from jobs.manifest.workbook.merged import Area, Merged, to_first_cells
 from jobs.manifest.workbook.values import text_of
 
 
@@ -64,6 +66,8 @@ class Sheet:
         self._by_id = by_id
         #: The first filled column: the library leaves out those before it.
         self._left = (values.start or (0, 0))[1]
+        if facts.pictures:
+            to_first_cells(facts.pictures, values.merged_cell_ranges or facts.merged)
 
     def first_rows(self) -> list[tuple[int, list[str]]]:
         """Number, from 0, and cells of the first filled rows."""
@@ -179,7 +183,7 @@ class _Overlay:
         if found and _leaves_room(text):
             return self._taken(found)
         if link and not text[:8].lower().startswith(("http://", "https://")):
-            return link, ""
+            return link, _other_picture(text, link)
         return text, ""
 
     def _taken(self, found: list[str]) -> tuple[str, str]:
@@ -196,3 +200,17 @@ class _Overlay:
 def _leaves_room(text: str) -> bool:
     """Whether a cell's own text gives way to a picture that lies there."""
     return not text.strip() or text[0] in "=#"
+
+
+def _other_picture(text: str, link: str) -> str:
+    """Why a link cannot be followed: the text names a picture, and the link leads to one of another name."""
+    said, led = _FILE.search(text.strip()), _FILE.search(unquote(link.partition("?")[0]))
+    if said is None or led is None or said[1].casefold() == led[1].casefold():
+        return ""
+    return (
+        f"the text names {said[1][:60]}, and its link leads to {led[1][:60]}; remove the link, or correct it"
+    )
+
+
+#: The name of a picture's file at the end of a path.
+_FILE = re.compile(r"([^/\\]+\.(?:jpe?g|png|webp|heic|avif))$", re.IGNORECASE)

@@ -10,7 +10,7 @@ from jobs.manifest.workbook.extent import Extent
 from jobs.manifest.workbook.facts import Facts
 from jobs.manifest.workbook.formulas import call_of
 from jobs.manifest.workbook.links import cover
-from jobs.manifest.workbook.runs import Axis, Runs
+from jobs.manifest.workbook.runs import Axes, Runs, Sizes
 
 _EMU_PER_POINT = 12_700
 _EMU_PER_PIXEL = 9_525
@@ -56,8 +56,8 @@ class SheetXml:
     _cell: _Cell | None = None
     _into: list[str] | None = None
     _usual: dict[str, float] = field(default_factory=dict)
-    _heights: Runs[float] = field(default_factory=Runs)
-    _widths: Runs[float] = field(default_factory=Runs)
+    _heights: Sizes = field(default_factory=Sizes)
+    _widths: Sizes = field(default_factory=Sizes)
     _names: dict[str, str] = field(default_factory=dict)
 
     def read(self, chunks: Iterable[bytes]) -> None:
@@ -69,15 +69,15 @@ class SheetXml:
         for _ in feed(chunks, start=self._start, end=self._end, text=self._text):
             self.extent.refuse_absurd()
 
-    def rows(self) -> Axis:
+    def rows(self) -> Axes:
         """Where the rows begin."""
         usual = self._usual.get("defaultRowHeight")
-        return Axis(usual * _EMU_PER_POINT if usual else _ROW_EMU, self._heights)
+        return self._heights.axes(usual * _EMU_PER_POINT if usual else _ROW_EMU)
 
-    def columns(self) -> Axis:
+    def columns(self) -> Axes:
         """Where the columns begin."""
         usual = self._usual.get("defaultColWidth")
-        return Axis(_width(usual) if usual else _COLUMN_EMU, self._widths)
+        return self._widths.axes(_width(usual) if usual else _COLUMN_EMU)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match self._names.get(name) or self._names.setdefault(name, local(name)):
@@ -137,13 +137,13 @@ class SheetXml:
         if hidden:
             self.facts.hidden.add(self._row, value=True)
         if hidden or "ht" in attributes:
-            self._heights.add(self._row, 0.0 if hidden else _decimal(attributes["ht"]) * _EMU_PER_POINT)
+            self._heights.add(self._row, _decimal(attributes.get("ht", "")) * _EMU_PER_POINT, hidden=hidden)
 
     def _begin_columns(self, attributes: dict[str, str]) -> None:
         first, last = _whole(attributes.get("min")) - 1, _whole(attributes.get("max")) - 1
         if 0 <= first <= last:
-            width = 0.0 if _true(attributes.get("hidden")) else _width(_decimal(attributes.get("width", "")))
-            self._widths.add(first, width, last)
+            width = _width(_decimal(attributes.get("width", "")))
+            self._widths.add(first, width, last, hidden=_true(attributes.get("hidden")))
 
     def _conclude(self, cell: _Cell) -> None:
         value = "".join(cell.value or ())

@@ -47,6 +47,9 @@ class WorkbookSource:
             self._remarks += (_of_others(self._sheet.name, others),)
         if unread := self._sheet.facts.unread:
             self._remarks += (f"{self._sheet.name}: {unread}",)
+        if altered := self._altered():
+            what = "cut or turned in the sheet: sent whole, as it was inserted"
+            self._remarks += (self._of_pictures(altered, what),)
         if beside := self._beside():
             what = "outside of the columns of persons and garments: left out"
             self._remarks += (self._of_pictures(beside, what),)
@@ -71,13 +74,22 @@ class WorkbookSource:
         place = letters(self._header.places[names.index(column)]) if column in names else ""
         return sheet_reference(self._sheet.name, f"{place}{line}")
 
+    def _picture_columns(self) -> set[int]:
+        columns = zip(self._header.places, self._is_picture, strict=True)
+        return {column for column, is_picture in columns if is_picture}
+
+    def _altered(self) -> list[str]:
+        """The cells below the names whose picture is not sent as the sheet shows it."""
+        picture_columns = self._picture_columns()
+        return [
+            f"{letters(column)}{row + 1}"
+            for row, column in sorted(self._sheet.facts.altered)
+            if row > self._header.row and column in picture_columns
+        ]
+
     def _beside(self) -> list[str]:
         """The cells below the names that hold pictures where none is looked for."""
-        picture_columns = {
-            column
-            for column, is_picture in zip(self._header.places, self._is_picture, strict=True)
-            if is_picture
-        }
+        picture_columns = self._picture_columns()
         return [
             f"{letters(column)}{row + 1}"
             for row, there in sorted(self._sheet.facts.pictures.items())

@@ -182,7 +182,7 @@ class _Reader:
                 self._cell(sheet, row, column + place, struct.unpack_from("<H", content, 4 + 6 * place)[0])
         elif number == _ROW:
             hidden = bool(content[12] & _HIDDEN_ROW)
-            self._drawing.set_height(row, 0 if hidden else struct.unpack_from("<H", content, 6)[0] & 0x7FFF)
+            self._drawing.set_height(row, struct.unpack_from("<H", content, 6)[0] & 0x7FFF, hidden=hidden)
             if hidden:
                 sheet.facts.hidden.add(row, value=True)
         elif number == _LINK and (target := _target(content)):
@@ -197,7 +197,7 @@ class _Reader:
         """How wide columns are, and how high the usual row."""
         first, last, size = struct.unpack_from("<HHH", content)
         if number == _WIDTHS:
-            self._drawing.set_width(first, last, 0 if content[8] & 1 else size)
+            self._drawing.set_width(first, last, size, hidden=bool(content[8] & 1))
         elif number == _USUAL_DIGITS:
             # As Excel rounds it, with seven pixels a digit and five beside it.
             self._drawing.usual_width = (first * 7 + 12) // 8 * 8 / 7 * 256

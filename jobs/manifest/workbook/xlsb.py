@@ -12,7 +12,7 @@ from jobs.manifest.workbook.floating import floating
 from jobs.manifest.workbook.links import cover, outside
 from jobs.manifest.workbook.number_formats import NumberFormat
 from jobs.manifest.workbook.package import SheetPart, of_kind, relationships, workbook_part
-from jobs.manifest.workbook.runs import Axis, Runs
+from jobs.manifest.workbook.runs import Axes, Runs, Sizes
 from jobs.manifest.workbook.styles import styles_of
 
 _ROW, _BLANK, _ERROR, _LAST_CELL, _ERROR_OF_FORMULA = 0, 1, 3, 11, 11
@@ -66,7 +66,7 @@ class BinaryWorkbook:
         reader.extent.refuse_absurd()
         for drawing in (one.target for one in targets.values() if one.kind == "drawing" and not one.external):
             for one in floating(self._archive, drawing, reader.rows(), reader.columns()):
-                facts.add_picture(one.row, one.column, one.picture)
+                facts.add_picture(one.row, one.column, one.picture, altered=one.altered)
         return facts
 
     def _prove_texts(self, part: str | None) -> None:
@@ -100,16 +100,16 @@ class _SheetReader:
         self._facts = facts
         self._link = link
         self._row = -1
-        self._heights: Runs[float] = Runs()
-        self._widths: Runs[float] = Runs()
+        self._heights = Sizes()
+        self._widths = Sizes()
 
-    def rows(self) -> Axis:
+    def rows(self) -> Axes:
         """Where the rows begin."""
-        return Axis(_ROW_EMU, self._heights)
+        return self._heights.axes(_ROW_EMU)
 
-    def columns(self) -> Axis:
+    def columns(self) -> Axes:
         """Where the columns begin."""
-        return Axis(_COLUMN_EMU, self._widths)
+        return self._widths.axes(_COLUMN_EMU)
 
     def take(self, number: int, content: bytes) -> None:
         """A record."""
@@ -123,7 +123,8 @@ class _SheetReader:
             self._begin_row(content.ljust(12, b"\0"))
         elif number == _COLUMN:
             first, last, width, _, flags = struct.unpack_from("<IIIIH", content.ljust(18, b"\0"))
-            self._widths.add(first, 0.0 if flags & 1 else width / 256 * _EMU_PER_CHARACTER, max(first, last))
+            width = width / 256 * _EMU_PER_CHARACTER
+            self._widths.add(first, width, max(first, last), hidden=bool(flags & 1))
         elif number in {_MERGED, _LINK}:
             top, bottom, left, right = struct.unpack_from("<IIII", content.ljust(16, b"\0"))
             if number == _MERGED:
@@ -137,7 +138,7 @@ class _SheetReader:
         if hidden:
             self._facts.hidden.add(self._row, value=True)
         if hidden or height:
-            self._heights.add(self._row, 0.0 if hidden else height * _EMU_PER_TWIP)
+            self._heights.add(self._row, height * _EMU_PER_TWIP, hidden=hidden)
 
     def _cell(self, number: int, content: bytes) -> None:
         column, style = struct.unpack_from("<II", content.ljust(8, b"\0"))

@@ -328,22 +328,93 @@ def corner(name: str, column: int, column_offset: int, row: int, row_offset: int
     ],
 )
 def test_each_way_to_fasten_a_picture_leads_to_a_cell(archive, records, kind, corners, place):
-    picture = (
-        "<xdr:pic><xdr:nvPicPr><xdr:cNvPr id='2' name='x'/></xdr:nvPicPr><xdr:blipFill><a:blip r:embed='rId1'/>"
-        "</xdr:blipFill><xdr:spPr><a:xfrm><a:off x='1' y='1'/><a:ext cx='9' cy='9'/></a:xfrm></xdr:spPr></xdr:pic>"
-    )
-    archive(
-        sheet_xml(HEAD + row_xml(2, ["A"]), after='<drawing r:id="rId1"/>'),
-        {
-            "xl/worksheets/_rels/sheet1.xml.rels": relations(
-                [("rId1", "drawing", "../drawings/drawing1.xml")]
-            ),
-            "xl/drawings/drawing1.xml": f'<xdr:wsDr xmlns:xdr="{DRAWING}" xmlns:a="{MAIN_DRAWING}" xmlns:r="{OFFICE}">'
-            f"<xdr:{kind}>{corners}{picture}</xdr:{kind}></xdr:wsDr>",
-            "xl/drawings/_rels/drawing1.xml.rels": relations([("rId1", "image", "../media/image1.jpeg")]),
-            "xl/media/image1.jpeg": jpeg("red"),
-        },
-    )
+    archive(sheet_xml(HEAD + row_xml(2, ["A"]), after='<drawing r:id="rId1"/>'), drawing(kind, corners))
     [(_, found, flaw)] = records()
     assert flaw == ""
     assert [bool(cell) for cell in found] == [True, place == 1, place == 2, False]
+
+
+def drawing(kind: str, corners: str, shape: str = "") -> dict[str, str | bytes]:
+    """The parts of a drawing of one picture."""
+    picture = (
+        "<xdr:pic><xdr:nvPicPr><xdr:cNvPr id='2' name='x'/></xdr:nvPicPr><xdr:blipFill><a:blip r:embed='rId1'/>"
+        f"{shape}</xdr:blipFill><xdr:spPr><a:xfrm><a:off x='1' y='1'/><a:ext cx='9' cy='9'/></a:xfrm></xdr:spPr></xdr:pic>"
+    )
+    return {
+        "xl/worksheets/_rels/sheet1.xml.rels": relations([("rId1", "drawing", "../drawings/drawing1.xml")]),
+        "xl/drawings/drawing1.xml": f'<xdr:wsDr xmlns:xdr="{DRAWING}" xmlns:a="{MAIN_DRAWING}" xmlns:r="{OFFICE}">'
+        f"<xdr:{kind}>{corners}{picture}</xdr:{kind}></xdr:wsDr>",
+        "xl/drawings/_rels/drawing1.xml.rels": relations([("rId1", "image", "../media/image1.jpeg")]),
+        "xl/media/image1.jpeg": jpeg("red"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "corners"),
+    [
+        ("twoCellAnchor", corner("from", 1, 9_000, 2, 9_000) + corner("to", 1, 400_000, 2, 500_000)),
+        ("oneCellAnchor", corner("from", 1, 9_000, 2, 9_000) + "<xdr:ext cx='400000' cy='500000'/>"),
+        # Its corner a little above the row that it is meant for.
+        ("twoCellAnchor", corner("from", 1, 9_000, 1, 700_000) + corner("to", 1, 400_000, 2, 500_000)),
+    ],
+)
+@pytest.mark.parametrize("hidden", [(3,), (2, 3, 4)])
+def test_a_picture_over_a_row_that_is_hidden_stays_its_own(archive, records, kind, corners, hidden):
+    rows = (row_xml(row, [f"{row}"], " ht='60'" + " hidden='1'" * (row in hidden)) for row in range(2, 6))
+    archive(sheet_xml(HEAD + "".join(rows), after='<drawing r:id="rId1"/>'), drawing(kind, corners))
+    assert [cells[0] for _, cells, _ in records() if cells[1]] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "altered"),
+    [
+        ("<a:srcRect/>", False), ("<a:srcRect l='200' b='0'/>", False), ("<a:srcRect t='25000'/>", True),
+        ("<a:xfrm rot='0'/>", False), ("<a:xfrm rot='5400000'/>", True), ("<a:xfrm flipH='1'/>", True),
+    ],
+)  # fmt: skip
+def test_a_picture_that_the_sheet_shows_cut_or_turned_is_named(archive, source, shape, altered):
+    corners = corner("from", 1, 9_000, 1, 9_000) + corner("to", 1, 400_000, 1, 100_000)
+    archive(
+        sheet_xml(HEAD + row_xml(2, ["A"]), after='<drawing r:id="rId1"/>'),
+        drawing("twoCellAnchor", corners, shape),
+    )
+    what = "Sheet1: 1 picture lies cut or turned in the sheet: sent whole, as it was inserted (B2)"
+    assert source().remarks == ((what,) if altered else ())
+
+
+def test_a_picture_over_merged_cells_counts_for_all_of_them(book, records, photo):
+    with book() as made:
+        sheet = made.add_worksheet()
+        sheet.write_row("A1", NAMES)
+        sheet.merge_range("B2:B5", "")
+        sheet.merge_range("C4:D5", "")
+        for row in range(2, 7):
+            sheet.write(f"A{row}", f"{row}")
+        sheet.insert_image("B2", photo("red", 60), {"x_offset": 2, "y_offset": 8})
+        sheet.insert_image("D5", photo("green", 12), {"x_offset": 2, "y_offset": 2})
+    found = records()
+    assert not any(flaw for *_, flaw in found)
+    assert [bool(cells[1]) for _, cells, _ in found] == [True, True, True, True, False]
+    assert [bool(cells[2]) for _, cells, _ in found] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "why"),
+    [
+        ("people/ben.jpg", "external:people/anna.jpg", "the text names ben.jpg, and its link leads to anna.jpg"),
+        ("ben.JPG", "https://cdn.example.com/p/anna.jpg?v=1", "the text names ben.JPG, and its link leads to anna.jpg"),
+        ("Anna.jpg", "https://cdn.example.com/p/anna.jpg", ""),
+        ("ben.jpg", "https://share.example.com/:i:/r/x?guid=1", ""),
+        ("photo", "https://cdn.example.com/p/anna.jpg", ""),
+    ],
+)  # fmt: skip
+def test_a_link_left_behind_by_another_text_is_a_question(book, records, text, link, why):
+    with book() as made:
+        sheet = made.add_worksheet()
+        sheet.write_row("A1", NAMES)
+        sheet.write("A2", "A")
+        sheet.write_url("B2", link, string=text)
+    [(_, cells, flaw)] = records()
+    assert why in flaw
+    assert bool(flaw) == bool(why)
+    assert cells[1] == link.removeprefix("external:")
