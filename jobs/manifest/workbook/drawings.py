@@ -188,7 +188,7 @@ def _sides(anchor: bytes) -> tuple[_Side, _Side, _Side, _Side]:
 
 
 def _middle(both: Axes, first: _Side, last: _Side, whole: int) -> int:
-    axis = both.for_anchor(first[0], last[0])
+    axis = both.for_anchor(first[0], *([last[0]] if whole == _DOWN else []))
 
     def position(side: _Side) -> float:
         begin = axis.begin(side[0])

@@ -49,7 +49,15 @@ class _Anchor:
     def _under(self, axes: Axes, unit: str, letter: str) -> int:
         free = self.kind == "absoluteAnchor"
         axis = (
-            axes.seen if free else axes.for_anchor(*(corner.get(unit, 0) for corner in self.corners.values()))
+            axes.seen
+            if free
+            else axes.for_anchor(
+                *(
+                    corner.get(unit, 0)
+                    for name, corner in self.corners.items()
+                    if name == "from" or unit == "row"
+                )
+            )
         )
         begin = float(self.numbers.get(letter, 0)) if free else self._corner(axis, "from", unit)
         if self.kind == "twoCellAnchor":
