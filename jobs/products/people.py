@@ -1,5 +1,6 @@
 """The people's file: who may be dressed, in what, and until when; YAML or CSV."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -16,10 +17,12 @@ from jobs.records import Slot
 _KINDS = ("real", "synthetic")
 _KEYS = ("name", "picture", "pictures", "attributes", "wears", "kind", "consent_until")
 _KEY_OF = {plain_heading(key): key for key in _KEYS}
-#: What must not be taken for an attribute, as it looks like a key that decides who is dressed: word in it → the key.
-_MEANT = {
-    "consent": "consent_until", "until": "consent_until", "expir": "consent_until", "wear": "wears", "picture": "picture",
-}  # fmt: skip
+#: What must not be taken for an attribute, as it looks like a key that decides who is dressed.
+_MEANT = (
+    (re.compile("consent|until|expir"), "consent_until"),
+    (re.compile("^wear"), "wears"),
+    (re.compile("^picture"), "picture"),
+)
 #: In a cell of a table, between several values.
 _BETWEEN = "|"
 #: People of one file.
@@ -103,7 +106,7 @@ def _keys(entry: Node) -> dict[str, Node]:
 def _refuse_look_alikes(attributes: Mapping[str, Node]) -> None:
     for key, node in attributes.items():
         name = plain_heading(key)
-        meant = _KEY_OF.get(name) or next((key for word, key in _MEANT.items() if word in name), None)
+        meant = _KEY_OF.get(name) or next((key for look, key in _MEANT if look.search(name)), None)
         if meant:
             raise node.error(
                 f"“{key}” is no attribute that people are chosen by; write {meant}: beside name:"
