@@ -178,9 +178,10 @@ def test_what_is_sent_is_on_disk_before_it_is_and_what_became_of_it_before_the_l
 
     desk.answers(look)
     assert desk.submit()
-    ((intent,),) = seen
+    ((of_file, intent),) = seen
+    assert list(of_file) == ["inode"]
     assert (intent["request_id"], intent["order"], intent["batch"]) == (rid("p"), 1, "a")
-    assert noted()[1:] == ([{"ended": intent["claim"], **became}] if became else [])
+    assert noted()[2:] == ([{"ended": intent["claim"], **became}] if became else [])
 
 
 def test_the_body_names_the_job_and_where_to_call_back(driver: Driver, desk_at: Callable[..., Desk]) -> None:
