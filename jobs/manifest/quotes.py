@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 #: What the cells of pictures look like.
 _PICTURE = re.compile(
@@ -33,7 +34,9 @@ def _is_row(line: str, count: int, pictures: frozenset[int], delimiter: str) -> 
     if line.count(delimiter) + 1 < count:
         return False
     # As it would be read, and as if quotation marks were letters: one of them is.
-    ways = (next(csv.reader([line], delimiter=delimiter), []), line.split(delimiter))
+    ways = [line.split(delimiter)]
+    with suppress(csv.Error):  # a carriage return within it, which is none of a row
+        ways.append(next(csv.reader([line], delimiter=delimiter), []))
     return any(len(cells) == count and _pictures(cells) == pictures for cells in ways)
 
 

@@ -180,7 +180,7 @@ def test_a_quotation_mark_that_ends_by_chance_in_a_later_row_swallows_none(rows,
     [
         "one\ntwo",
         "soft, light, warm\ngood, cool, dry", "<p>a,b,c</p>\n<img src=x.jpg>, a, b\nc,d,e", "a,b,c.jpg\nd,e,f.jpg",
-        "\n,,\n,,\n",
+        "\n,,\n,,\n", "one\nx\ry,a,b,c,d\nend",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 1, 3])
