@@ -205,6 +205,14 @@ def test_where_no_primary_is_named_doctor_tells_what_each_sentinel_says(standby:
     found = sentinels_check(other)
     assert (found.state, "0 of 3 answer; other is not known" in found.message) == (State.WRONG, True)
     assert found.message.count("it knows no other; services that it knows: mymaster") == 3
+    address = sentinel_address(other)
+    assert address is not None
+    host, port = address.sentinels[0]
+    with redis.Redis(host=host, port=port) as sentinel:
+        sentinel.execute_command("ACL", "SETUSER", "default", "-sentinel|masters")
+        said = sentinels_check(other).message
+        sentinel.execute_command("ACL", "SETUSER", "default", "+@all")
+    assert (said.count("No such master"), said.count("services that it knows")) == (1, 2)
     with (
         pytest.raises(RedisDownError, match="no sentinel names a primary of other; vton doctor") as caught,
         translated(),

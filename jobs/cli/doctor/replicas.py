@@ -66,7 +66,11 @@ def _sentinel_fault(sentinel: Any, service: str, error: Exception) -> str:
         return "it refuses sentinel_password, or wants one"
     if "No such master" not in str(error):
         return str(error)
-    known = ", ".join(sorted(sentinel.sentinel_masters())) or "none"
+    try:
+        known = ", ".join(sorted(sentinel.sentinel_masters())) or "none"
+    except RedisError:
+        # Its user may ask for a service by name only.
+        return str(error)
     return f"it knows no {service}; services that it knows: {known}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jobs.manifest.workbook.compound import CompoundFile
 from jobs.manifest.workbook.errors import WorkbookError
 from jobs.manifest.workbook.floating import Floating
-from jobs.manifest.workbook.runs import Axes, Sizes
+from jobs.manifest.workbook.runs import Axis, Sizes
 
 #: Parts of a drawing: a shape, its properties, where it lies, where it lies in a group; a kept picture's entry.
 _SHAPE, _PROPERTIES, _ANCHOR, _IN_GROUP, _ENTRY = 0xF004, 0xF00B, 0xF010, 0xF00F, 0xF007
@@ -148,7 +148,8 @@ class Drawing:
                 picture = next((value for number, value in pairs if number & _NUMBER == _PICTURE_OF), 0)
             elif kind == _ANCHOR:
                 left, right, top, bottom = _sides(content[begin : begin + size])
-                cell = _middle(rows, top, bottom, _DOWN), _middle(columns, left, right, _ACROSS)
+                down, across = rows.for_anchor(top[0], bottom[0]), columns.for_anchor(left[0])
+                cell = _middle(down, top, bottom, _DOWN), _middle(across, left, right, _ACROSS)
             if kind in {_ANCHOR, _IN_GROUP} and picture:
                 yield Floating(row=cell[0], column=cell[1], picture=str(picture))
         if len(content) >= _MOST_BYTES:
@@ -187,9 +188,7 @@ def _sides(anchor: bytes) -> tuple[_Side, _Side, _Side, _Side]:
     return (left, dx), (right, dx2), (top, dy), (bottom, dy2)
 
 
-def _middle(both: Axes, first: _Side, last: _Side, whole: int) -> int:
-    axis = both.for_anchor(first[0], *([last[0]] if whole == _DOWN else []))
-
+def _middle(axis: Axis, first: _Side, last: _Side, whole: int) -> int:
     def position(side: _Side) -> float:
         begin = axis.begin(side[0])
         return begin + min(side[1], whole) / whole * (axis.begin(side[0] + 1) - begin)

@@ -9,8 +9,8 @@ from jobs.manifest.workbook.elements import Element, elements
 from jobs.manifest.workbook.package import Relationship, relationships
 from jobs.manifest.workbook.runs import Axes, Axis
 
-#: Of 100,000: less is cut by rounding.
-_SEEN = 500
+#: Of 100,000: so little is cut by rounding.
+_ROUNDING = 500
 _ANCHORS = ("twoCellAnchor", "oneCellAnchor", "absoluteAnchor")
 
 
@@ -41,28 +41,22 @@ class _Anchor:
 
     def middle(self, rows: Axes, columns: Axes) -> tuple[int, int]:
         """The row and the column under the picture's middle."""
+        if self.kind == "absoluteAnchor":
+            down, across = rows.seen, columns.seen
+        else:
+            down = rows.for_anchor(*(corner.get("row", 0) for corner in self.corners.values()))
+            across = columns.for_anchor(self.corners.get("from", {}).get("col", 0))
         return (
-            min(MAX_ROWS - 1, self._under(rows, "row", "y")),
-            min(MAX_COLUMNS - 1, self._under(columns, "col", "x")),
+            min(MAX_ROWS - 1, down.under(self._middle(down, "row", "y"))),
+            min(MAX_COLUMNS - 1, across.under(self._middle(across, "col", "x"))),
         )
 
-    def _under(self, axes: Axes, unit: str, letter: str) -> int:
+    def _middle(self, axis: Axis, unit: str, letter: str) -> float:
         free = self.kind == "absoluteAnchor"
-        axis = (
-            axes.seen
-            if free
-            else axes.for_anchor(
-                *(
-                    corner.get(unit, 0)
-                    for name, corner in self.corners.items()
-                    if name == "from" or unit == "row"
-                )
-            )
-        )
         begin = float(self.numbers.get(letter, 0)) if free else self._corner(axis, "from", unit)
         if self.kind == "twoCellAnchor":
-            return axis.under((begin + self._corner(axis, "to", unit)) / 2)
-        return axis.under(begin + self.numbers.get(f"c{letter}", 0) / 2)
+            return (begin + self._corner(axis, "to", unit)) / 2
+        return begin + self.numbers.get(f"c{letter}", 0) / 2
 
     def _corner(self, axis: Axis, name: str, unit: str) -> float:
         """Where a corner is. How far it is into its cell never leads out of it, whatever the drawing says."""
@@ -108,7 +102,7 @@ def _note(anchor: _Anchor, element: Element) -> None:
         turned = any(
             element.attributes.get(key, "0") not in {"0", "false"} for key in ("rot", "flipH", "flipV")
         )
-        cut = any(abs(_signed(element.attributes.get(side, "0"))) > _SEEN for side in "ltrb")
+        cut = any(abs(_signed(element.attributes.get(side, "0"))) > _ROUNDING for side in "ltrb")
         anchor.altered = anchor.altered or turned or cut
     elif element.name in {"pos", "ext"} and not anchor.blips:  # those of the anchor stand before its picture
         for key, value in element.attributes.items():
