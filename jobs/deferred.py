@@ -4,6 +4,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
@@ -41,24 +42,34 @@ def certificates_left_out() -> Iterator[None]:
 def defer_unused() -> None:
     """What of the libraries is loaded when something is looked up in it: redis' half for event loops, packages' metadata."""
     _defer("redis.asyncio")
-    _defer("importlib.metadata")
-    # Through it pydantic would look into every installed package; we have no plugins for it.
-    plugins = _defer("pydantic.plugin._loader")
-    if plugins is not None:
-        vars(plugins)["get_plugins"] = tuple
+    # pydantic takes this function when it loads, and calls it where plugins are looked for, which no command does.
+    _defer("importlib.metadata", "entry_points")
 
 
-def _defer(name: str) -> ModuleType | None:
-    """None where it is loaded already, or not to be found."""
+def _defer(name: str, *functions: str) -> None:
+    """Unless it is loaded already, or not to be found. `functions` can be taken without loading it; called, they load it."""
     top, *between = name.split(".")[:-1]
     package = find_spec(top)
     places = [str(Path(place, *between)) for place in (package and package.submodule_search_locations) or ()]
     spec = PathFinder.find_spec(name, places)
     if spec is None or name in sys.modules:
-        return None
+        return
     module = sys.modules[name] = module_from_spec(spec)
     module.__class__ = _Deferred
-    return module
+    for function in functions:
+        setattr(module, function, partial(_call, module, function))
+
+
+def _call(module: ModuleType, function: str, *given: Any, **named: Any) -> Any:
+    _load(module)
+    return getattr(module, function)(*given, **named)
+
+
+def _load(module: ModuleType) -> None:
+    if isinstance(module, _Deferred):
+        module.__class__ = ModuleType  # type: ignore[assignment]
+        if module.__spec__ is not None and module.__spec__.loader is not None:
+            module.__spec__.loader.exec_module(module)
 
 
 class _Deferred(ModuleType):
@@ -68,7 +79,5 @@ class _Deferred(ModuleType):
         if name == "__path__":
             # Whoever imports it asks whether it is a package.
             raise AttributeError(name)
-        self.__class__ = ModuleType  # type: ignore[assignment]
-        if self.__spec__ is not None and self.__spec__.loader is not None:
-            self.__spec__.loader.exec_module(self)
+        _load(self)
         return getattr(self, name)
