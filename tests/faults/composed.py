@@ -1,5 +1,6 @@
 """The compose file's profile `sentinel`, its own commands on hosts of their own: the primary dies, and comes back."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -145,24 +147,32 @@ class Composed(Standby):
             RedisServer.kill(each)
 
 
-@scenario(AREA, "the compose file's primary dies with its name, and comes back")
-def comes_back(folder: Path, *, jobs: int = 400) -> Outcome:
-    """A sentinel starts anew while the dead one has no name; the dead one comes back as a replica from its first moment."""
+@contextlib.contextmanager
+def composing(*others: str) -> Iterator[tuple[Composed, Network]]:
+    """All services of the profile, each on a host of its own, and `others` as hosts beside them.
+
+    Raises:
+        SkippedError: this machine lacks a program, or rights.
+    """
     if missing := [name for name in ("redis-server", "redis-cli", "mount") if shutil.which(name) is None]:
         raise SkippedError(f"no {missing[0]} here")
     beside = Path(tempfile.mkdtemp(prefix="composed-"))
     try:
         with (
-            Network(*SERVERS, *SENTINELS) as network,
+            Network(*SERVERS, *SENTINELS, *others) as network,
             Composed(beside, f"redis-canary-{os.urandom(12).hex()}", network) as composed,
         ):
-            setup = against_double(submit=2, in_flight=20, env={"VTON_REDIS__REPLICAS": "1"})
-            rig = StandbyRig(folder, setup, composed)
-            rig.redis.start = lambda: None  # type: ignore[method-assign]
-            with rig:
-                return _lost_and_back(rig, composed, jobs)
+            yield composed, network
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@scenario(AREA, "the compose file's primary dies with its name, and comes back")
+def comes_back(folder: Path, *, jobs: int = 400) -> Outcome:
+    """A sentinel starts anew while the dead one has no name; the dead one comes back as a replica from its first moment."""
+    setup = against_double(submit=2, in_flight=20, env={"VTON_REDIS__REPLICAS": "1"})
+    with composing() as (composed, _), StandbyRig(folder, setup, composed) as rig:
+        return _lost_and_back(rig, composed, jobs)
 
 
 def _lost_and_back(rig: StandbyRig, composed: Composed, jobs: int) -> Outcome:

@@ -40,6 +40,8 @@ class StandbyRig(Rig):
         self.standby = standby
         # The rig starts and kills the first; which of them is the primary changes.
         self.redis = standby.servers[0]
+        # It runs: the rig must not start it a second time.
+        self.redis.start = lambda: None  # type: ignore[method-assign]
         self.canaries["redis"] = standby.password
 
     def _settings(self) -> dict[str, str]:
@@ -59,12 +61,11 @@ def standing_by(folder: Path, setup: Setup) -> Iterator[StandbyRig]:
     """Opens all of it. What sentinels write holds the password, and lies beside the folder that is judged."""
     beside = Path(tempfile.mkdtemp(prefix="standby-"))
     try:
-        with Standby(beside, f"redis-canary-{os.urandom(12).hex()}", program=newest_server()) as standby:
-            rig = StandbyRig(folder, setup, standby)
-            # It runs: the rig must not start it a second time.
-            rig.redis.start = lambda: None  # type: ignore[method-assign]
-            with rig:
-                yield rig
+        with (
+            Standby(beside, f"redis-canary-{os.urandom(12).hex()}", program=newest_server()) as standby,
+            StandbyRig(folder, setup, standby) as rig,
+        ):
+            yield rig
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

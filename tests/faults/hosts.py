@@ -54,12 +54,12 @@ class ManyHosts(Rig):
         return {"VTON_DATA_DIR": str(self.folder / f"disk-{number}")} if queue == "submit" else {}
 
 
-def cut_off(folder: Path, *, targets: Sequence[str], cut_s: float = _CUT_S) -> Outcome:
+def cut_off(folder: Path, *, targets: Sequence[str], jobs: int = 2_000, cut_s: float = _CUT_S) -> Outcome:
     """One of two submit hosts reaches the targets no more, for a minute, in the middle of its work."""
-    setup = Setup(submit=2, collect=2, in_flight=6, per_minute=400, latency_s=1.0, submit_timeout_s=5.0)
+    setup = Setup(submit=2, collect=2, in_flight=20, per_minute=1200, latency_s=1.0, submit_timeout_s=5.0)
     with Network(*_HOSTS) as network, ManyHosts(folder, setup, network) as rig:
         slow = network.slow(delay_ms=5, loss_percent=0.5)
-        batch = rig.enqueue("batch", range(int(240 + 5 * cut_s)))
+        batch = rig.enqueue("batch", range(jobs))
         rig.until(lambda: rig.arrived(60), "submits have begun", step_s=0.05)
         cut = time.time()
         for target in targets:
@@ -109,7 +109,7 @@ def rolled(folder: Path, *, jobs: int = 2_000) -> Outcome:
             codes.append(old[place].wait())
             new = rig.work(*place, ROOT)
             rig.processes.start()
-            rig.until(lambda new=new, place=place: rig.logged(DONE[place[0]], new), "the new one works")  # type: ignore[misc]
+            rig.until(partial(rig.logged, DONE[place[0]], new), "the new one works")
             took.append(time.monotonic() - began)
         left_then = jobs - len(rig.simulator.arrivals())
         rig.finish(batch, within_s=600)

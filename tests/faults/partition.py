@@ -1,18 +1,15 @@
 """The network parts: the primary and a submit host stand on one side, the other hosts on the other, the vendor between."""
 
-import os
-import shutil
-import tempfile
 import time
 from itertools import product
 from pathlib import Path
 from typing import Final
 
-from tests.faults.composed import SENTINELS, SERVERS, Composed
+from tests.faults.composed import SENTINELS, SERVERS, composing
 from tests.faults.failover import UNWAITED_GOING_S, StandbyRig
 from tests.faults.hosts import AREA, ManyHosts
 from tests.faults.network import Network
-from tests.faults.outcome import Outcome, SkippedError, scenario
+from tests.faults.outcome import Outcome, scenario
 from tests.faults.pause import pause
 from tests.faults.scene import Setup
 from tests.faults.verdict import judge
@@ -33,21 +30,12 @@ def parted(folder: Path, *, jobs: int = 2_000, parted_s: float = 60, replicas: i
 
     With `replicas` 0 that host may buy what the other side buys too, up to the account's slots; so only 1 is a scenario.
     """
-    if missing := [name for name in ("redis-server", "redis-cli", "mount") if shutil.which(name) is None]:
-        raise SkippedError(f"no {missing[0]} here")
-    beside = Path(tempfile.mkdtemp(prefix="parted-"))
     setup = Setup(submit=2, in_flight=20, latency_s=1.0, env={"VTON_REDIS__REPLICAS": str(replicas)})
-    try:
-        with (
-            Network(*_LESS, *_MORE, "vendor") as network,
-            Composed(beside, f"redis-canary-{os.urandom(12).hex()}", network) as composed,
-        ):
-            rig = DividedRig(folder, setup, composed, network=network)
-            rig.redis.start = lambda: None  # type: ignore[method-assign]
-            with rig:
-                return _parted(rig, network, jobs, parted_s, waits=replicas > 0)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with (
+        composing("submit-1", "submit-2", "collect-1", "vendor") as (composed, network),
+        DividedRig(folder, setup, composed, network=network) as rig,
+    ):
+        return _parted(rig, network, jobs, parted_s, waits=replicas > 0)
 
 
 def _parted(rig: DividedRig, network: Network, jobs: int, parted_s: float, *, waits: bool) -> Outcome:
